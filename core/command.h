@@ -1,0 +1,151 @@
+/* core/command.h - what somebody may ask, laid out as it stands on the wire.
+ *
+ *   0        4    6     8          16
+ *   | bytes | op | flags | request | fields by op | arrays | texts | zeros up to a multiple of 8 |
+ *
+ * The binary protocol carries these bytes as they are; HTTP writes them from JSON. command_check
+ * looks at every length and range once, where the bytes come in; everybody behind it may rely on
+ * that. Texts stand one behind the other at the end; the fixed part holds their lengths. */
+#ifndef SPATE_CORE_COMMAND_H
+#define SPATE_CORE_COMMAND_H
+
+#include "core/code.h"
+#include "core/values.h"
+
+enum op {
+    OP_ORDER_CREATE = 1,
+    OP_ORDER_GET = 2,
+    OP_SKU_PUT = 64,
+    OP_SKU_RESOLVE = 65, /* answered by any shard, from the catalogue */
+    OP_STOCK_GET = 66,
+    OP_STOCK_RECEIVE = 67,
+    OP_WAREHOUSE_PUT = 96,
+};
+
+enum command_flag {
+    COMMAND_WANT_RECORD = 1, /* answer a create with the whole order, not its short form */
+};
+
+struct command {
+    uint32_t bytes; /* all of it; a multiple of 8 */
+    uint16_t op;
+    uint16_t flags;
+    uint64_t request; /* the asker's; comes back in the result */
+};
+
+struct command_line {
+    uint32_t sku;
+    uint32_t units;
+    int64_t unit_price;
+};
+
+enum adjustment_kind { ADJUST_DISCOUNT, ADJUST_SHIPPING, ADJUST_TAX, ADJUST_FEE, ADJUST_OTHER };
+
+struct adjustment {
+    int64_t amount;
+    uint8_t kind;
+    uint8_t zero[7];
+};
+
+enum order_text {
+    ORDER_ID,
+    ORDER_CUSTOMER,
+    ORDER_CHANNEL,
+    ORDER_REGION,
+    ORDER_PAY_METHOD,
+    ORDER_CAMPAIGN,
+    ORDER_SHIP_TO,
+    ORDER_DELIVERY,
+    ORDER_TEXTS
+};
+
+enum order_prefer { PREFER_NONE, PREFER_SINGLE_PARCEL };
+
+/* Behind it: lines, adjustments, texts. The id is always there: a front end that got none makes it.
+ */
+struct order_create {
+    struct command head;
+    uint64_t issued_at_ns; /* 0: not said */
+    uint64_t pay_by_ns;    /* 0: not said */
+    uint32_t currency;
+    uint16_t line_count;
+    uint8_t adjustment_count;
+    uint8_t prefer;
+    uint8_t text_bytes[ORDER_TEXTS];
+    struct command_line lines[];
+};
+
+struct order_get { /* behind it: the id */
+    struct command head;
+    uint8_t id_bytes;
+    uint8_t zero[7];
+};
+
+enum sku_flag { SKU_FLASH = 1 };
+
+struct sku_put { /* behind it: the code */
+    struct command head;
+    int64_t list_price;
+    uint32_t currency;
+    uint32_t max_per_order;    /* 0: no limit */
+    uint32_t max_per_customer; /* 0: no limit */
+    uint32_t customer_window_s;
+    uint32_t weight_g;
+    uint8_t flags;
+    uint8_t code_bytes;
+    uint8_t zero[2];
+};
+
+struct sku_resolve { /* behind it: the code */
+    struct command head;
+    uint8_t code_bytes;
+    uint8_t zero[7];
+};
+
+struct stock_get {
+    struct command head;
+    uint32_t sku;
+    uint32_t zero;
+};
+
+struct stock_receive { /* behind it: the warehouse, the Idempotency-Key */
+    struct command head;
+    uint64_t ok_units;
+    uint64_t damaged_units;
+    uint64_t issued_at_ns;
+    uint32_t sku;
+    uint8_t warehouse_bytes;
+    uint8_t key_bytes;
+    uint8_t zero[2];
+};
+
+struct warehouse_put { /* behind it: the id */
+    struct command head;
+    uint32_t priority;
+    uint8_t id_bytes;
+    uint8_t zero[3];
+};
+
+/* The longest command there may be: an order of ORDER_LINES_MAX lines. */
+enum { COMMAND_BYTES_MAX = 64 + ORDER_LINES_MAX * 16 + ADJUSTMENTS_MAX * 16 + ORDER_TEXTS * 64 };
+
+/* Where a command is wrong. */
+struct command_fault {
+    enum code code;
+    const char *field; /* "lines", "customer", ...; static */
+    uint32_t line;     /* counted from 1; 0: not in a line */
+};
+
+/* Looks at one command of at most `available` bytes: CODE_OK, and bytes <= available; or what is
+ * wrong with it. After CODE_OK every length, count and character has been looked at. */
+enum code command_check(const struct command *command, uint64_t available,
+                        struct command_fault *fault);
+
+/* The slot whose owner answers this command; SLOT_COUNT if any shard does. */
+uint32_t command_slot(const struct command *command);
+
+/* Parts of a checked create. */
+const struct adjustment *order_create_adjustments(const struct order_create *create);
+struct text order_create_text(const struct order_create *create, enum order_text which);
+
+#endif

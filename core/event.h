@@ -1,0 +1,76 @@
+/* core/event.h - what has happened, laid out as it stands in the log.
+ *
+ *   event:  0       4      6             8       16         24           26        27    28..32
+ *           | bytes | kind | slice_count | at_ns | prev_seq | prev_index | version | by  | zero |
+ * by | slices | slice:  0       4      6      8 | bytes | slot | kind | fields by kind ... up to a
+ * multiple of 8 |
+ *
+ * An event is complete: nothing needs to be decided again to apply it. It has one slice for every
+ * thing it changes, and a slice has all that its slot needs. The first slice is the owner's: the
+ * order's, or the SKU's where no order is concerned. prev_* names the event before this one of the
+ * same order: its group's sequence (0: this very group) and its index in that group.
+ *
+ * What a slice does to a slot that is not the owner's commutes with every other slice: it adds to
+ * counters or inserts under a unique key, and looks at nothing. */
+#ifndef SPATE_CORE_EVENT_H
+#define SPATE_CORE_EVENT_H
+
+#include "core/values.h"
+
+enum event_kind {
+    EVENT_ORDER_PLACED = 1,
+    EVENT_SKU_PUT = 64,
+    EVENT_STOCK_RECEIVED = 65,
+    EVENT_WAREHOUSE_PUT = 96,
+};
+
+struct event {
+    uint32_t bytes; /* all of it; a multiple of 8 */
+    uint16_t kind;
+    uint16_t slice_count;
+    uint64_t at_ns;
+    uint64_t prev_seq;
+    uint16_t prev_index;
+    uint8_t logic_version;
+    uint8_t by_bytes; /* the caller's name, right behind this head, zeros up to a multiple of 8 */
+    uint8_t zero[4];
+};
+
+/* The fields of each kind stand in the file of the state machine that they belong to. */
+enum slice_kind {
+    SLICE_ORDER_PLACED = 1,   /* core/order.h */
+    SLICE_STOCK_RESERVE = 64, /* core/stock.h, and so on */
+    SLICE_SKU_PUT,
+    SLICE_STOCK_RECEIVE,
+    SLICE_WAREHOUSE_PUT = 96, /* core/topology.h */
+};
+
+struct slice {
+    uint32_t bytes; /* all of it; a multiple of 8 */
+    uint16_t slot;
+    uint16_t kind;
+};
+
+/* Where an event stands: its group's commit sequence and its number within the group. */
+struct position {
+    uint64_t seq;
+    uint16_t index;
+};
+
+/* Whether these bytes are a whole event, its slices inside it and known; recovery asks this before
+ * it applies anything, because a checksum does not say who wrote it. */
+bool event_valid(const struct event *event, uint64_t available);
+
+struct text event_by(const struct event *event);
+
+static inline const struct slice *event_slices(const struct event *event)
+{
+    return (const void *)((const char *)event + sizeof *event + ((event->by_bytes + 7u) & ~7u));
+}
+
+static inline const struct slice *slice_next(const struct slice *slice)
+{
+    return (const void *)((const char *)slice + slice->bytes);
+}
+
+#endif

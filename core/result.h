@@ -1,0 +1,154 @@
+/* core/result.h - what comes back, laid out as it stands on the wire.
+ *
+ *   0       4      6      8         16    24
+ *   | bytes | code | kind | request | seq | fields by kind | arrays | texts | zeros to 8 |
+ *
+ * seq is the commit sequence that the answer has seen: it is written when the turn's sequence is
+ * known, and the answer leaves when the watermark has reached it. */
+#ifndef SPATE_CORE_RESULT_H
+#define SPATE_CORE_RESULT_H
+
+#include "core/command.h"
+
+enum result_kind {
+    RESULT_PLAIN,        /* nothing but the code */
+    RESULT_ORDER_PLACED, /* struct result_placed */
+    RESULT_ORDER,        /* struct result_order */
+    RESULT_SHORT,        /* struct result_short: lines that cannot be had */
+    RESULT_FAULT,        /* struct result_fault: which field, which line */
+    RESULT_SKU,          /* struct result_sku */
+    RESULT_STOCK,        /* struct result_stock */
+};
+
+struct result {
+    uint32_t bytes; /* all of it; a multiple of 8 */
+    uint16_t code;  /* enum code */
+    uint16_t kind;  /* enum result_kind */
+    uint64_t request;
+    uint64_t seq;
+};
+
+enum order_state {
+    ORDER_PENDING_PAYMENT = 1,
+    ORDER_IN_REVIEW,
+    ORDER_REJECTED,
+    ORDER_PAYMENT_FAILED,
+    ORDER_PAID,
+    ORDER_PARTIALLY_SHIPPED,
+    ORDER_SHIPPED,
+    ORDER_SHIP_FAILED,
+    ORDER_DELIVERED,
+    ORDER_COMPLETED,
+    ORDER_CANCELLED,
+    ORDER_EXPIRED,
+    ORDER_STATES
+};
+
+const char *order_state_name(enum order_state state);
+
+struct result_placed {
+    struct result head;
+    int64_t total;
+    uint32_t version;
+    uint8_t state;
+    uint8_t zero[3];
+};
+
+enum order_stage {
+    STAGE_CREATED,
+    STAGE_REVIEWED,
+    STAGE_PAID,
+    STAGE_SHIPPED,
+    STAGE_DELIVERED,
+    STAGE_CLOSED,
+    STAGES
+};
+
+struct result_line {
+    uint32_t sku;
+    uint32_t units;
+    int64_t unit_price;
+    uint32_t shipped;
+    uint32_t returned;
+    uint32_t cancelled;
+    uint8_t warehouse; /* its number; see shard_warehouse */
+    uint8_t zero[3];
+};
+
+/* Behind it: lines, adjustments, the texts of enum order_text, created_by, modified_by. */
+struct result_order {
+    struct result head;
+    int64_t total;
+    uint64_t stage_ns[STAGES]; /* 0: not entered */
+    uint64_t expires_ns;       /* 0: no deadline runs */
+    uint32_t version;
+    uint32_t currency;
+    uint16_t line_count;
+    uint8_t adjustment_count;
+    uint8_t state;
+    uint8_t created_by_bytes;
+    uint8_t modified_by_bytes;
+    uint8_t zero[2];
+    uint8_t text_bytes[ORDER_TEXTS];
+    struct result_line lines[];
+};
+
+struct short_line {
+    uint32_t sku;
+    uint32_t zero;
+    uint64_t requested;
+    uint64_t sellable;
+};
+
+struct result_short {
+    struct result head;
+    uint32_t line_count;
+    uint32_t zero;
+    struct short_line lines[];
+};
+
+struct result_fault {
+    struct result head;
+    uint32_t line; /* counted from 1; 0: not in a line */
+    uint32_t field_bytes;
+    char field[24]; /* as a JSON name */
+};
+
+struct result_sku {
+    struct result head;
+    uint32_t sku;
+    uint32_t zero;
+};
+
+struct result_cell {
+    uint64_t free;
+    uint64_t held;
+    uint64_t reserved;
+    uint64_t committed;
+    uint64_t quarantined;
+    uint64_t incoming;
+    uint64_t in_transfer;
+    uint64_t missing;
+    uint64_t sellable;
+    uint64_t version;
+    uint8_t warehouse;
+    uint8_t zero[7];
+};
+
+struct result_stock {
+    struct result head;
+    uint32_t sku;
+    uint32_t cell_count;
+    struct result_cell cells[];
+};
+
+/* The longest result: an order of ORDER_LINES_MAX lines. */
+enum {
+    RESULT_BYTES_MAX = 160 + ORDER_LINES_MAX * 32 + ADJUSTMENTS_MAX * 16 + (ORDER_TEXTS + 2) * 64
+};
+
+/* Parts of a result_order. */
+const struct adjustment *result_order_adjustments(const struct result_order *order);
+struct text result_order_text(const struct result_order *order, uint32_t which);
+
+#endif

@@ -1,0 +1,116 @@
+/* core/shard.h - START HERE: one shard of the shop, its orders and its stock.
+ *
+ *   command ──▶ decide ──events──▶ apply ──▶ state          (shard_request, shard_message)
+ *                  │                 ▲
+ *                  └── messages ──▶ other shards            (struct turn)
+ *
+ * A shard is a pure machine: it makes no system call, reads no clock, draws nothing at random, and
+ * allocates nothing after shard_init. Time comes in with the turn. One thread owns it.
+ *
+ * decide looks at the state and brings forth events or a refusal; apply changes the state and
+ * cannot fail. Live and recovery share apply; recovery never decides. */
+#ifndef SPATE_CORE_SHARD_H
+#define SPATE_CORE_SHARD_H
+
+#include "core/catalogue.h"
+#include "core/check.h"
+#include "core/turn.h"
+
+struct shard;
+
+struct shard_options {
+    uint32_t shard; /* this one's number */
+    uint32_t shard_count;
+    const uint8_t *slot_shard; /* SLOT_COUNT entries: who owns which slot */
+    uint64_t order_count_max;
+    uint64_t order_bytes_max;  /* memory for the orders' records */
+    uint32_t cell_count_max;   /* (SKU, warehouse) pairs */
+    uint32_t flight_count_max; /* orders that wait for other shards' holds */
+    uint32_t retry_count_max;
+    struct catalogue_options catalogue;
+    uint64_t payment_deadline_ns; /* how long an order may stay unpaid */
+    uint64_t retry_window_ns;
+    bool bug[64]; /* planted bugs, by enum bug (core/bug.h); tests only, all false in production */
+};
+
+enum shard_table {
+    SHARD_TABLE_NONE,
+    SHARD_TABLE_ORDERS,
+    SHARD_TABLE_ORDER_BYTES,
+    SHARD_TABLE_SKUS,
+    SHARD_TABLE_CELLS,
+    SHARD_TABLE_RETRIES
+};
+const char *shard_table_name(enum shard_table table);
+
+size_t shard_bytes(const struct shard_options *options);
+struct shard *shard_init(void *zeroed_memory, const struct shard_options *options,
+                         struct catalogue *catalogue);
+
+/* A checked command that is for this shard (command_slot). The caller's name goes into the event.
+ */
+struct request {
+    struct origin origin;
+    struct text caller;
+    const struct command *command;
+};
+
+/* Touches the memory that the command will need, so that a whole batch waits for it only once. */
+void shard_prefetch(const struct shard *shard, const struct command *command);
+
+/* Decides a command and applies what it decides; the answer is in the turn, now or in a later one.
+ */
+void shard_request(struct shard *shard, struct turn *turn, const struct request *request);
+
+/* A message from another shard, but for MESSAGE_RESULT and MESSAGE_COMMAND, which are the loop's.
+ */
+void shard_message(struct shard *shard, struct turn *turn, const struct message *message);
+
+/* Deadlines that have passed by turn->now_ns, as far as the turn has room. */
+void shard_expire(struct shard *shard, struct turn *turn);
+/* When shard_expire wants to be called next; UINT64_MAX: no deadline. */
+uint64_t shard_deadline_ns(const struct shard *shard);
+
+/* The turn's events are now sequence `seq`: orders that it touched remember it, catalogue entries
+ * that it changed are published. Called after the sequence is taken and before anything is
+ * published. */
+void shard_committed(struct shard *shard, uint64_t seq);
+
+/* Recovery. Applies the slices of the slots that this shard owns (and the topology's always);
+ * SHARD_TABLE_NONE, or the table that is too small. */
+enum shard_table shard_recover(struct shard *shard, struct position position,
+                               const struct event *event) MUST_LOOK;
+
+/* The name of a warehouse by its number, from the topology this shard knows. */
+struct text shard_warehouse(const struct shard *shard, uint32_t warehouse);
+
+/* A digest of all state that the log stands for; held counts as free, indexes and timers do not
+ * count. The sum over the shards does not depend on how many there are. */
+uint64_t shard_state_hash(const struct shard *shard);
+
+/* The equations of core/stock.h and core/order.h, recomputed from scratch; NULL, or the name of the
+ * first that does not hold. */
+const char *shard_audit(const struct shard *shard);
+
+/* One equation's two sides as this shard sees them; the sides are summed over all shards. */
+struct equation {
+    const char *name;
+    int64_t left;
+    int64_t right;
+};
+enum { EQUATIONS_MAX = 16 };
+uint32_t shard_equations(const struct shard *shard, struct equation out[EQUATIONS_MAX]);
+
+struct shard_counts {
+    uint64_t orders;
+    uint64_t orders_max;
+    uint64_t order_bytes;
+    uint64_t order_bytes_max;
+    uint64_t skus;
+    uint64_t cells;
+    uint64_t retries;
+    uint64_t flights;
+};
+struct shard_counts shard_counts(const struct shard *shard);
+
+#endif

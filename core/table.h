@@ -1,0 +1,36 @@
+/* core/table.h - the one hash table: from a key's hash to a 32-bit reference.
+ *
+ * Open addressing over cache lines of eight entries; an entry is one word, the lower half of the
+ * hash and the reference, so most misses cost one line. The table does not know the keys: a caller
+ * compares the candidates it is given. Fixed capacity, never rehashed; a removal leaves no
+ * tombstone.
+ *
+ * One thread writes. Where nothing is ever removed, others may look up at the same time: an insert
+ * is one release store, paired with the acquire load of a look-up. */
+#ifndef SPATE_CORE_TABLE_H
+#define SPATE_CORE_TABLE_H
+
+#include "core/atomics.h"
+#include "core/values.h"
+
+struct table {
+    struct atomic64 *lines; /* of eight */
+    uint32_t line_count;
+    uint32_t used_count;
+    uint32_t capacity;
+};
+
+size_t table_bytes(uint32_t capacity);
+void table_init(struct table *table, void *zeroed_memory, uint32_t capacity);
+
+void table_prefetch(const struct table *table, uint64_t hash);
+
+/* Candidates of a hash one after the other; 0 at the end. Start with *probe = 0. */
+uint32_t table_find(const struct table *table, uint64_t hash, uint64_t *probe);
+
+/* False: the table is full. The same (hash, reference) must not be in it. */
+bool table_insert(struct table *table, uint64_t hash, uint32_t reference);
+/* Expects that it is there. */
+void table_remove(struct table *table, uint64_t hash, uint32_t reference);
+
+#endif

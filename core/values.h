@@ -1,0 +1,70 @@
+/* core/values.h - the vocabulary: limits of the domain, texts, slots, SKU numbers.
+ *
+ * Everything that is stored or sent is little-endian and laid out without padding; the structs are
+ * overlaid on the bytes, so a big-endian machine is refused at compile time. */
+#ifndef SPATE_CORE_VALUES_H
+#define SPATE_CORE_VALUES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "layouts are overlaid on the bytes");
+
+enum {
+    SLOT_COUNT = 1024,
+    SHARDS_MAX = 64,
+    WAREHOUSES_MAX = 64,
+    REGIONS_MAX = 256,
+    ORDER_LINES_MAX = 1200,
+    ADJUSTMENTS_MAX = 16,
+    ID_BYTES_MAX = 32,   /* order, customer, SKU, warehouse, region, ... */
+    TEXT_BYTES_MAX = 64, /* Idempotency-Key, ship_to, campaign, a caller's name, ... */
+    LOGIC_VERSION = 1,
+};
+
+/* Some bytes of somebody else's memory; no terminator. */
+struct text {
+    const char *at;
+    uint32_t bytes;
+};
+
+/* A SKU's number: its slot in the upper 10 bits, its place within the slot in the lower 22, counted
+ * from 1; 0 is no SKU. Fixed once by the event that creates the SKU, so that it never depends on
+ * how many shards or nodes there are. */
+enum { SKU_INDEX_BITS = 22 };
+
+static inline uint32_t sku_slot(uint32_t sku)
+{
+    return sku >> SKU_INDEX_BITS;
+}
+
+static inline uint32_t sku_index(uint32_t sku)
+{
+    return sku & ((1u << SKU_INDEX_BITS) - 1);
+}
+
+/* Warehouses, regions and cost tables share one slot: they are few, they change rarely, and one
+ * owner numbers them. Every shard keeps a copy, fed by messages (core/topology.h). */
+enum { TOPOLOGY_SLOT = 0 };
+
+/* The slot is the upper 10 bits of a key's hash; tables take theirs from the lower 32. */
+static inline uint32_t hash_slot(uint64_t hash)
+{
+    return (uint32_t)(hash >> 54);
+}
+
+uint64_t key_hash(struct text key);
+
+/* ISO 4217 as its three letters, first letter lowest; the fourth byte is 0. */
+#define CURRENCY(a, b, c) ((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16)
+
+/* 0, 2 or 3 digits behind the point; -1 for a code that Spate does not know. */
+int currency_exponent(uint32_t currency);
+
+/* 1..ID_BYTES_MAX of [0-9A-Za-z._-]: orders, customers, warehouses, regions, children of orders. */
+bool id_valid(struct text id);
+/* 1..ID_BYTES_MAX printable ASCII but space. */
+bool sku_code_valid(struct text code);
+
+#endif

@@ -1,0 +1,63 @@
+/* io/server.h - a whole server above the seam: its options, its memory, its actors.
+ *
+ * `spate serve` runs every actor on a thread of its own; the simulator runs them on stacks. Actors
+ * 0..shard_count-1 are the shards, the one behind them is the helper. */
+#ifndef SPATE_IO_SERVER_H
+#define SPATE_IO_SERVER_H
+
+#include "core/shard.h"
+#include "persist/start.h"
+
+struct server;
+
+struct server_options {
+    const char *directory;
+    const char *binary_address; /* "ADDR:PORT", NULL: not served; likewise below */
+    const char *http_address;
+    const char *admin_address;
+    uint32_t shard_count;
+    uint32_t connection_count_max; /* per shard */
+    uint32_t mailbox_bytes;
+    uint32_t frame_bytes_max;
+    uint64_t order_count_max; /* in total */
+    uint64_t order_bytes_max;
+    uint32_t sku_count_max;
+    uint32_t cell_count_max;
+    uint32_t retry_count_max;
+    uint32_t flight_count_max;
+    uint64_t payment_deadline_ns;
+    uint64_t retry_window_ns;
+    uint64_t drain_delay_ns;
+    struct log_options log;
+    bool bug[64]; /* planted bugs; tests only */
+};
+
+struct server_options server_options_default(void);
+
+/* Sizes every capacity from one number of bytes. */
+void server_options_memory(struct server_options *options, uint64_t bytes);
+
+/* Bytes that the server needs; its memory must be zeroed, aligned to 4096 and outlive it. */
+size_t server_bytes(const struct server_options *options);
+
+/* Lays out the memory, opens the data directory and recovers (persist/start.h). NULL: see report.
+ */
+struct server *server_init(void *zeroed_memory, const struct server_options *options,
+                           struct env *env, struct start_report *report);
+
+/* How many actors there are: the shards and the helper. */
+uint32_t server_actor_count(const struct server *server);
+
+/* Runs one actor until the server has drained or failed; exit code of the process. */
+int server_run(struct server *server, struct env *env, uint32_t actor);
+
+/* Any thread, also a signal handler's: begin to drain (first call), stop at once (second). */
+void server_stop(struct server *server);
+
+/* After every actor has returned: the manifest's last word. Exit code. */
+int server_close(struct server *server, struct env *env);
+
+/* Sum over the shards, for tests and tools; only while nothing runs. */
+uint64_t server_state_hash(const struct server *server);
+
+#endif

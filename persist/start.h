@@ -1,0 +1,62 @@
+/* persist/start.h - from a data directory to a state that can be served, or a refusal that says
+ * why.
+ *
+ * The order of the steps is what makes it safe to be interrupted anywhere and run again;
+ * persist/start.c numbers them. */
+#ifndef SPATE_PERSIST_START_H
+#define SPATE_PERSIST_START_H
+
+#include "core/event.h"
+#include "persist/log.h"
+
+/* Exit codes of the program, as sysexits has them. */
+enum {
+    EXIT_USAGE_ERROR = 2,
+    EXIT_DAMAGED = 65,
+    EXIT_UNAVAILABLE = 69,
+    EXIT_OS = 71,
+    EXIT_CANNOT_CREATE = 73,
+    EXIT_IO = 74,
+    EXIT_PERMISSION = 77
+};
+
+struct start_options {
+    const char *directory;
+    uint64_t segment_bytes;
+    uint32_t write_bytes_max;
+    enum log_sync sync;
+    bool read_only; /* look, change nothing: for `spate log` */
+};
+
+/* What a start found; `message` is one line: what is wrong, where, and what to do. */
+struct start_report {
+    int exit_code; /* 0, or how the process should end */
+    char message[512];
+    uint64_t groups;
+    uint64_t events;
+    uint64_t bytes;
+    uint64_t torn_bytes; /* of a tail that was never acknowledged */
+};
+
+/* Called for every event that is alive, in commit order. false: a table is too small; start stops.
+ */
+struct start_visitor {
+    bool (*on_event)(struct start_visitor *visitor, struct position position,
+                     const struct event *event);
+};
+
+/* A directory opened, locked and read. */
+struct start {
+    struct log_begin begin;
+    int32_t directory;
+    int32_t lock;
+};
+
+/* Steps 1 to 7. On failure nothing is left open and report says why. `scratch` is at least
+ * start_scratch_bytes(options), aligned to 4096. */
+size_t start_scratch_bytes(const struct start_options *options);
+bool start_open(struct start *start, struct env *env, const struct start_options *options,
+                void *scratch, struct start_visitor *visitor,
+                struct start_report *report) MUST_LOOK;
+
+#endif
