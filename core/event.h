@@ -1,9 +1,9 @@
 /* core/event.h - what has happened, laid out as it stands in the log.
  *
- *   event:  0       4      6             8       16         24           26        27    28..32
- *           | bytes | kind | slice_count | at_ns | prev_seq | prev_index | version | by  | zero |
- * by | slices | slice:  0       4      6      8 | bytes | slot | kind | fields by kind ... up to a
- * multiple of 8 |
+ *   event:  0       4      6             8       16         24           26        27   28     32
+ *           | bytes | kind | slice_count | at_ns | prev_seq | prev_index | logic | by | zero | by's name | slices
+ *   slice:  0       4      6      8
+ *           | bytes | slot | kind | fields by kind ... up to a multiple of 8 |
  *
  * An event is complete: nothing needs to be decided again to apply it. It has one slice for every
  * thing it changes, and a slice has all that its slot needs. The first slice is the owner's: the
