@@ -38,6 +38,7 @@ enum env_op_kind {
     ENV_CONNECT,  /* to data (struct sockaddr), bytes long */
     ENV_SHUTDOWN, /* both ways */
     ENV_CANCEL,   /* everything submitted on `file` */
+    ENV_STOP,     /* the one operation whose `user` is `offset`; it completes as cancelled */
 };
 
 enum env_op_flag { ENV_DSYNC = 1 << 24, ENV_REGISTERED = 1 << 25, ENV_DATA_ONLY = 1 << 26 };
