@@ -22,5 +22,7 @@ void mailbox_publish(struct mailbox *mailbox);
 uint64_t mailbox_end(const struct mailbox *mailbox);
 const struct message *mailbox_read(struct mailbox *mailbox, uint64_t end);
 void mailbox_release(struct mailbox *mailbox);
+/* Reader, before it sleeps: nothing is published that it has not read. */
+bool mailbox_empty(const struct mailbox *mailbox);
 
 #endif
