@@ -40,14 +40,16 @@
     X(CODE_STORAGE_FULL,      39, "storage_full",            503, true,  "The log's disk is full") \
     X(CODE_BEHIND,            40, "behind",                  503, true,  "min_seq has not been reached in time") \
     X(CODE_FULL,              41, "full",                    507, false, "A table has reached its capacity") \
-    X(CODE_UNKNOWN_REGION,    42, "unknown_region",          422, false, "No such region")
+    X(CODE_UNKNOWN_REGION,    42, "unknown_region",          422, false, "No such region") \
+    X(CODE_TIMEOUT,           43, "timeout",                 408, true,  "The request took too long to arrive") \
+    X(CODE_HEAD_TOO_LARGE,    44, "head_too_large",          431, false, "Request line and headers are larger than the limit")
 /* clang-format on */
 
 enum code {
 #define X(id, number, name, status, again, title) id = number,
     CODES(X)
 #undef X
-        CODE_LIMIT_NUMBER = 43 /* every code is below */
+        CODE_LIMIT_NUMBER = 45 /* every code is below */
 };
 
 struct code_facts {

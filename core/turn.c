@@ -1,0 +1,66 @@
+#include "core/turn.h"
+
+#include <string.h>
+
+#include "core/check.h"
+
+static uint32_t padded(uint32_t bytes)
+{
+    return (bytes + 7u) & ~7u;
+}
+
+static bool pile_has(const struct pile *pile, uint32_t bytes)
+{
+    return pile->capacity_bytes - pile->used_bytes >= bytes;
+}
+
+bool turn_has_room(const struct turn *turn)
+{
+    for (uint32_t to = 0; to < turn->shard_count; to++)
+        if (!pile_has(&turn->outbox[to], MESSAGE_BYTES_MAX))
+            return false;
+    return pile_has(&turn->events, EVENT_BYTES_MAX) && pile_has(&turn->answers, ANSWER_BYTES_MAX);
+}
+
+void *pile_append(struct pile *pile, uint32_t bytes)
+{
+    CHECK(pile_has(pile, padded(bytes)));
+    void *at = pile->at + pile->used_bytes;
+    pile->used_bytes += padded(bytes);
+    return memset(at, 0, padded(bytes));
+}
+
+void *turn_send(struct turn *turn, uint32_t from, uint32_t target, enum message_kind kind,
+                uint32_t bytes)
+{
+    struct message *message = pile_append(&turn->outbox[target], bytes);
+    message->bytes = padded(bytes);
+    message->kind = (uint16_t)kind;
+    message->from = (uint16_t)from;
+    return message;
+}
+
+static struct result *begin_result(void *at, uint64_t request, enum code code,
+                                   enum result_kind kind, uint32_t bytes)
+{
+    struct result *result = at;
+    result->bytes = padded(bytes);
+    result->code = (uint16_t)code;
+    result->kind = (uint16_t)kind;
+    result->request = request;
+    return result;
+}
+
+void *turn_answer(struct turn *turn, uint32_t self, struct origin origin, uint64_t request,
+                  enum code code, enum result_kind kind, uint32_t bytes)
+{
+    if (origin.shard == self) {
+        struct answer *answer = pile_append(&turn->answers, (uint32_t)sizeof *answer + bytes);
+        answer->token = origin.token;
+        return begin_result(answer + 1, request, code, kind, bytes);
+    }
+    struct message_result *message = turn_send(turn, self, origin.shard, MESSAGE_RESULT,
+                                               (uint32_t)sizeof *message + padded(bytes));
+    message->token = origin.token;
+    return begin_result(message + 1, request, code, kind, bytes);
+}
