@@ -32,7 +32,7 @@ struct frame {
     uint16_t version;
     uint32_t count;
     uint64_t request;
-    uint64_t checksum; /* XXH3 of the whole frame with this field 0 */
+    uint64_t checksum; /* XXH3 of the body, seeded with XXH3 of the 24 bytes before this field */
 };
 
 /* Body of FRAME_HELLO; behind it the token. */
@@ -77,11 +77,13 @@ struct frame_error {
     char reason[112];
 };
 
-/* How many bytes the frame at `at` has: 0 if more are needed to know; *fault if it can be none. */
+/* How many bytes the frame at `at` has. 0: more are needed to know, or, if *fault is set, these can
+ * be the begin of no frame. Looks at no byte beyond `available`; any alignment. */
 uint32_t frame_bytes(const void *at, uint64_t available, uint32_t bytes_max,
                      enum frame_fault *fault);
-/* Looks at a whole frame: its checksum, version, kind, and that its items fill it exactly. Commands
- * themselves are looked at one by one with command_check. */
+/* Looks at a whole frame of which frame_bytes has said that it is all there, aligned to 8: its
+ * version, checksum, kind, and that its items fill it exactly: each of `count` commands or results
+ * has a length of its own that stays inside. What is in them, command_check says. */
 enum frame_fault frame_check(const struct frame *frame);
 /* Completes a frame whose body has been written: length, checksum. */
 void frame_seal(struct frame *frame, enum frame_kind kind, uint32_t bytes, uint32_t count,
