@@ -1,0 +1,222 @@
+#include "core/key.h"
+
+#include <string.h>
+
+#include "core/check.h"
+
+enum alphabet { HEX_LOWER, HEX_UPPER, BASE32, BASE64, BYTES };
+
+static const struct {
+    uint32_t bits;
+    const char *symbols;
+} alphabets[] = {
+    [HEX_LOWER] = {4, "0123456789abcdef"},
+    [HEX_UPPER] = {4, "0123456789ABCDEF"},
+    [BASE32] = {5, "0123456789ABCDEFGHJKMNPQRSTVWXYZ"},
+    [BASE64] = {6, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-"},
+    [BYTES] = {8, NULL},
+};
+
+/* What a character is: the alphabets that it belongs to, and its value in each of them. */
+struct symbol {
+    uint8_t alphabets; /* 1 << enum alphabet */
+    uint8_t value[BYTES];
+};
+
+/* clang-format off */
+#define DIGIT(c) [c] = {1 << HEX_LOWER | 1 << HEX_UPPER | 1 << BASE32 | 1 << BASE64, \
+                        {c - '0', c - '0', c - '0', c - '0'}}
+/* Crockford leaves out I, L, O and U. */
+#define UPPER(c) [c] = {(c <= 'F') << HEX_UPPER | \
+                        (c != 'I' && c != 'L' && c != 'O' && c != 'U') << BASE32 | 1 << BASE64, \
+                        {0, c - 'A' + 10, \
+                         c - 'A' + 10 - (c > 'I') - (c > 'L') - (c > 'O') - (c > 'U'), c - 'A' + 10}}
+#define LOWER(c) [c] = {(c <= 'f') << HEX_LOWER | 1 << BASE64, {c - 'a' + 10, 0, 0, c - 'a' + 36}}
+
+static const struct symbol symbols[256] = {
+    DIGIT('0'), DIGIT('1'), DIGIT('2'), DIGIT('3'), DIGIT('4'),
+    DIGIT('5'), DIGIT('6'), DIGIT('7'), DIGIT('8'), DIGIT('9'),
+    UPPER('A'), UPPER('B'), UPPER('C'), UPPER('D'), UPPER('E'), UPPER('F'), UPPER('G'), UPPER('H'),
+    UPPER('I'), UPPER('J'), UPPER('K'), UPPER('L'), UPPER('M'), UPPER('N'), UPPER('O'), UPPER('P'),
+    UPPER('Q'), UPPER('R'), UPPER('S'), UPPER('T'), UPPER('U'), UPPER('V'), UPPER('W'), UPPER('X'),
+    UPPER('Y'), UPPER('Z'),
+    LOWER('a'), LOWER('b'), LOWER('c'), LOWER('d'), LOWER('e'), LOWER('f'), LOWER('g'), LOWER('h'),
+    LOWER('i'), LOWER('j'), LOWER('k'), LOWER('l'), LOWER('m'), LOWER('n'), LOWER('o'), LOWER('p'),
+    LOWER('q'), LOWER('r'), LOWER('s'), LOWER('t'), LOWER('u'), LOWER('v'), LOWER('w'), LOWER('x'),
+    LOWER('y'), LOWER('z'),
+    ['_'] = {1 << BASE64, {0, 0, 0, 62}},
+    ['-'] = {1 << BASE64, {0, 0, 0, 63}},
+};
+/* clang-format on */
+
+/* ---- decimals ----------------------------------------------------------------------------------
+ *
+ * In the bijective numeral system to base 10, with digits 1 to 10, every number has one numeral and
+ * every numeral one number; with each digit taken one higher, leading zeros count. Up to 18 digits
+ * give numbers below 2^60, 19 digits below 2^64. */
+
+enum {
+    SHORT_DIGITS_MAX = 18,
+    LONG_DIGITS = 19,
+    SHORT_BYTES_MIN = 4,
+    SHORT_BYTES_MAX = 8,
+    FIRST_ALPHABET = (SHORT_BYTES_MAX - SHORT_BYTES_MIN + 1) << 4,
+    FIRST_LONG_DECIMAL = FIRST_ALPHABET + 5 * ID_BYTES_MAX,
+};
+
+static bool is_decimal(struct text id)
+{
+    for (uint32_t i = 0; i < id.bytes; i++)
+        if (id.at[i] < '0' || id.at[i] > '9')
+            return false;
+    return true;
+}
+
+static uint64_t number_of(struct text digits)
+{
+    uint64_t number = 0;
+    for (uint32_t i = 0; i < digits.bytes; i++)
+        number = number * 10 + (uint64_t)(digits.at[i] - '0') + 1;
+    return number;
+}
+
+static uint32_t digits_of(uint64_t number, char out[ID_BYTES_MAX])
+{
+    char reversed[ID_BYTES_MAX];
+    uint32_t count = 0;
+    for (; number > 0; number = (number - 1) / 10)
+        reversed[count++] = (char)('0' + (number - 1) % 10);
+    for (uint32_t i = 0; i < count; i++)
+        out[i] = reversed[count - 1 - i];
+    return count;
+}
+
+/* The first byte's lower half is the number's highest. */
+static uint32_t pack_short_decimal(struct text id, uint8_t *packed)
+{
+    uint64_t number = number_of(id);
+    uint32_t bytes = SHORT_BYTES_MIN;
+    while (number >> (8 * bytes - 4) != 0)
+        bytes++;
+    packed[0] = (uint8_t)((bytes - SHORT_BYTES_MIN) << 4 | number >> 8 * (bytes - 1));
+    memcpy(packed + 1, &number, bytes - 1);
+    return bytes;
+}
+
+static uint32_t pack_long_decimal(struct text id, uint8_t *packed)
+{
+    uint64_t number = number_of(id);
+    packed[0] = FIRST_LONG_DECIMAL;
+    memcpy(packed + 1, &number, sizeof number);
+    return 1 + sizeof number;
+}
+
+static uint64_t packed_number(const uint8_t *packed)
+{
+    uint64_t number = 0;
+    uint32_t bytes = key_bytes(packed);
+    memcpy(&number, packed + 1, bytes - 1);
+    if (packed[0] < FIRST_ALPHABET)
+        number |= (uint64_t)(packed[0] & 15) << 8 * (bytes - 1);
+    return number;
+}
+
+/* ---- alphabets --------------------------------------------------------------------------------- */
+
+static enum alphabet alphabet_of(struct text id)
+{
+    uint32_t fitting = 1 << HEX_LOWER | 1 << HEX_UPPER | 1 << BASE32 | 1 << BASE64;
+    for (uint32_t i = 0; i < id.bytes; i++)
+        fitting &= symbols[(uint8_t)id.at[i]].alphabets;
+    return (enum alphabet)__builtin_ctz(fitting | 1 << BYTES);
+}
+
+static uint32_t packed_bytes(enum alphabet alphabet, uint32_t count)
+{
+    return 1 + (count * alphabets[alphabet].bits + 7) / 8;
+}
+
+static uint32_t pack_symbols(struct text id, uint8_t *packed)
+{
+    enum alphabet alphabet = alphabet_of(id);
+    packed[0] = (uint8_t)(FIRST_ALPHABET + alphabet * ID_BYTES_MAX + id.bytes - 1);
+    if (alphabet == BYTES) {
+        memcpy(packed + 1, id.at, id.bytes);
+        return 1 + id.bytes;
+    }
+    uint32_t waiting = 0, waiting_bits = 0, bytes = 1;
+    for (uint32_t i = 0; i < id.bytes; i++) {
+        waiting |= (uint32_t)symbols[(uint8_t)id.at[i]].value[alphabet] << waiting_bits;
+        waiting_bits += alphabets[alphabet].bits;
+        if (waiting_bits >= 8) {
+            packed[bytes++] = (uint8_t)waiting;
+            waiting >>= 8;
+            waiting_bits -= 8;
+        }
+    }
+    if (waiting_bits > 0)
+        packed[bytes++] = (uint8_t)waiting;
+    return bytes;
+}
+
+static uint32_t unpack_symbols(enum alphabet alphabet, uint32_t count, const uint8_t *from,
+                               char *out)
+{
+    if (alphabet == BYTES) {
+        memcpy(out, from, count);
+        return count;
+    }
+    uint32_t waiting = 0, waiting_bits = 0, bits = alphabets[alphabet].bits;
+    for (uint32_t i = 0; i < count; i++) {
+        if (waiting_bits < bits) {
+            waiting |= (uint32_t)*from++ << waiting_bits;
+            waiting_bits += 8;
+        }
+        out[i] = alphabets[alphabet].symbols[waiting & ((1u << bits) - 1)];
+        waiting >>= bits;
+        waiting_bits -= bits;
+    }
+    return count;
+}
+
+/* ---- any --------------------------------------------------------------------------------------- */
+
+uint32_t key_pack(struct text id, uint8_t packed[KEY_BYTES_MAX])
+{
+    CHECK(id.bytes >= 1 && id.bytes <= ID_BYTES_MAX);
+    if (id.bytes > LONG_DIGITS || !is_decimal(id))
+        return pack_symbols(id, packed);
+    return id.bytes == LONG_DIGITS ? pack_long_decimal(id, packed) : pack_short_decimal(id, packed);
+}
+
+uint32_t key_bytes(const uint8_t *packed)
+{
+    uint32_t first = packed[0];
+    if (first < FIRST_ALPHABET)
+        return SHORT_BYTES_MIN + (first >> 4);
+    if (first >= FIRST_LONG_DECIMAL)
+        return 1 + sizeof(uint64_t);
+    first -= FIRST_ALPHABET;
+    return packed_bytes((enum alphabet)(first / ID_BYTES_MAX), first % ID_BYTES_MAX + 1);
+}
+
+bool key_same(const uint8_t *packed, const uint8_t *other)
+{
+    return packed[0] == other[0] && memcmp(packed, other, key_bytes(packed)) == 0;
+}
+
+uint32_t key_unpack(const uint8_t *packed, char id[ID_BYTES_MAX])
+{
+    uint32_t first = packed[0];
+    if (first < FIRST_ALPHABET || first >= FIRST_LONG_DECIMAL)
+        return digits_of(packed_number(packed), id);
+    first -= FIRST_ALPHABET;
+    return unpack_symbols((enum alphabet)(first / ID_BYTES_MAX), first % ID_BYTES_MAX + 1,
+                          packed + 1, id);
+}
+
+uint64_t key_packed_hash(const uint8_t *packed)
+{
+    char id[ID_BYTES_MAX];
+    return key_hash((struct text){id, key_unpack(packed, id)});
+}
