@@ -25,7 +25,8 @@ struct start_options {
     uint64_t segment_bytes;
     uint32_t write_bytes_max;
     enum log_sync sync;
-    bool read_only; /* look, change nothing: for `spate log` */
+    uint64_t process; /* its id, for whoever finds the directory locked */
+    bool read_only;   /* look, change nothing: for `spate log` */
 };
 
 /* What a start found; `message` is one line: what is wrong, where, and what to do. */

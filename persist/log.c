@@ -1,0 +1,597 @@
+#include "persist/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "core/atomics.h"
+#include "persist/group.h"
+#include "persist/manifest.h"
+
+/* Rules that keep it right, cited where they are kept:
+ *   [1] Whoever holds the role gathers alone; the role is free again only after its write has been
+ *       submitted. Every release is followed by a fence and a second look.
+ *   [2] A write uses slot (its number mod 2). The slot is free when the write before in it has been
+ *       advanced over, so at most two fly, and nobody reads a slot that is being filled.
+ *   [3] The watermark moves over finished writes in the order of their numbers.
+ *   [4] A sleeper sets its bit, fences, looks at the watermark again; who moves the watermark stores,
+ *       fences, reads the bits. */
+
+enum { WRITES = 2, READY_MAX = 4, RETIRED_MAX = 8, FILL_BYTES = 1 << 20 };
+static const uint64_t IDLE_WITNESS_NS = 1000 * 1000;
+static const uint64_t RESERVE_RETRY_NS = 100ull * 1000 * 1000;
+
+struct ring_slot {
+    struct atomic64 seq; /* the group's, once it is published */
+    struct log_group group;
+};
+
+struct write {
+    struct atomic64 finished; /* write number + 1 */
+    uint64_t last_seq;
+    uint32_t bytes;
+    int32_t file;
+    uint8_t *buffer;
+};
+
+struct segment {
+    int32_t file;
+    uint64_t serial;
+};
+
+struct log {
+    struct log_options options;
+    uint64_t log_id;
+    uint32_t epoch;
+    int32_t directory;
+    struct ring_slot *ring;
+    uint8_t *zeros;
+
+    _Alignas(128) struct atomic64 next_seq; /* log_take */
+    _Alignas(128) struct atomic64 watermark;
+    struct atomic64 sleepers;           /* by shard */
+    _Alignas(128) struct atomic64 role; /* 1: somebody gathers */
+    struct atomic64 gathered;
+    struct atomic64 submitted; /* writes */
+    struct atomic64 advanced;  /* writes that the watermark has passed */
+    struct atomic64 witnessed; /* the watermark that the last submitted write carries */
+    struct atomic64 active_ns; /* when something was last submitted */
+    struct atomic64 starved;   /* no segment was ready */
+
+    /* The role's alone. */
+    _Alignas(128) struct segment segment;
+    uint64_t segment_used;
+    uint64_t chain;
+    uint64_t next_gather;
+    uint64_t seed;
+    struct write writes[WRITES];
+
+    /* Segments handed from the helper to the role (ready), and back to be closed (retired); each a
+     * ring with one writer at a time and one reader at a time. */
+    _Alignas(128) struct atomic64 ready_put;
+    struct atomic64 ready_taken;
+    struct segment ready[READY_MAX];
+    struct atomic64 retired_put;
+    struct atomic64 retired_taken;
+    struct retired {
+        int32_t file;
+        uint64_t after; /* may be closed when this many writes have been advanced over */
+    } retired[RETIRED_MAX];
+
+    /* The helper's alone. */
+    _Alignas(128) uint64_t next_serial;
+    struct segment making;
+    uint64_t made_bytes;
+    struct atomic64 full;
+    struct atomic64 counts[7];
+};
+
+enum { COUNT_GROUPS, COUNT_GROUP_BYTES, COUNT_WRITES, COUNT_WRITE_BYTES, COUNT_WITNESSES };
+
+static size_t aligned(size_t bytes)
+{
+    return (bytes + BLOCK_BYTES - 1) & ~(size_t)(BLOCK_BYTES - 1);
+}
+
+size_t log_bytes(const struct log_options *options)
+{
+    return aligned(sizeof(struct log)) + aligned(options->ring_groups * sizeof(struct ring_slot)) +
+           WRITES * aligned(options->write_bytes_max) + FILL_BYTES;
+}
+
+struct log *log_init(void *zeroed_memory, const struct log_options *options,
+                     const struct log_begin *begin)
+{
+    struct log *log = zeroed_memory;
+    uint8_t *at = (uint8_t *)zeroed_memory + aligned(sizeof *log);
+    CHECK((options->ring_groups & (options->ring_groups - 1)) == 0);
+    CHECK(options->group_bytes_max + sizeof(struct group_head) + BLOCK_BYTES <=
+          options->write_bytes_max);
+    CHECK(options->write_bytes_max + 2 * BLOCK_BYTES <= options->segment_bytes);
+    *log = (struct log){
+        .options = *options,
+        .log_id = begin->log_id,
+        .epoch = begin->epoch,
+        .directory = begin->directory,
+        .next_seq.value = begin->next_seq,
+        .watermark.value = begin->next_seq - 1,
+        .gathered.value = begin->next_seq - 1,
+        .witnessed.value = begin->next_seq - 1,
+        .next_gather = begin->next_seq,
+        .chain = begin->chain,
+        .segment.file = -1,
+        .next_serial = begin->next_serial,
+        .making.file = -1,
+    };
+    log->ring = (void *)at;
+    at += aligned(options->ring_groups * sizeof(struct ring_slot));
+    for (uint32_t i = 0; i < WRITES; i++) {
+        log->writes[i].buffer = at;
+        at += aligned(options->write_bytes_max);
+    }
+    log->zeros = at;
+    return log;
+}
+
+void log_buffers(struct log *log, struct env_memory out[2])
+{
+    for (uint32_t i = 0; i < WRITES; i++)
+        out[i] = (struct env_memory){log->writes[i].buffer, aligned(log->options.write_bytes_max)};
+}
+
+static void count(struct log *log, uint32_t which, uint64_t more)
+{
+    atomic_add(&log->counts[which], more);
+}
+
+/* ---- the shards' side ------------------------------------------------------------------------- */
+
+bool log_has_room(const struct log *log)
+{
+    uint64_t watermark = atomic_load(&log->watermark); /* before the next sequence is looked at */
+    uint64_t next = atomic_load(&log->next_seq);
+    return next - watermark < log->options.ring_groups - log->options.shard_count;
+}
+
+uint64_t log_take(struct log *log, struct env *env)
+{
+    env_point(env, ENV_POINT_TAKE);
+    return atomic_add(&log->next_seq, 1);
+}
+
+static struct ring_slot *slot_of(const struct log *log, uint64_t seq)
+{
+    return &log->ring[seq & (log->options.ring_groups - 1)];
+}
+
+void log_publish(struct log *log, struct env *env, uint64_t seq, const struct log_group *group)
+{
+    CHECK(group->event_bytes <= log->options.group_bytes_max);
+    env_point(env, ENV_POINT_PUBLISH);
+    struct ring_slot *slot = slot_of(log, seq);
+    slot->group = *group;
+    atomic_store(&slot->seq, seq); /* pairs with the load in is_published */
+}
+
+uint64_t log_watermark(const struct log *log)
+{
+    return atomic_load(&log->watermark);
+}
+
+uint64_t log_gathered(const struct log *log)
+{
+    return atomic_load(&log->gathered);
+}
+
+bool log_sleep(struct log *log, uint32_t shard, uint64_t seen)
+{
+    atomic_or(&log->sleepers, UINT64_C(1) << shard); /* [4] */
+    atomic_fence();
+    return atomic_load(&log->watermark) == seen;
+}
+
+void log_awake(struct log *log, uint32_t shard)
+{
+    atomic_and(&log->sleepers, ~(UINT64_C(1) << shard));
+}
+
+/* ---- the writer ------------------------------------------------------------------------------- */
+
+static bool is_published(const struct log *log, uint64_t seq)
+{
+    return atomic_load(&slot_of(log, seq)->seq) == seq; /* pairs with the store in log_publish */
+}
+
+/* [2] */
+static bool slot_is_free(const struct log *log)
+{
+    return atomic_load(&log->submitted) - atomic_load(&log->advanced) < WRITES;
+}
+
+static bool witness_is_due(const struct log *log, struct env *env)
+{
+    return atomic_load(&log->watermark) != atomic_load(&log->witnessed) &&
+           env_clock(env) >= atomic_load(&log->active_ns) + IDLE_WITNESS_NS;
+}
+
+static struct group_head *begin_head(struct log *log, struct write *write, enum group_kind kind,
+                                     uint64_t seq, uint32_t shard)
+{
+    struct group_head *head = (void *)(write->buffer + write->bytes);
+    *head = (struct group_head){
+        .magic = GROUP_MAGIC,
+        .version = FORMAT_VERSION,
+        .kind = (uint8_t)kind,
+        .flags = log->options.sync == LOG_SYNC_NONE ? GROUP_UNSYNCED : 0,
+        .log_id = log->log_id,
+        .epoch = log->epoch,
+        .shard = shard,
+        .seq = seq,
+        .witness = atomic_load(&log->watermark),
+        .chain = log->chain,
+    };
+    return head;
+}
+
+static void copy_group(struct log *log, struct write *write, const struct log_group *group)
+{
+    struct group_head *head = begin_head(log, write, GROUP_EVENTS, log->next_gather, group->shard);
+    head->event_bytes = group->event_bytes;
+    head->event_count = group->event_count;
+    memcpy(head + 1, group->events, group->event_bytes);
+    group_seal(head, log->seed);
+    log->chain = head->head_sum;
+    write->bytes += (uint32_t)sizeof *head + group->event_bytes;
+    write->last_seq = log->next_gather++;
+    count(log, COUNT_GROUPS, 1);
+    count(log, COUNT_GROUP_BYTES, group->event_bytes);
+}
+
+/* A block that holds no events: a witness or an end mark. */
+static void mark(struct log *log, struct write *write, enum group_kind kind)
+{
+    struct group_head *head = begin_head(log, write, kind, log->next_gather - 1, 0);
+    group_seal(head, log->seed);
+    write->bytes += (uint32_t)sizeof *head;
+    write->last_seq = log->next_gather - 1;
+}
+
+/* What may still be written to the segment beside its end mark. */
+static uint64_t segment_room(const struct log *log)
+{
+    return log->segment.file < 0 ? 0 : log->options.segment_bytes - BLOCK_BYTES - log->segment_used;
+}
+
+static bool next_segment(struct log *log)
+{
+    uint64_t taken = atomic_load(&log->ready_taken);
+    if (atomic_load(&log->ready_put) == taken) { /* pairs with the store in hand_over */
+        atomic_store(&log->starved, 1);
+        atomic_fence(); /* either we see what was just handed over, or hand_over sees the flag */
+        if (atomic_load(&log->ready_put) == taken)
+            return false;
+        atomic_store(&log->starved, 0);
+    }
+    log->segment = log->ready[taken % READY_MAX];
+    atomic_store(&log->ready_taken, taken + 1); /* pairs with the load in log_prepare */
+    log->segment_used = BLOCK_BYTES;
+    log->seed = group_seed(log->log_id, log->segment.serial);
+    return true;
+}
+
+static void retire_segment(struct log *log)
+{
+    uint64_t put = atomic_load(&log->retired_put);
+    CHECK(put - atomic_load(&log->retired_taken) < RETIRED_MAX);
+    log->retired[put % RETIRED_MAX] =
+        (struct retired){log->segment.file, atomic_load(&log->submitted) + 1};
+    atomic_store(&log->retired_put, put + 1); /* pairs with the load in close_retired */
+    log->segment.file = -1;
+}
+
+static void submit_write(struct log *log, struct env *env, struct write *write, uint64_t number)
+{
+    uint32_t bytes = (uint32_t)aligned(write->bytes);
+    memset(write->buffer + write->bytes, 0, bytes - write->bytes);
+    write->bytes = bytes;
+    write->file = log->segment.file;
+    uint32_t flags = ENV_REGISTERED;
+    if (log->options.sync == LOG_SYNC_DSYNC)
+        flags |= ENV_DSYNC;
+    env_submit(env,
+               &(struct env_op){.kind = ENV_WRITE,
+                                .file = write->file,
+                                .flags = flags,
+                                .bytes = bytes,
+                                .offset = log->segment_used,
+                                .data = write->buffer,
+                                .buffer = (uint32_t)(number % WRITES),
+                                .user = (uint64_t)LOG_USER << LOG_USER_SHIFT | number % WRITES});
+    env_flush(env);
+    log->segment_used += bytes;
+    count(log, COUNT_WRITES, 1);
+    count(log, COUNT_WRITE_BYTES, bytes);
+}
+
+/* Fills a write: the consecutive published groups; or the end mark when the next one does not fit; or
+ * a witness when the log is idle. False: nothing to write. */
+static bool fill_write(struct log *log, struct env *env, struct write *write)
+{
+    const uint32_t most = log->options.write_bytes_max - BLOCK_BYTES;
+    while (is_published(log, log->next_gather)) {
+        const struct log_group *group = &slot_of(log, log->next_gather)->group;
+        uint64_t bytes = write->bytes + sizeof(struct group_head) + group->event_bytes;
+        if (aligned(bytes) > segment_room(log)) {
+            if (write->bytes == 0)
+                mark(log, write, GROUP_END);
+            return true;
+        }
+        if (bytes > most)
+            return true;
+        copy_group(log, write, group);
+    }
+    if (write->bytes == 0 && witness_is_due(log, env)) {
+        mark(log, write, segment_room(log) >= BLOCK_BYTES ? GROUP_WITNESS : GROUP_END);
+        count(log, COUNT_WITNESSES, 1);
+    }
+    return write->bytes > 0;
+}
+
+static bool gather(struct log *log, struct env *env)
+{
+    uint64_t number = atomic_load(&log->submitted);
+    struct write *write = &log->writes[number % WRITES];
+    bool fresh = log->segment.file < 0;
+    if (!slot_is_free(log) || (fresh && !next_segment(log)))
+        return false;
+    write->bytes = 0;
+    uint64_t watermark = atomic_load(&log->watermark);
+    if (!fill_write(log, env, write))
+        return false;
+    bool ends = ((const struct group_head *)(const void *)write->buffer)->kind == GROUP_END;
+    submit_write(log, env, write, number);
+    if (ends)
+        retire_segment(log);
+    atomic_store(&log->gathered, log->next_gather - 1); /* pairs with log_gathered */
+    atomic_store(&log->witnessed, watermark);
+    atomic_store(&log->active_ns, env_clock(env));
+    atomic_store(&log->submitted, number + 1);
+    if (fresh)
+        env_doorbell(env, log->options.shard_count); /* the helper makes the next one ready */
+    return true;
+}
+
+/* Whether a look by the role would find something to do. */
+static bool has_work(const struct log *log, struct env *env)
+{
+    return slot_is_free(log) && atomic_load(&log->starved) == 0 &&
+           (is_published(log, atomic_load(&log->gathered) + 1) || witness_is_due(log, env));
+}
+
+void log_drive(struct log *log, struct env *env, uint32_t shard)
+{
+    while (has_work(log, env) && atomic_swap_if(&log->role, 0, 1)) { /* [1] */
+        env_point(env, ENV_POINT_GATHER);
+        gather(log, env);
+        atomic_store(&log->role, 0);
+        atomic_fence();
+        if (atomic_load(&log->starved) != 0)
+            env_doorbell(env, log->options.shard_count); /* the helper */
+    }
+    (void)shard;
+}
+
+static void wake_sleepers(struct log *log, struct env *env, uint32_t self)
+{
+    atomic_fence(); /* [4] */
+    uint64_t sleepers = atomic_load(&log->sleepers) & ~(UINT64_C(1) << self);
+    for (; sleepers != 0; sleepers &= sleepers - 1)
+        env_doorbell(env, (uint32_t)__builtin_ctzll(sleepers));
+}
+
+static void raise_watermark(struct log *log, uint64_t seq)
+{
+    uint64_t now;
+    while ((now = atomic_load(&log->watermark)) < seq)
+        if (atomic_swap_if(&log->watermark, now, seq))
+            return;
+}
+
+/* [3] */
+static void advance(struct log *log)
+{
+    for (;;) {
+        uint64_t number = atomic_load(&log->advanced);
+        const struct write *write = &log->writes[number % WRITES];
+        if (atomic_load(&write->finished) != number + 1)
+            return;
+        uint64_t last = write->last_seq;
+        if (atomic_swap_if(&log->advanced, number, number + 1))
+            raise_watermark(log, last);
+    }
+}
+
+int32_t log_done(struct log *log, struct env *env, uint32_t shard, const struct env_done *done)
+{
+    uint32_t number = (uint32_t)done->user & (WRITES - 1);
+    bool synced = (done->user >> 8 & 1) != 0;
+    struct write *write = &log->writes[number];
+    if (done->result < 0)
+        return done->result;
+    if (!synced && (uint32_t)done->result != write->bytes)
+        return -EIO;
+    if (!synced && log->options.sync == LOG_SYNC_FDATASYNC) {
+        env_submit(env, &(struct env_op){.kind = ENV_FSYNC,
+                                         .file = write->file,
+                                         .flags = ENV_DATA_ONLY,
+                                         .user = done->user | 1u << 8});
+        return 0;
+    }
+    uint64_t before = atomic_load(&log->watermark);
+    atomic_add(&write->finished, write->finished.value == 0 ? number + 1 : WRITES);
+    atomic_fence();
+    advance(log);
+    log_drive(log, env, shard);
+    if (atomic_load(&log->watermark) != before)
+        wake_sleepers(log, env, shard);
+    return 0;
+}
+
+uint64_t log_deadline(const struct log *log)
+{
+    if (atomic_load(&log->watermark) == atomic_load(&log->witnessed))
+        return UINT64_MAX;
+    return atomic_load(&log->active_ns) + IDLE_WITNESS_NS;
+}
+
+/* ---- the helper ------------------------------------------------------------------------------- */
+
+static int32_t close_retired(struct log *log, struct env *env)
+{
+    uint64_t taken = atomic_load(&log->retired_taken);
+    while (taken != atomic_load(&log->retired_put) && /* pairs with retire_segment */
+           atomic_load(&log->advanced) >= log->retired[taken % RETIRED_MAX].after) {
+        int32_t error =
+            env_do(env, &(struct env_op){.kind = ENV_CLOSE,
+                                         .file = log->retired[taken % RETIRED_MAX].file});
+        if (error < 0)
+            return error;
+        atomic_store(&log->retired_taken, ++taken);
+    }
+    return 0;
+}
+
+static void hand_over(struct log *log, struct env *env)
+{
+    uint64_t put = atomic_load(&log->ready_put);
+    log->ready[put % READY_MAX] = log->making;
+    atomic_store(&log->ready_put, put + 1); /* pairs with the load in next_segment */
+    log->making.file = -1;
+    atomic_fence();
+    if (atomic_load(&log->starved) != 0) {
+        atomic_store(&log->starved, 0);
+        env_doorbell(env, 0); /* any shard gathers what has waited */
+    }
+}
+
+static const char making_name[] = "making.tmp";
+
+static int32_t begin_segment(struct log *log, struct env *env)
+{
+    int32_t file = env_do(env, &(struct env_op){.kind = ENV_OPEN,
+                                                .file = log->directory,
+                                                .path = making_name,
+                                                .flags = O_CREAT | O_TRUNC | O_WRONLY | O_DIRECT});
+    if (file < 0)
+        return file;
+    log->making = (struct segment){file, log->next_serial++};
+    log->made_bytes = 0;
+    return 0;
+}
+
+/* Zeros all over, so that a later write only overwrites; the head comes last. */
+static int32_t fill_segment(struct log *log, struct env *env)
+{
+    uint64_t left = log->options.segment_bytes - log->made_bytes;
+    uint32_t bytes = left < FILL_BYTES ? (uint32_t)left : FILL_BYTES;
+    int32_t wrote = env_do(env, &(struct env_op){.kind = ENV_WRITE,
+                                                 .file = log->making.file,
+                                                 .offset = log->made_bytes,
+                                                 .data = log->zeros,
+                                                 .bytes = bytes});
+    if (wrote < 0)
+        return wrote;
+    if ((uint32_t)wrote != bytes)
+        return -ENOSPC;
+    log->made_bytes += bytes;
+    return 0;
+}
+
+static int32_t finish_segment(struct log *log, struct env *env)
+{
+    char name[SEGMENT_NAME_BYTES];
+    segment_name(name, log->making.serial);
+    segment_head_fill((void *)log->zeros, log->log_id, log->making.serial,
+                      log->options.segment_bytes);
+    int32_t error = env_do(env, &(struct env_op){.kind = ENV_WRITE,
+                                                 .file = log->making.file,
+                                                 .data = log->zeros,
+                                                 .bytes = BLOCK_BYTES});
+    memset(log->zeros, 0, BLOCK_BYTES);
+    if (error >= 0 && error != BLOCK_BYTES)
+        error = -EIO;
+    if (error >= 0)
+        error = env_do(env, &(struct env_op){.kind = ENV_FSYNC, .file = log->making.file});
+    if (error >= 0)
+        error = env_do(env, &(struct env_op){.kind = ENV_RENAME,
+                                             .file = log->directory,
+                                             .path = making_name,
+                                             .path_to = name});
+    if (error >= 0)
+        error = env_do(env, &(struct env_op){.kind = ENV_FSYNC, .file = log->directory});
+    if (error >= 0)
+        hand_over(log, env);
+    return error;
+}
+
+/* The reserve has been reached: what is half made goes away, so that its room is free for others. */
+static uint64_t wait_for_room(struct log *log, struct env *env)
+{
+    atomic_store(&log->full, 1);
+    if (log->making.file >= 0)
+        (void)!env_do(env, &(struct env_op){.kind = ENV_CLOSE, .file = log->making.file});
+    log->making.file = -1;
+    (void)!env_do(
+        env, &(struct env_op){.kind = ENV_UNLINK, .file = log->directory, .path = making_name});
+    return env_clock(env) + RESERVE_RETRY_NS;
+}
+
+uint64_t log_prepare(struct log *log, struct env *env, int32_t *failure)
+{
+    int32_t error = close_retired(log, env);
+    if (error == 0 && log->making.file < 0) {
+        uint64_t ready = atomic_load(&log->ready_put) - atomic_load(&log->ready_taken);
+        if (ready >= READY_MAX / 2) {
+            atomic_store(&log->full, 0);
+            return UINT64_MAX;
+        }
+        error = begin_segment(log, env);
+    } else if (error == 0 && log->made_bytes < log->options.segment_bytes) {
+        error = fill_segment(log, env);
+    } else if (error == 0) {
+        error = finish_segment(log, env);
+    }
+    if (error == -ENOSPC || error == -EDQUOT)
+        return wait_for_room(log, env);
+    *failure = error < 0 ? error : 0;
+    return 0;
+}
+
+bool log_is_full(const struct log *log)
+{
+    return atomic_load(&log->full) != 0;
+}
+
+int32_t log_close(struct log *log, struct env *env)
+{
+    struct manifest manifest;
+    int32_t error = manifest_read(env, log->directory, &manifest);
+    if (error < 0)
+        return error;
+    manifest.witness = atomic_load(&log->watermark);
+    manifest.closed = manifest.witness + 1 == atomic_load(&log->next_seq);
+    manifest.next_serial = log->next_serial;
+    return manifest_write(env, log->directory, &manifest);
+}
+
+struct log_counts log_counts(const struct log *log)
+{
+    return (struct log_counts){
+        .groups = atomic_load(&log->counts[COUNT_GROUPS]),
+        .group_bytes = atomic_load(&log->counts[COUNT_GROUP_BYTES]),
+        .writes = atomic_load(&log->counts[COUNT_WRITES]),
+        .write_bytes = atomic_load(&log->counts[COUNT_WRITE_BYTES]),
+        .witness_blocks = atomic_load(&log->counts[COUNT_WITNESSES]),
+        .segments_ready = atomic_load(&log->ready_put) - atomic_load(&log->ready_taken),
+    };
+}
