@@ -1,0 +1,125 @@
+#include "io/binary.h"
+
+#include <string.h>
+
+static void write_frame(struct connections *connections, struct connection *c, enum frame_kind kind,
+                        uint64_t request, const void *body, uint32_t body_bytes)
+{
+    binary_seal(c);
+    uint32_t bytes = (uint32_t)sizeof(struct frame) + ((body_bytes + 7u) & ~7u);
+    struct frame *frame = connection_room(connections, c);
+    memset(frame, 0, bytes);
+    memcpy(frame + 1, body, body_bytes);
+    frame_seal(frame, kind, bytes, 0, request);
+    connection_wrote(connections, c, bytes);
+}
+
+static void refuse(struct connections *connections, struct env *env, struct connection *c,
+                   uint64_t request, enum frame_fault fault)
+{
+    struct frame_error error = {.fault = fault};
+    const char *name = frame_fault_name(fault);
+    error.reason_bytes = (uint32_t)strnlen(name, sizeof error.reason);
+    memcpy(error.reason, name, error.reason_bytes);
+    write_frame(connections, c, FRAME_ERROR, request, &error, sizeof error);
+    c->input_read = c->input_bytes;
+    connection_end(connections, env, c);
+}
+
+static void welcome_client(struct connections *connections, struct connection *c, uint64_t request,
+                           const struct binary_welcome *welcome)
+{
+    c->welcomed = true;
+    write_frame(connections, c, FRAME_WELCOME, request, welcome,
+                (uint32_t)offsetof(struct binary_welcome, addresses) + welcome->address_bytes);
+}
+
+/* Versions that both sides know: today there is one. */
+static bool hello_fits(const struct frame_hello *hello)
+{
+    return hello->version_min <= FRAME_VERSION && hello->version_max >= FRAME_VERSION;
+}
+
+/* A whole frame stands at `frame`; FRAME_OK, or why the connection ends. */
+static enum frame_fault take_frame(struct connections *connections, struct connection *c,
+                                   const struct frame *frame, const struct binary_welcome *welcome)
+{
+    enum frame_fault fault = frame_check(frame);
+    if (fault != FRAME_OK)
+        return fault;
+    if ((frame->kind == FRAME_HELLO) == c->welcomed)
+        return FRAME_NO_HELLO;
+    switch (frame->kind) {
+    case FRAME_HELLO:
+        if (!hello_fits((const void *)(frame + 1)))
+            return FRAME_BAD_VERSION;
+        welcome_client(connections, c, frame->request, welcome);
+        break;
+    case FRAME_PING:
+        write_frame(connections, c, FRAME_PONG, frame->request, frame + 1,
+                    frame->bytes - (uint32_t)sizeof *frame);
+        break;
+    case FRAME_COMMANDS:
+        c->frame_left = frame->count;
+        c->input_read += (uint32_t)sizeof *frame; /* the commands follow one by one */
+        return FRAME_OK;
+    default:
+        return FRAME_BAD_KIND;
+    }
+    c->input_read += frame->bytes;
+    return FRAME_OK;
+}
+
+static const struct command *take_command(struct connection *c)
+{
+    const struct command *command = (const void *)(c->input + c->input_read);
+    c->input_read += command->bytes;
+    c->frame_left--;
+    return command;
+}
+
+const struct command *binary_next(struct connections *connections, struct env *env,
+                                  struct connection *c, const struct binary_welcome *welcome)
+{
+    while (c->phase == CONNECTION_OPEN) {
+        if (c->frame_left > 0)
+            return take_command(c);
+        const struct frame *frame = (const void *)(c->input + c->input_read);
+        uint32_t available = c->input_bytes - c->input_read;
+        enum frame_fault fault = FRAME_OK;
+        uint32_t bytes = frame_bytes(frame, available, welcome->body.frame_bytes_max, &fault);
+        if (fault == FRAME_OK) {
+            if (bytes == 0 || available < bytes)
+                return NULL;
+            fault = take_frame(connections, c, frame, welcome);
+        }
+        if (fault != FRAME_OK) {
+            refuse(connections, env, c, available >= sizeof *frame ? frame->request : 0, fault);
+            return NULL;
+        }
+    }
+    return NULL;
+}
+
+void binary_answer(struct connections *connections, struct connection *c,
+                   const struct result *result)
+{
+    if (c->results == NULL) {
+        struct frame *frame = connection_room(connections, c);
+        *frame = (struct frame){.bytes = sizeof *frame};
+        c->results = frame;
+        connection_wrote(connections, c, sizeof *frame);
+    }
+    memcpy(connection_room(connections, c), result, result->bytes);
+    connection_wrote(connections, c, result->bytes);
+    c->results->bytes += result->bytes;
+    c->results->count++;
+}
+
+void binary_seal(struct connection *c)
+{
+    if (c->results == NULL)
+        return;
+    frame_seal(c->results, FRAME_RESULTS, c->results->bytes, c->results->count, 0);
+    c->results = NULL;
+}

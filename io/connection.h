@@ -1,0 +1,141 @@
+/* io/connection.h - the connections of one shard: bytes that came in, bytes that are to go out.
+ *
+ * Each connection has two stretches of address space, reserved once and touched only as far as they
+ * are used: an idle connection costs a page or two. Input is whatever has been received and not yet
+ * taken. Output is written by a turn, becomes *due* when the watermark has reached what the turn has
+ * seen, and is sent with one send in flight.
+ *
+ *   output:  sent ........ due ........ written          (offsets of the stream, never reset)
+ *
+ * A connection goes away in steps: nothing more is armed, it is shut down, what is in flight is
+ * cancelled, and when the last completion is in, it is closed. Its number may then be used again,
+ * with the next generation, so that a late answer finds nobody. */
+#ifndef SPATE_IO_CONNECTION_H
+#define SPATE_IO_CONNECTION_H
+
+#include "core/result.h"
+#include "core/turn.h"
+#include "io/frame.h"
+#include "persist/env.h"
+
+enum protocol { PROTOCOL_BINARY, PROTOCOL_HTTP, PROTOCOL_ADMIN };
+
+enum connection_phase {
+    CONNECTION_FREE,
+    CONNECTION_OPEN,
+    CONNECTION_ENDING, /* takes nothing more; closes when all is answered and sent */
+    CONNECTION_CLOSING /* waits for its operations to come back */
+};
+
+struct http;
+
+struct connection {
+    int32_t file;
+    uint32_t generation;
+    uint8_t phase;
+    uint8_t protocol;
+    bool receiving;      /* a receive is armed */
+    bool sending;        /* a send is in flight */
+    bool input_ended;    /* the peer has sent its last byte */
+    bool ready;          /* stands in the list of those with input to look at */
+    bool touched;        /* stands in the list of those that this turn has written to */
+    bool welcomed;       /* hello has been answered */
+    uint32_t operations; /* in flight */
+    uint32_t open_commands;
+    uint32_t
+        next; /* of the free, ready or touched list; each is in one list at a time but touched */
+    uint32_t next_touched;
+
+    uint8_t *input;
+    uint32_t input_read;
+    uint32_t input_bytes;
+    uint32_t frame_left; /* commands of the frame at input_read that are still to be taken */
+
+    uint8_t *output;
+    uint64_t output_base; /* stream offset of output[0] */
+    uint64_t output_sent;
+    uint64_t output_due;
+    uint64_t output_written;
+    struct frame *results; /* the frame that this turn's results go into */
+
+    struct http *http;
+    uint8_t caller_bytes;
+    char caller[TEXT_BYTES_MAX];
+};
+
+/* User data of a connection's operations: what, whose, which generation. */
+enum connection_user { USER_ACCEPT = 1, USER_RECEIVE, USER_SEND, USER_END, USER_SHIFT = 56 };
+
+struct connections {
+    struct connection *at;
+    uint32_t count_max;
+    uint32_t open_count;
+    uint32_t free_first; /* lists by number; CONNECTION_NONE ends them */
+    uint32_t ready_first;
+    uint32_t ready_last;
+    uint32_t touched_first;
+    uint32_t input_capacity_bytes;
+    uint32_t input_high_bytes; /* backlog from which a connection is not received from */
+    uint32_t output_capacity_bytes;
+};
+
+enum { CONNECTION_NONE = UINT32_MAX };
+
+struct connections_options {
+    uint32_t count_max;
+    uint32_t frame_bytes_max;
+    uint32_t receive_bytes; /* of all provided buffers together */
+    uint32_t http_bytes;    /* of one struct http */
+};
+
+/* A connection's commands wait while this much output is unsent, or so many are unanswered. */
+enum { OUTPUT_HIGH_BYTES = 256 * 1024, UNANSWERED_MAX = 256, OUTPUT_ROOM_BYTES = 384 * 1024 };
+
+size_t connections_bytes(const struct connections_options *options);
+void connections_init(struct connections *connections, void *zeroed_memory,
+                      const struct connections_options *options);
+
+/* NULL: there are as many as there may be. */
+struct connection *connection_open(struct connections *connections, struct env *env, int32_t file,
+                                   enum protocol protocol);
+/* Takes nothing more; closes when everything is answered and sent. */
+void connection_end(struct connections *connections, struct env *env,
+                    struct connection *connection);
+
+uint64_t connection_token(const struct connections *connections,
+                          const struct connection *connection);
+/* NULL if it has gone. */
+struct connection *connection_find(struct connections *connections, uint64_t token);
+
+/* A completion with one of our user kinds but USER_ACCEPT. `buffers` are the provided ones. */
+void connection_done(struct connections *connections, struct env *env, const struct env_done *done,
+                     const uint8_t *buffers, uint32_t buffer_bytes);
+
+/* Connections with input that nobody has looked at, in order of arrival. */
+void connection_ready(struct connections *connections, struct connection *connection);
+struct connection *connection_next_ready(struct connections *connections);
+
+/* Input from input_read on has been used up by that many bytes; receives again when it was too much. */
+void connection_consume(struct connections *connections, struct env *env,
+                        struct connection *connection, uint32_t bytes);
+
+/* Whether its next command may be executed now. */
+bool connection_may_ask(const struct connection *connection);
+
+/* OUTPUT_ROOM_BYTES for output; `wrote` says how much was used. */
+void *connection_room(struct connections *connections, struct connection *connection);
+void connection_wrote(struct connections *connections, struct connection *connection,
+                      uint32_t bytes);
+
+/* Takes it off the list of touched ones; NULL at the end. */
+struct connection *connection_next_touched(struct connections *connections);
+
+/* To be called when it was taken off a list and nothing more is to be done for it now. */
+void connection_rest(struct connections *connections, struct env *env,
+                     struct connection *connection);
+
+/* Everything up to `offset` may leave; sends. */
+void connection_due(struct connections *connections, struct env *env, struct connection *connection,
+                    uint64_t offset);
+
+#endif
