@@ -79,7 +79,7 @@ struct connections {
     uint32_t output_capacity_bytes;
 };
 
-enum { CONNECTION_NONE = UINT32_MAX };
+#define CONNECTION_NONE UINT32_MAX
 
 struct connections_options {
     uint32_t count_max;
