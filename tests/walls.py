@@ -1,0 +1,44 @@
+#!/usr/bin/env python3
+"""usage: tests/walls.py includes | symbols LIBSPATE_CORE
+
+includes: headers are included in one direction only, core <- persist <- io <- tools.
+symbols:  core calls nothing from outside but what is named here: no system call, no clock, no
+          allocation, no thread, no output. So what it decides follows from what it is told alone.
+"""
+import glob
+import os
+import re
+import subprocess
+import sys
+
+MAY_INCLUDE = {'core': ['core'], 'persist': ['core', 'persist'], 'io': ['core', 'persist', 'io'],
+               'tools': ['core', 'persist', 'io', 'tools']}
+MAY_CALL = {'memcpy', 'memmove', 'memset', 'memcmp', 'bcmp', 'strlen',
+            'check_failed',      # whoever links core says how a broken CHECK ends
+            '__stack_chk_fail', '_GLOBAL_OFFSET_TABLE_'}  # the compiler's
+
+
+def includes():
+    os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+    for folder, allowed in MAY_INCLUDE.items():
+        for path in sorted(glob.glob(f'{folder}/**/*.[ch]', recursive=True)):
+            with open(path, encoding='utf-8') as file:
+                for number, line in enumerate(file, 1):
+                    found = re.match(r'\s*#\s*include\s*"([^"/]*)', line)
+                    if found and found[1] not in allowed:
+                        yield f'{path}:{number}: {folder} includes {line.strip()}'
+
+
+def symbols(library):
+    said = subprocess.run(['nm', '--format=posix', library], check=True, capture_output=True, text=True).stdout
+    rows = [line.split()[:2] for line in said.splitlines() if line and not line.endswith(':')]
+    defined = {name for name, kind in rows if kind not in 'Uw'}
+    if not defined:
+        yield f'{library} is empty'
+    for name in sorted({name for name, kind in rows if kind in 'Uw'} - defined - MAY_CALL):
+        yield f'core calls {name}'
+
+
+faults = list(includes() if sys.argv[1] == 'includes' else symbols(*sys.argv[2:]))
+print(*faults, sep='\n')
+sys.exit(bool(faults))
