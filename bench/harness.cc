@@ -21,6 +21,7 @@ int main(int argc, char **argv)
     const struct bench *const lists[] = {
         checksum_benches,
         table_benches,
+        wire_benches,
     };
     for (const struct bench *list : lists) {
         for (; list->name != nullptr; list++) {

@@ -1,0 +1,27 @@
+#include "bench/orders.h"
+
+#include <stdio.h>
+#include <string.h>
+
+uint32_t bench_order(void *out, uint64_t number, const uint32_t *skus, uint32_t line_count)
+{
+    char texts[64];
+    int id_bytes = snprintf(texts, sizeof texts, "20201111-%08u", (unsigned)number);
+    int customer_bytes = snprintf(texts + id_bytes, sizeof texts - (size_t)id_bytes, "c%u",
+                                  (unsigned)(number * 2654435761u % 1000000));
+    uint32_t text_bytes = (uint32_t)(id_bytes + customer_bytes);
+
+    struct order_create *create = memset(out, 0, BENCH_ORDER_BYTES_MAX);
+    create->currency = CURRENCY('C', 'N', 'Y');
+    create->line_count = (uint16_t)line_count;
+    create->text_bytes[ORDER_ID] = (uint8_t)id_bytes;
+    create->text_bytes[ORDER_CUSTOMER] = (uint8_t)customer_bytes;
+    for (uint32_t i = 0; i < line_count; i++)
+        create->lines[i] = (struct command_line){.sku = skus[i], .units = 1, .unit_price = 1999};
+    memcpy(create->lines + line_count, texts, text_bytes);
+    create->head.op = OP_ORDER_CREATE;
+    create->head.request = number;
+    create->head.bytes =
+        ((uint32_t)(sizeof *create + line_count * sizeof create->lines[0]) + text_bytes + 7u) & ~7u;
+    return create->head.bytes;
+}

@@ -1,0 +1,13 @@
+/* bench/orders.h - the order that everything is measured with: one unit each of some SKUs, an id of
+ * 17 characters, a customer, nothing optional. */
+#ifndef SPATE_BENCH_ORDERS_H
+#define SPATE_BENCH_ORDERS_H
+
+#include "core/command.h"
+
+enum { BENCH_ORDER_BYTES_MAX = 1024 };
+
+/* Order number `number` at `out`; its bytes. At most 20 lines, no SKU twice. */
+uint32_t bench_order(void *out, uint64_t number, const uint32_t *skus, uint32_t line_count);
+
+#endif
