@@ -1,0 +1,59 @@
+/* spate - one program, a file for each subcommand. */
+#include <liburing.h>
+#include <llhttp.h>
+#include <stdio.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "tools/revision.h"
+#include "tools/tools.h"
+
+static const struct tool {
+    const char *name;
+    const char *summary;
+    int (*run)(int argc, char **argv);
+} tools[] = {
+    {"serve", "take in orders", tool_serve},
+};
+
+enum { TOOLS = sizeof tools / sizeof *tools };
+
+static int help(void)
+{
+    printf(
+        "usage: spate COMMAND [OPTION...]\n\nAn order intake: sharded, in memory, durable before "
+        "it answers.\n\n");
+    for (int i = 0; i < TOOLS; i++)
+        printf("  %-10s %s\n", tools[i].name, tools[i].summary);
+    printf(
+        "\n  --version  what this was built from\n  --help     show this; `spate COMMAND --help` "
+        "shows a command's options\n");
+    return 0;
+}
+
+static int version(void)
+{
+    printf(
+        "spate %s (%s)\ncompiler: %s\nfeatures: io_uring %d.%d, llhttp %d.%d.%d, xxhash %d.%d.%d\n",
+        SPATE_VERSION, SPATE_REVISION, __VERSION__, IO_URING_VERSION_MAJOR, IO_URING_VERSION_MINOR,
+        LLHTTP_VERSION_MAJOR, LLHTTP_VERSION_MINOR, LLHTTP_VERSION_PATCH, XXH_VERSION_MAJOR,
+        XXH_VERSION_MINOR, XXH_VERSION_RELEASE);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        fprintf(stderr, "spate: which command? `spate --help` lists them\n");
+        return 2;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
+        return help();
+    if (strcmp(argv[1], "--version") == 0)
+        return version();
+    for (int i = 0; i < TOOLS; i++)
+        if (strcmp(argv[1], tools[i].name) == 0)
+            return tools[i].run(argc - 1, argv + 1);
+    fprintf(stderr, "spate: unknown command %s; `spate --help` lists them\n", argv[1]);
+    return 2;
+}

@@ -1,0 +1,8 @@
+/* tools/tools.h - the subcommands of `spate`; each in its own file, each with its own table of options. */
+#ifndef SPATE_TOOLS_TOOLS_H
+#define SPATE_TOOLS_TOOLS_H
+
+/* argv[0] is the subcommand's name; the exit code of the program. */
+int tool_serve(int argc, char **argv);
+
+#endif
