@@ -18,7 +18,6 @@
  *       fences, reads the bits. */
 
 enum { WRITES = 2, READY_MAX = 4, RETIRED_MAX = 8, FILL_BYTES = 1 << 20 };
-static const uint64_t IDLE_WITNESS_NS = 1000 * 1000;
 static const uint64_t RESERVE_RETRY_NS = 100ull * 1000 * 1000;
 
 struct ring_slot {
@@ -211,7 +210,7 @@ static bool slot_is_free(const struct log *log)
 static bool witness_is_due(const struct log *log, struct env *env)
 {
     return atomic_load(&log->watermark) != atomic_load(&log->witnessed) &&
-           env_clock(env) >= atomic_load(&log->active_ns) + IDLE_WITNESS_NS;
+           env_clock(env) >= atomic_load(&log->active_ns) + log->options.idle_ns;
 }
 
 static struct group_head *begin_head(struct log *log, struct write *write, enum group_kind kind,
@@ -441,7 +440,7 @@ uint64_t log_deadline(const struct log *log)
 {
     if (atomic_load(&log->watermark) == atomic_load(&log->witnessed))
         return UINT64_MAX;
-    return atomic_load(&log->active_ns) + IDLE_WITNESS_NS;
+    return atomic_load(&log->active_ns) + log->options.idle_ns;
 }
 
 /* ---- the helper ------------------------------------------------------------------------------- */

@@ -23,6 +23,7 @@ struct log_options {
     uint32_t group_bytes_max; /* G */
     uint32_t write_bytes_max; /* each of the two write buffers; >= G */
     uint64_t segment_bytes;
+    uint64_t idle_ns; /* an idle log writes a witness block after this long */
     enum log_sync sync;
 };
 
