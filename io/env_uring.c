@@ -209,16 +209,15 @@ static void enter(struct env *env)
 
 static struct io_uring_sqe *next_entry(struct env *env)
 {
-    for (uint32_t i = 0; i < SUBMIT_TRIES; i++) {
-        struct io_uring_sqe *entry = io_uring_get_sqe(&env->ring);
-        if (entry != NULL)
-            return entry;
-        if (i > 0)
-            sched_yield(); /* the kernel is out of memory for now */
+    struct io_uring_sqe *entry = io_uring_get_sqe(&env->ring);
+    for (uint32_t tries = 0; entry == NULL; tries++) {
+        CHECK(tries < SUBMIT_TRIES);
+        if (tries > 0)
+            sched_yield(); /* the kernel is short of memory for now */
         enter(env);
+        entry = io_uring_get_sqe(&env->ring);
     }
-    CHECK(!"the kernel takes operations");
-    return NULL;
+    return entry;
 }
 
 static void prepare_write(struct io_uring_sqe *entry, const struct env_op *op)
@@ -290,12 +289,11 @@ static void prepare(struct io_uring_sqe *entry, const struct env_op *op)
         io_uring_prep_cancel64(entry, op->offset, 0);
         return;
     }
-    CHECK(!"a known kind of operation");
 }
 
 void env_submit(struct env *env, const struct env_op *op)
 {
-    CHECK(op->user < DOORBELL);
+    CHECK(op->user < DOORBELL && op->kind <= ENV_STOP);
     struct io_uring_sqe *entry = next_entry(env);
     prepare(entry, op);
     io_uring_sqe_set_data64(entry, op->user);
