@@ -277,6 +277,12 @@ uint64_t env_clock(struct env *env)
     return read_clock(CLOCK_MONOTONIC);
 }
 
+uint64_t env_cpu(struct env *env)
+{
+    (void)env;
+    return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
 uint64_t env_random(struct env *env)
 {
     (void)env;

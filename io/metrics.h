@@ -1,0 +1,58 @@
+/* io/metrics.h - what a running server tells about itself, in Prometheus' text format.
+ *
+ * One table names each metric once, with its help. A shard's own figures are cells that it alone
+ * writes and anybody reads; the log's are its counters. */
+#ifndef SPATE_IO_METRICS_H
+#define SPATE_IO_METRICS_H
+
+#include "core/atomics.h"
+#include "persist/log.h"
+
+/* clang-format off */
+#define SHARD_METRICS(X) \
+    /* id                          name                         type       help */ \
+    X(METRIC_TURNS,                "turns_total",               "counter", "Turns of the shard's loop.") \
+    X(METRIC_COMMANDS,             "commands_total",            "counter", "Commands executed here.") \
+    X(METRIC_FORWARDED,            "forwarded_total",           "counter", "Commands received here that another shard owned.") \
+    X(METRIC_MESSAGES,             "messages_total",            "counter", "Messages read from other shards.") \
+    X(METRIC_DOORBELLS,            "doorbells_total",           "counter", "Sleeping shards woken by this one.") \
+    X(METRIC_RESCUES,              "rescues_total",             "counter", "Work found only by the safety-net wait; not 0 is a defect.") \
+    X(METRIC_CONNECTIONS_OPENED,   "connections_opened_total",  "counter", "Connections accepted.") \
+    X(METRIC_CONNECTIONS_REFUSED,  "connections_refused_total", "counter", "Connections over the limit, closed at once.") \
+    X(METRIC_CONNECTIONS,          "connections",               "gauge",   "Connections that are open.") \
+    X(METRIC_ORDERS,               "orders",                    "gauge",   "Orders in memory.") \
+    X(METRIC_ORDERS_MAX,           "orders_max",                "gauge",   "Orders that fit.") \
+    X(METRIC_SKUS,                 "skus",                      "gauge",   "SKUs in memory.") \
+    X(METRIC_FLIGHTS,              "flights",                   "gauge",   "Orders that wait for other shards.") \
+    X(METRIC_CPU_NS,               "cpu_ns_total",              "counter", "Processor time of the shard's thread.")
+/* clang-format on */
+
+enum metric {
+#define X(id, name, type, help) id,
+    SHARD_METRICS(X)
+#undef X
+        METRICS
+};
+
+struct metrics {
+    struct atomic64 cells[METRICS];
+};
+
+/* By the shard alone. */
+static inline void metric_add(struct metrics *metrics, enum metric which, uint64_t more)
+{
+    struct atomic64 *cell = &metrics->cells[which];
+    atomic_store(cell, cell->value + more); /* pairs with the load in metrics_write */
+}
+
+static inline void metric_set(struct metrics *metrics, enum metric which, uint64_t value)
+{
+    atomic_store(&metrics->cells[which], value); /* pairs with the load in metrics_write */
+}
+
+/* The whole page; the number of bytes, at most `capacity`: what would not fit is left out, line by
+ * line, so give it room. */
+uint32_t metrics_write(const struct metrics *const *shards, uint32_t shard_count,
+                       const struct log *log, char *out, uint32_t capacity);
+
+#endif
