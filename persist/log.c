@@ -10,12 +10,19 @@
 
 /* Rules that keep it right, cited where they are kept:
  *   [1] Whoever holds the role gathers alone; the role is free again only after its write has been
- *       submitted. Every release is followed by a fence and a second look.
- *   [2] A write uses slot (its number mod 2). The slot is free when the write before in it has been
- *       advanced over, so at most two fly, and nobody reads a slot that is being filled.
+ *       submitted. Whoever makes work (publishes, finishes, releases the role) fences and then looks
+ *       whether the role is free; whoever releases it fences and then looks for work. So one of the
+ *       two sees the other.
+ *   [2] Write number k uses slot k mod 2. The slot is free when write k-2 has been advanced over, so
+ *       at most two fly.
  *   [3] The watermark moves over finished writes in the order of their numbers.
  *   [4] A sleeper sets its bit, fences, looks at the watermark again; who moves the watermark stores,
- *       fences, reads the bits. */
+ *       fences, takes the bits and rings.
+ *   [5] Who finds no segment ready sets `starved`, fences, looks again; who readies one stores, fences,
+ *       takes `starved` and rings. While it is set, nobody tries. */
+
+/* In the user data of a write's sync, beside its slot. */
+enum { SYNCED = 1 << 8 };
 
 enum { WRITES = 2, READY_MAX = 4, RETIRED_MAX = 8, FILL_BYTES = 1 << 20 };
 static const uint64_t RESERVE_RETRY_NS = 100ull * 1000 * 1000;
@@ -26,8 +33,10 @@ struct ring_slot {
 };
 
 struct write {
-    struct atomic64 finished; /* write number + 1 */
-    uint64_t last_seq;
+    struct atomic64 finished; /* the number, counted from 1, of the last write that finished here */
+    struct atomic64 last_seq;
+    uint64_t
+        number; /* of the write that flies, counted from 1; with the rest its submitter's alone */
     uint32_t bytes;
     int32_t file;
     uint8_t *buffer;
@@ -54,7 +63,7 @@ struct log {
     struct atomic64 submitted; /* writes */
     struct atomic64 advanced;  /* writes that the watermark has passed */
     struct atomic64 witnessed; /* the watermark that the last submitted write carries */
-    struct atomic64 active_ns; /* when something was last submitted */
+    struct atomic64 moved_ns;  /* when a write last finished */
     struct atomic64 starved;   /* no segment was ready */
 
     /* The role's alone. */
@@ -165,7 +174,7 @@ static struct ring_slot *slot_of(const struct log *log, uint64_t seq)
 
 void log_publish(struct log *log, struct env *env, uint64_t seq, const struct log_group *group)
 {
-    CHECK(group->event_bytes <= log->options.group_bytes_max);
+    CHECK(group->event_bytes <= log->options.group_bytes_max && group->event_bytes % 8 == 0);
     env_point(env, ENV_POINT_PUBLISH);
     struct ring_slot *slot = slot_of(log, seq);
     slot->group = *group;
@@ -210,7 +219,7 @@ static bool slot_is_free(const struct log *log)
 static bool witness_is_due(const struct log *log, struct env *env)
 {
     return atomic_load(&log->watermark) != atomic_load(&log->witnessed) &&
-           env_clock(env) >= atomic_load(&log->active_ns) + log->options.idle_ns;
+           env_clock(env) >= atomic_load(&log->moved_ns) + log->options.idle_ns;
 }
 
 static struct group_head *begin_head(struct log *log, struct write *write, enum group_kind kind,
@@ -241,7 +250,7 @@ static void copy_group(struct log *log, struct write *write, const struct log_gr
     group_seal(head, log->seed);
     log->chain = head->head_sum;
     write->bytes += (uint32_t)sizeof *head + group->event_bytes;
-    write->last_seq = log->next_gather++;
+    log->next_gather++;
     count(log, COUNT_GROUPS, 1);
     count(log, COUNT_GROUP_BYTES, group->event_bytes);
 }
@@ -252,7 +261,6 @@ static void mark(struct log *log, struct write *write, enum group_kind kind)
     struct group_head *head = begin_head(log, write, kind, log->next_gather - 1, 0);
     group_seal(head, log->seed);
     write->bytes += (uint32_t)sizeof *head;
-    write->last_seq = log->next_gather - 1;
 }
 
 /* What may still be written to the segment beside its end mark. */
@@ -261,21 +269,27 @@ static uint64_t segment_room(const struct log *log)
     return log->segment.file < 0 ? 0 : log->options.segment_bytes - BLOCK_BYTES - log->segment_used;
 }
 
-static bool next_segment(struct log *log)
+/* [5] */
+static bool segment_is_ready(struct log *log)
 {
     uint64_t taken = atomic_load(&log->ready_taken);
-    if (atomic_load(&log->ready_put) == taken) { /* pairs with the store in hand_over */
-        atomic_store(&log->starved, 1);
-        atomic_fence(); /* either we see what was just handed over, or hand_over sees the flag */
-        if (atomic_load(&log->ready_put) == taken)
-            return false;
-        atomic_store(&log->starved, 0);
-    }
+    if (atomic_load(&log->ready_put) != taken) /* pairs with the store in hand_over */
+        return true;
+    atomic_store(&log->starved, 1);
+    atomic_fence();
+    if (atomic_load(&log->ready_put) == taken)
+        return false;
+    atomic_store(&log->starved, 0);
+    return true;
+}
+
+static void next_segment(struct log *log)
+{
+    uint64_t taken = atomic_load(&log->ready_taken);
     log->segment = log->ready[taken % READY_MAX];
     atomic_store(&log->ready_taken, taken + 1); /* pairs with the load in log_prepare */
     log->segment_used = BLOCK_BYTES;
     log->seed = group_seed(log->log_id, log->segment.serial);
-    return true;
 }
 
 static void retire_segment(struct log *log)
@@ -288,76 +302,81 @@ static void retire_segment(struct log *log)
     log->segment.file = -1;
 }
 
-static void submit_write(struct log *log, struct env *env, struct write *write, uint64_t number)
+static void submit_write(struct log *log, struct env *env, struct write *write)
 {
+    uint32_t slot = (uint32_t)(write - log->writes);
     uint32_t bytes = (uint32_t)aligned(write->bytes);
     memset(write->buffer + write->bytes, 0, bytes - write->bytes);
     write->bytes = bytes;
     write->file = log->segment.file;
+    atomic_store(&write->last_seq, log->next_gather - 1); /* pairs with the load in advance */
     uint32_t flags = ENV_REGISTERED;
     if (log->options.sync == LOG_SYNC_DSYNC)
         flags |= ENV_DSYNC;
-    env_submit(env,
-               &(struct env_op){.kind = ENV_WRITE,
-                                .file = write->file,
-                                .flags = flags,
-                                .bytes = bytes,
-                                .offset = log->segment_used,
-                                .data = write->buffer,
-                                .buffer = (uint32_t)(number % WRITES),
-                                .user = (uint64_t)LOG_USER << LOG_USER_SHIFT | number % WRITES});
+    env_submit(env, &(struct env_op){.kind = ENV_WRITE,
+                                     .file = write->file,
+                                     .flags = flags,
+                                     .bytes = bytes,
+                                     .offset = log->segment_used,
+                                     .data = write->buffer,
+                                     .buffer = slot,
+                                     .user = (uint64_t)LOG_USER << LOG_USER_SHIFT | slot});
     env_flush(env);
     log->segment_used += bytes;
     count(log, COUNT_WRITES, 1);
     count(log, COUNT_WRITE_BYTES, bytes);
 }
 
-/* Fills a write: the consecutive published groups; or the end mark when the next one does not fit; or
- * a witness when the log is idle. False: nothing to write. */
-static bool fill_write(struct log *log, struct env *env, struct write *write)
+/* Fills a write: the consecutive published groups; or the end mark when the next one does not fit;
+ * or a witness when the log is idle. What stands in it now; 0: there is nothing to write. */
+static uint32_t fill_write(struct log *log, struct env *env, struct write *write)
 {
     const uint32_t most = log->options.write_bytes_max - BLOCK_BYTES;
     while (is_published(log, log->next_gather)) {
         const struct log_group *group = &slot_of(log, log->next_gather)->group;
         uint64_t bytes = write->bytes + sizeof(struct group_head) + group->event_bytes;
-        if (aligned(bytes) > segment_room(log)) {
-            if (write->bytes == 0)
-                mark(log, write, GROUP_END);
-            return true;
+        bool fits = aligned(bytes) <= segment_room(log);
+        if (!fits && write->bytes == 0) {
+            mark(log, write, GROUP_END);
+            return GROUP_END;
         }
-        if (bytes > most)
-            return true;
+        if (!fits || bytes > most)
+            return GROUP_EVENTS;
         copy_group(log, write, group);
     }
-    if (write->bytes == 0 && witness_is_due(log, env)) {
-        mark(log, write, segment_room(log) >= BLOCK_BYTES ? GROUP_WITNESS : GROUP_END);
-        count(log, COUNT_WITNESSES, 1);
-    }
-    return write->bytes > 0;
+    if (write->bytes > 0)
+        return GROUP_EVENTS;
+    if (!witness_is_due(log, env))
+        return 0;
+    enum group_kind kind = segment_room(log) >= BLOCK_BYTES ? GROUP_WITNESS : GROUP_END;
+    mark(log, write, kind);
+    count(log, COUNT_WITNESSES, 1);
+    return kind;
 }
 
+/* True if this has used up a ready segment. */
 static bool gather(struct log *log, struct env *env)
 {
-    uint64_t number = atomic_load(&log->submitted);
+    uint64_t number = atomic_load(&log->submitted) + 1;
     struct write *write = &log->writes[number % WRITES];
     bool fresh = log->segment.file < 0;
-    if (!slot_is_free(log) || (fresh && !next_segment(log)))
+    if (!slot_is_free(log) || (fresh && !segment_is_ready(log)))
         return false;
-    write->bytes = 0;
+    if (fresh)
+        next_segment(log);
     uint64_t watermark = atomic_load(&log->watermark);
-    if (!fill_write(log, env, write))
-        return false;
-    bool ends = ((const struct group_head *)(const void *)write->buffer)->kind == GROUP_END;
-    submit_write(log, env, write, number);
-    if (ends)
+    write->bytes = 0;
+    write->number = number;
+    uint32_t kind = fill_write(log, env, write);
+    if (kind == 0)
+        return fresh;
+    submit_write(log, env, write);
+    if (kind == GROUP_END)
         retire_segment(log);
     atomic_store(&log->gathered, log->next_gather - 1); /* pairs with log_gathered */
     atomic_store(&log->witnessed, watermark);
-    atomic_store(&log->active_ns, env_clock(env));
-    atomic_store(&log->submitted, number + 1);
-    if (fresh)
-        env_doorbell(env, log->options.shard_count); /* the helper makes the next one ready */
-    return true;
+    atomic_store(&log->submitted, number);
+    return fresh;
 }
 
 /* Whether a look by the role would find something to do. */
@@ -369,23 +388,27 @@ static bool has_work(const struct log *log, struct env *env)
 
 void log_drive(struct log *log, struct env *env, uint32_t shard)
 {
-    while (has_work(log, env) && atomic_swap_if(&log->role, 0, 1)) { /* [1] */
-        env_point(env, ENV_POINT_GATHER);
-        gather(log, env);
-        atomic_store(&log->role, 0);
-        atomic_fence();
-        if (atomic_load(&log->starved) != 0)
-            env_doorbell(env, log->options.shard_count); /* the helper */
-    }
     (void)shard;
+    atomic_fence(); /* [1] after what the caller has published or finished */
+    while (has_work(log, env) && atomic_swap_if(&log->role, 0, 1)) {
+        env_point(env, ENV_POINT_GATHER);
+        bool fresh = gather(log, env);
+        atomic_store(&log->role, 0);
+        atomic_fence(); /* [1] */
+        if (fresh)
+            env_doorbell(env, log->options.shard_count); /* the helper makes the next one ready */
+    }
 }
 
+/* [4] `self` is awake. */
 static void wake_sleepers(struct log *log, struct env *env, uint32_t self)
 {
-    atomic_fence(); /* [4] */
-    uint64_t sleepers = atomic_load(&log->sleepers) & ~(UINT64_C(1) << self);
-    for (; sleepers != 0; sleepers &= sleepers - 1)
-        env_doorbell(env, (uint32_t)__builtin_ctzll(sleepers));
+    atomic_fence();
+    if (atomic_load(&log->sleepers) == 0)
+        return;
+    uint64_t woken = atomic_and(&log->sleepers, 0) & ~(UINT64_C(1) << self);
+    for (; woken != 0; woken &= woken - 1)
+        env_doorbell(env, (uint32_t)__builtin_ctzll(woken));
 }
 
 static void raise_watermark(struct log *log, uint64_t seq)
@@ -396,25 +419,25 @@ static void raise_watermark(struct log *log, uint64_t seq)
             return;
 }
 
-/* [3] */
+/* [3] Several may be here at once; each write is advanced over by one of them. */
 static void advance(struct log *log)
 {
     for (;;) {
-        uint64_t number = atomic_load(&log->advanced);
+        uint64_t number = atomic_load(&log->advanced) + 1;
         const struct write *write = &log->writes[number % WRITES];
-        if (atomic_load(&write->finished) != number + 1)
+        if (atomic_load(&write->finished) != number) /* pairs with the store in log_done */
             return;
-        uint64_t last = write->last_seq;
-        if (atomic_swap_if(&log->advanced, number, number + 1))
-            raise_watermark(log, last);
+        uint64_t last_seq = atomic_load(&write->last_seq);
+        if (atomic_swap_if(&log->advanced, number - 1,
+                           number)) /* else last_seq may be a later one */
+            raise_watermark(log, last_seq);
     }
 }
 
 int32_t log_done(struct log *log, struct env *env, uint32_t shard, const struct env_done *done)
 {
-    uint32_t number = (uint32_t)done->user & (WRITES - 1);
-    bool synced = (done->user >> 8 & 1) != 0;
-    struct write *write = &log->writes[number];
+    struct write *write = &log->writes[done->user % WRITES];
+    bool synced = (done->user & SYNCED) != 0;
     if (done->result < 0)
         return done->result;
     if (!synced && (uint32_t)done->result != write->bytes)
@@ -423,16 +446,17 @@ int32_t log_done(struct log *log, struct env *env, uint32_t shard, const struct 
         env_submit(env, &(struct env_op){.kind = ENV_FSYNC,
                                          .file = write->file,
                                          .flags = ENV_DATA_ONLY,
-                                         .user = done->user | 1u << 8});
+                                         .user = done->user | SYNCED});
+        env_flush(env);
         return 0;
     }
-    uint64_t before = atomic_load(&log->watermark);
-    atomic_add(&write->finished, write->finished.value == 0 ? number + 1 : WRITES);
-    atomic_fence();
+    atomic_store(&log->moved_ns, env_clock(env));
+    atomic_store(&write->finished, write->number); /* pairs with the load in advance */
+    atomic_fence(); /* of two that finish at once, the later here sees both */
+    env_point(env, ENV_POINT_WATERMARK);
     advance(log);
     log_drive(log, env, shard);
-    if (atomic_load(&log->watermark) != before)
-        wake_sleepers(log, env, shard);
+    wake_sleepers(log, env, shard);
     return 0;
 }
 
@@ -440,7 +464,7 @@ uint64_t log_deadline(const struct log *log)
 {
     if (atomic_load(&log->watermark) == atomic_load(&log->witnessed))
         return UINT64_MAX;
-    return atomic_load(&log->active_ns) + log->options.idle_ns;
+    return atomic_load(&log->moved_ns) + log->options.idle_ns;
 }
 
 /* ---- the helper ------------------------------------------------------------------------------- */
@@ -466,11 +490,9 @@ static void hand_over(struct log *log, struct env *env)
     log->ready[put % READY_MAX] = log->making;
     atomic_store(&log->ready_put, put + 1); /* pairs with the load in next_segment */
     log->making.file = -1;
-    atomic_fence();
-    if (atomic_load(&log->starved) != 0) {
-        atomic_store(&log->starved, 0);
+    atomic_fence(); /* [5] */
+    if (atomic_load(&log->starved) != 0 && atomic_and(&log->starved, 0) != 0)
         env_doorbell(env, 0); /* any shard gathers what has waited */
-    }
 }
 
 static const char making_name[] = "making.tmp";
