@@ -52,8 +52,11 @@ enum http_stage {
     HTTP_STAGE_OPEN, /* waits for http_answer or http_page */
 };
 
+/* Headers that mean something here; every one may stand once. */
 enum http_header {
     HTTP_HOST,
+    HTTP_CONTENT_LENGTH,
+    HTTP_TRANSFER_ENCODING,
     HTTP_CONTENT_TYPE,
     HTTP_AUTHORIZATION,
     HTTP_IDEMPOTENCY_KEY,
@@ -75,25 +78,33 @@ struct http {
     uint8_t stage;      /* enum http_stage */
     uint8_t page;       /* enum http_page, after HTTP_PAGE */
 
-    /* the request being read, or open */
+    /* private to io/http.c: the request that is being read, or is open */
     uint8_t version_minor;
-    bool keep_alive;
+    uint8_t method; /* enum route_method */
     bool head_only; /* HEAD: the answer's body is left out */
+    bool keep_alive;
     bool continued; /* 100 Continue has been sent */
-    uint8_t method;
-    uint8_t last_byte; /* of the framing */
-    uint8_t header;    /* which one is being read */
-    uint8_t fault;     /* why the request will be refused; enum code */
+    uint8_t first_line_spaces;
+    bool chunked;
+    bool head_whole; /* as the parser sees it */
+    bool whole;      /* a chunked body's end has been seen */
+    uint8_t header;  /* the one being read; HTTP_HEADERS: of no interest */
+    uint8_t last_byte;
+    uint8_t fault; /* enum code: why it will be refused */
+    bool unframed; /* nobody can say where the next request begins */
     const char *fault_reason;
-    uint16_t headers_seen;
-    uint32_t read_bytes; /* of the request, by the parser */
-    uint32_t framed_bytes;
-    uint32_t head_bytes; /* 0: not whole yet */
+    const struct route *route;
+    uint32_t allowed;      /* methods, for 405 */
+    uint32_t lines;        /* of the head, without empty ones before it */
+    uint32_t line_bytes;   /* since the last line's end */
+    uint32_t framed_bytes; /* looked at by the framing's own check */
+    uint32_t read_bytes;   /* by the parser */
+    uint32_t head_bytes;   /* 0: not whole yet */
     struct http_span target;
     struct http_span name;
     struct http_span value[HTTP_HEADERS];
     struct http_span body; /* a chunked one is put together in place */
-    const struct route *route;
+    uint32_t headers_seen;
     uint64_t id_seed;
     uint64_t id_count;
     uint64_t parser[16]; /* of llhttp */
@@ -110,7 +121,7 @@ enum http_step {
     HTTP_CLOSE,    /* answered already; to be closed when sent, nothing may be fed */
 };
 
-enum http_page { HTTP_PAGE_METRICS = 1 };
+enum http_page { HTTP_PAGE_NONE, HTTP_PAGE_LIVE, HTTP_PAGE_READY, HTTP_PAGE_METRICS };
 
 /* Looks at the bytes from the first one that is not consumed: always the same ones and those that
  * have come since, maybe elsewhere in memory. They are rewritten in place while being read. Consumes

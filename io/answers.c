@@ -1,0 +1,258 @@
+#include "io/answers.h"
+
+#include "io/problem.h"
+#include "io/time_text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- parts ------------------------------------------------------------------------------------- */
+
+static void member_sku(struct json_writer *writer, const struct http_server *server, uint32_t sku)
+{
+    struct catalogue_sku entry;
+    struct text code = {NULL, 0};
+    if (catalogue_read(server->catalogue, sku, &entry))
+        code = (struct text){entry.code, entry.code_bytes};
+    json_member_text(writer, "sku", code);
+}
+
+static void member_currency(struct json_writer *writer, uint32_t currency)
+{
+    const char letters[3] = {(char)(currency & 0xff), (char)(currency >> 8 & 0xff),
+                             (char)(currency >> 16 & 0xff)};
+    json_member_text(writer, "currency", (struct text){letters, 3});
+}
+
+static void member_time(struct json_writer *writer, const char *key, uint64_t ns)
+{
+    char text[TIME_TEXT_BYTES_MAX];
+    if (ns != 0)
+        json_member_text(writer, key, time_text_print(ns, text));
+}
+
+static void member_said(struct json_writer *writer, const char *key, struct text text)
+{
+    if (text.bytes > 0)
+        json_member_text(writer, key, text);
+}
+
+/* ---- orders ------------------------------------------------------------------------------------ */
+
+static void write_line(struct json_writer *writer, const struct http_server *server,
+                       const struct result_order *order, uint32_t i)
+{
+    const struct result_line *line = &order->lines[i];
+    json_write_open(writer, '{');
+    json_member_unsigned(writer, "line", i + 1);
+    member_sku(writer, server, line->sku);
+    json_member_unsigned(writer, "units", line->units);
+    json_member_integer(writer, "unit_price", line->unit_price);
+    member_said(writer, "warehouse", shard_warehouse(server->shard, line->warehouse));
+    json_member_unsigned(writer, "shipped", line->shipped);
+    json_member_unsigned(writer, "returned", line->returned);
+    json_member_unsigned(writer, "cancelled", line->cancelled);
+    json_write_close(writer, '}');
+}
+
+static void write_lines(struct json_writer *writer, const struct http_server *server,
+                        const struct result_order *order)
+{
+    json_write_key(writer, "lines");
+    json_write_open(writer, '[');
+    for (uint32_t i = 0; i < order->line_count; i++)
+        write_line(writer, server, order, i);
+    json_write_close(writer, ']');
+}
+
+static void write_adjustments(struct json_writer *writer, const struct result_order *order)
+{
+    static const char *const kinds[] = {"discount", "shipping", "tax", "fee", "other"};
+    const struct adjustment *adjustments = result_order_adjustments(order);
+    if (order->adjustment_count == 0)
+        return;
+    json_write_key(writer, "adjustments");
+    json_write_open(writer, '[');
+    for (uint32_t i = 0; i < order->adjustment_count; i++) {
+        json_write_open(writer, '{');
+        json_member_text(writer, "kind", text_of(kinds[adjustments[i].kind]));
+        json_member_integer(writer, "amount", adjustments[i].amount);
+        json_write_close(writer, '}');
+    }
+    json_write_close(writer, ']');
+}
+
+static void write_stages(struct json_writer *writer, const struct result_order *order)
+{
+    static const char *const names[STAGES] = {
+        [STAGE_CREATED] = "created", [STAGE_REVIEWED] = "reviewed",   [STAGE_PAID] = "paid",
+        [STAGE_SHIPPED] = "shipped", [STAGE_DELIVERED] = "delivered", [STAGE_CLOSED] = "closed",
+    };
+    json_write_key(writer, "stages");
+    json_write_open(writer, '{');
+    for (uint32_t i = 0; i < STAGES; i++)
+        member_time(writer, names[i], order->stage_ns[i]);
+    json_write_close(writer, '}');
+}
+
+static void write_texts(struct json_writer *writer, const struct result_order *order)
+{
+    static const struct {
+        const char *name;
+        enum order_text which;
+    } texts[] = {{"channel", ORDER_CHANNEL},       {"region", ORDER_REGION},
+                 {"pay_method", ORDER_PAY_METHOD}, {"campaign", ORDER_CAMPAIGN},
+                 {"ship_to", ORDER_SHIP_TO},       {"delivery_method", ORDER_DELIVERY}};
+    for (uint32_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        member_said(writer, texts[i].name, result_order_text(order, texts[i].which));
+}
+
+static void write_order(struct json_writer *writer, const struct http_server *server,
+                        const struct result_order *order)
+{
+    json_write_open(writer, '{');
+    json_member_text(writer, "order_id", result_order_text(order, ORDER_ID));
+    json_member_text(writer, "state", text_of(order_state_name(order->state)));
+    json_member_unsigned(writer, "version", order->version);
+    json_member_integer(writer, "total", order->total);
+    member_currency(writer, order->currency);
+    json_member_text(writer, "customer", result_order_text(order, ORDER_CUSTOMER));
+    write_texts(writer, order);
+    write_lines(writer, server, order);
+    write_adjustments(writer, order);
+    write_stages(writer, order);
+    json_member_text(writer, "created_by", result_order_text(order, ORDER_TEXTS));
+    json_member_text(writer, "modified_by", result_order_text(order, ORDER_TEXTS + 1));
+    member_time(writer, "expires_at", order->expires_ns);
+    json_write_close(writer, '}');
+}
+
+static void write_placed(struct json_writer *writer, const struct result_placed *placed)
+{
+    json_write_open(writer, '{');
+    json_member_text(writer, "state", text_of(order_state_name(placed->state)));
+    json_member_unsigned(writer, "version", placed->version);
+    json_member_integer(writer, "total", placed->total);
+    json_write_close(writer, '}');
+}
+
+/* ---- stock ------------------------------------------------------------------------------------- */
+
+static void write_cell(struct json_writer *writer, const struct http_server *server, uint32_t sku,
+                       const struct result_cell *cell)
+{
+    uint64_t on_hand =
+        cell->free + cell->held + cell->reserved + cell->committed + cell->quarantined;
+    json_write_open(writer, '{');
+    member_sku(writer, server, sku);
+    member_said(writer, "warehouse", shard_warehouse(server->shard, cell->warehouse));
+    json_member_unsigned(writer, "on_hand", on_hand);
+    json_member_unsigned(writer, "free", cell->free);
+    json_member_unsigned(writer, "held", cell->held);
+    json_member_unsigned(writer, "reserved", cell->reserved);
+    json_member_unsigned(writer, "committed", cell->committed);
+    json_member_unsigned(writer, "quarantined", cell->quarantined);
+    json_member_unsigned(writer, "incoming", cell->incoming);
+    json_member_unsigned(writer, "in_transfer", cell->in_transfer);
+    json_member_unsigned(writer, "missing", cell->missing);
+    json_member_unsigned(writer, "sellable", cell->sellable);
+    json_member_unsigned(writer, "version", cell->version);
+    json_write_close(writer, '}');
+}
+
+static void write_stock(struct json_writer *writer, const struct http_server *server,
+                        const struct result_stock *stock)
+{
+    json_write_open(writer, '{');
+    json_write_key(writer, "items");
+    json_write_open(writer, '[');
+    for (uint32_t i = 0; i < stock->cell_count; i++)
+        write_cell(writer, server, stock->sku, &stock->cells[i]);
+    json_write_close(writer, ']');
+    json_write_close(writer, '}');
+}
+
+static void write_sku(struct json_writer *writer, const struct http_server *server,
+                      const struct result_sku *sku)
+{
+    json_write_open(writer, '{');
+    member_sku(writer, server, sku->sku);
+    json_write_close(writer, '}');
+}
+
+static void write_done(struct json_writer *writer, const struct result *result)
+{
+    json_write_open(writer, '{');
+    json_member_unsigned(writer, "commit_seq", result->seq);
+    json_write_close(writer, '}');
+}
+
+/* ---- refusals ---------------------------------------------------------------------------------- */
+
+static void write_short(struct json_writer *writer, const struct http_server *server,
+                        const struct result_short *shortage)
+{
+    problem_open(writer, shortage->head.code, (struct text){NULL, 0});
+    json_write_key(writer, "lines");
+    json_write_open(writer, '[');
+    for (uint32_t i = 0; i < shortage->line_count; i++) {
+        json_write_open(writer, '{');
+        member_sku(writer, server, shortage->lines[i].sku);
+        json_member_unsigned(writer, "requested", shortage->lines[i].requested);
+        json_member_unsigned(writer, "sellable", shortage->lines[i].sellable);
+        json_write_close(writer, '}');
+    }
+    json_write_close(writer, ']');
+    json_write_close(writer, '}');
+}
+
+static void write_fault(struct json_writer *writer, const struct result_fault *result)
+{
+    struct schema_fault fault = {.code = result->head.code,
+                                 .what = code_facts(result->head.code)->name};
+    int field_bytes = (int)result->field_bytes;
+    int bytes = result->line == 0 ? snprintf(fault.pointer, sizeof fault.pointer, "/%.*s",
+                                             field_bytes, result->field)
+                                  : snprintf(fault.pointer, sizeof fault.pointer, "/lines/%u/%.*s",
+                                             result->line - 1, field_bytes, result->field);
+    fault.pointer_bytes = (uint32_t)bytes;
+    problem_write_fault(writer, &fault);
+}
+
+static void write_problem(struct json_writer *writer, const struct result *result)
+{
+    problem_open(writer, result->code, (struct text){NULL, 0});
+    json_write_close(writer, '}');
+}
+
+void answer_write(struct json_writer *writer, const struct http_server *server,
+                  const struct result *result)
+{
+    switch ((enum result_kind)result->kind) {
+    case RESULT_PLAIN:
+        if (code_facts(result->code)->status < 400)
+            write_done(writer, result);
+        else
+            write_problem(writer, result);
+        return;
+    case RESULT_ORDER_PLACED:
+        write_placed(writer, (const void *)result);
+        return;
+    case RESULT_ORDER:
+        write_order(writer, server, (const void *)result);
+        return;
+    case RESULT_SHORT:
+        write_short(writer, server, (const void *)result);
+        return;
+    case RESULT_FAULT:
+        write_fault(writer, (const void *)result);
+        return;
+    case RESULT_SKU:
+        write_sku(writer, server, (const void *)result);
+        return;
+    case RESULT_STOCK:
+        write_stock(writer, server, (const void *)result);
+        return;
+    }
+    CHECK(false);
+}

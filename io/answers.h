@@ -1,0 +1,13 @@
+/* io/answers.h - the bodies of answers: a result as the JSON that its route promises. */
+#ifndef SPATE_IO_ANSWERS_H
+#define SPATE_IO_ANSWERS_H
+
+#include "core/result.h"
+#include "io/http.h"
+#include "io/json.h"
+
+/* The resource, or the problem, as result->code says. */
+void answer_write(struct json_writer *writer, const struct http_server *server,
+                  const struct result *result);
+
+#endif

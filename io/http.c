@@ -1,0 +1,810 @@
+/* io/http.c - two parsers must agree on every request's framing: llhttp, which is strict, and the
+ * plain check of line ends here, which runs first and knows only CR LF. What they do not agree on,
+ * or what another server might read differently, is refused and the connection closed. */
+#include "io/http.h"
+
+#include "io/answers.h"
+#include "io/problem.h"
+#include "io/routes.h"
+
+#include <llhttp.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+/* What the parser's callbacks work on. */
+struct reading {
+    struct http *http;
+    const struct http_server *server;
+    char *bytes;
+};
+
+static llhttp_t *parser_of(struct http *http)
+{
+    return (llhttp_t *)http->parser;
+}
+
+/* ---- state ------------------------------------------------------------------------------------- */
+
+static int on_url(llhttp_t *parser, const char *at, size_t bytes);
+static int on_header_name(llhttp_t *parser, const char *at, size_t bytes);
+static int on_header_name_end(llhttp_t *parser);
+static int on_header_value(llhttp_t *parser, const char *at, size_t bytes);
+static int on_header_value_end(llhttp_t *parser);
+static int on_head_end(llhttp_t *parser);
+static int on_chunk(llhttp_t *parser);
+static int on_body(llhttp_t *parser, const char *at, size_t bytes);
+static int on_end(llhttp_t *parser);
+
+static const llhttp_settings_t settings = {
+    .on_url = on_url,
+    .on_header_field = on_header_name,
+    .on_header_field_complete = on_header_name_end,
+    .on_header_value = on_header_value,
+    .on_header_value_complete = on_header_value_end,
+    .on_headers_complete = on_head_end,
+    .on_chunk_header = on_chunk,
+    .on_body = on_body,
+    .on_message_complete = on_end,
+};
+
+static void begin_request(struct http *http)
+{
+    uint64_t id_seed = http->id_seed, id_count = http->id_count;
+    *http = (struct http){.id_seed = id_seed, .id_count = id_count};
+    llhttp_init(parser_of(http), HTTP_REQUEST, &settings);
+}
+
+void http_init(struct http *http, uint64_t random)
+{
+    _Static_assert(sizeof(llhttp_t) <= sizeof http->parser, "the parser's room");
+    http->id_seed = random;
+    http->id_count = 0;
+    begin_request(http);
+}
+
+/* Only the first fault counts. */
+static void refuse(struct http *http, enum code code, const char *reason)
+{
+    if (http->fault != CODE_OK)
+        return;
+    http->fault = (uint8_t)code;
+    http->fault_reason = reason;
+}
+
+static bool refuse_framing(struct http *http, const char *reason)
+{
+    refuse(http, CODE_MALFORMED, reason);
+    http->unframed = true;
+    return false;
+}
+
+static struct text text_at(const char *bytes, struct http_span span)
+{
+    return (struct text){bytes + span.at, span.bytes};
+}
+
+static bool text_is(struct text text, const char *string)
+{
+    return strlen(string) == text.bytes && strncasecmp(text.at, string, text.bytes) == 0;
+}
+
+/* ---- the framing's own check ------------------------------------------------------------------- */
+
+/* The next byte of a head, of chunk sizes or trailers. */
+static bool frame_byte(struct http *http, uint8_t byte)
+{
+    uint8_t last = http->last_byte;
+    http->last_byte = byte;
+    if (last == '\r' && byte != '\n')
+        return refuse_framing(http, "CR without LF");
+    if (byte == '\n' && last != '\r')
+        return refuse_framing(http, "LF without CR");
+    if (byte == '\n' || byte == '\r')
+        return true;
+    if ((byte < ' ' && byte != '\t') || byte == 0x7f)
+        return refuse_framing(http, "control character");
+    return true;
+}
+
+/* Looks at the head's next bytes; true: its last one has been seen. */
+static bool frame_head(struct http *http, const char *bytes, uint32_t count)
+{
+    while (http->framed_bytes < count) {
+        uint8_t byte = (uint8_t)bytes[http->framed_bytes];
+        if (!frame_byte(http, byte))
+            return false;
+        if (http->line_bytes == 0 && (byte == ' ' || byte == '\t' || byte == ':'))
+            return refuse_framing(http, "a line begins with a space or a colon");
+        if (http->lines == 0 && byte == ' ' && ++http->first_line_spaces > 2)
+            return refuse_framing(http, "too many spaces in the request line");
+        http->framed_bytes++;
+        if (byte == '\n' && http->line_bytes == 0 && http->lines > 0)
+            return true;
+        if (byte == '\n' && http->line_bytes > 0)
+            http->lines++;
+        http->line_bytes = byte == '\n' ? 0 : http->line_bytes + (byte != '\r');
+    }
+    return false;
+}
+
+/* Between the pieces of a chunked body. */
+static bool frame_until(struct http *http, const char *bytes, uint32_t until)
+{
+    while (http->framed_bytes < until)
+        if (!frame_byte(http, (uint8_t)bytes[http->framed_bytes++]))
+            return false;
+    return true;
+}
+
+/* ---- the parser's callbacks -------------------------------------------------------------------- */
+
+static void grow(struct http_span *span, const struct reading *reading, const char *at,
+                 size_t bytes)
+{
+    if (span->bytes == 0)
+        span->at = (uint32_t)(at - reading->bytes);
+    span->bytes += (uint32_t)bytes;
+}
+
+static int on_url(llhttp_t *parser, const char *at, size_t bytes)
+{
+    const struct reading *reading = parser->data;
+    grow(&reading->http->target, reading, at, bytes);
+    return 0;
+}
+
+static int on_header_name(llhttp_t *parser, const char *at, size_t bytes)
+{
+    const struct reading *reading = parser->data;
+    grow(&reading->http->name, reading, at, bytes);
+    return 0;
+}
+
+static enum http_header header_of(struct text name)
+{
+    static const char *const names[HTTP_HEADERS] = {
+        [HTTP_HOST] = "host",
+        [HTTP_CONTENT_LENGTH] = "content-length",
+        [HTTP_TRANSFER_ENCODING] = "transfer-encoding",
+        [HTTP_CONTENT_TYPE] = "content-type",
+        [HTTP_AUTHORIZATION] = "authorization",
+        [HTTP_IDEMPOTENCY_KEY] = "idempotency-key",
+        [HTTP_IF_MATCH] = "if-match",
+        [HTTP_EXPECT] = "expect",
+    };
+    for (uint32_t i = 0; i < HTTP_HEADERS; i++)
+        if (text_is(name, names[i]))
+            return (enum http_header)i;
+    return HTTP_HEADERS;
+}
+
+static int on_header_name_end(llhttp_t *parser)
+{
+    const struct reading *reading = parser->data;
+    struct http *http = reading->http;
+    struct text name = text_at(reading->bytes, http->name);
+    http->name.bytes = 0;
+    http->header = (uint8_t)(http->head_whole ? HTTP_HEADERS : header_of(name));
+    if (http->header == HTTP_HEADERS)
+        return 0;
+    if (http->headers_seen >> http->header & 1) {
+        refuse_framing(http, "a header that may stand once stands twice");
+        return HPE_USER;
+    }
+    http->headers_seen |= 1u << http->header;
+    return 0;
+}
+
+static int on_header_value(llhttp_t *parser, const char *at, size_t bytes)
+{
+    const struct reading *reading = parser->data;
+    struct http *http = reading->http;
+    if (http->header < HTTP_HEADERS)
+        grow(&http->value[http->header], reading, at, bytes);
+    return 0;
+}
+
+/* 1..18 digits and nothing else. */
+static bool is_length(struct text text)
+{
+    if (text.bytes < 1 || text.bytes > 18)
+        return false;
+    for (uint32_t i = 0; i < text.bytes; i++)
+        if (text.at[i] < '0' || text.at[i] > '9')
+            return false;
+    return true;
+}
+
+static struct text trimmed(struct text text)
+{
+    while (text.bytes > 0 && (text.at[text.bytes - 1] == ' ' || text.at[text.bytes - 1] == '\t'))
+        text.bytes--;
+    return text;
+}
+
+static struct text header_text(const struct http *http, const char *bytes, enum http_header header)
+{
+    return trimmed(text_at(bytes, http->value[header]));
+}
+
+static bool has_header(const struct http *http, enum http_header header)
+{
+    return http->headers_seen >> header & 1;
+}
+
+static int on_header_value_end(llhttp_t *parser)
+{
+    const struct reading *reading = parser->data;
+    struct http *http = reading->http;
+    if (http->header == HTTP_CONTENT_LENGTH &&
+        !is_length(header_text(http, reading->bytes, HTTP_CONTENT_LENGTH)))
+        refuse_framing(http, "Content-Length is no number");
+    if (http->header == HTTP_TRANSFER_ENCODING &&
+        !text_is(header_text(http, reading->bytes, HTTP_TRANSFER_ENCODING), "chunked"))
+        refuse_framing(http, "the only Transfer-Encoding taken is chunked");
+    return http->unframed ? HPE_USER : 0;
+}
+
+static enum route_method method_of(uint8_t method)
+{
+    switch (method) {
+    case HTTP_GET:
+    case HTTP_HEAD:
+        return ROUTE_GET;
+    case HTTP_POST:
+        return ROUTE_POST;
+    case HTTP_PUT:
+        return ROUTE_PUT;
+    case HTTP_DELETE:
+        return ROUTE_DELETE;
+    default:
+        return ROUTE_OTHER;
+    }
+}
+
+static int on_head_end(llhttp_t *parser)
+{
+    const struct reading *reading = parser->data;
+    struct http *http = reading->http;
+    http->head_whole = true;
+    http->version_minor = parser->http_minor;
+    http->method = (uint8_t)method_of(parser->method);
+    http->head_only = parser->method == HTTP_HEAD;
+    http->keep_alive = llhttp_should_keep_alive(parser);
+    http->chunked = has_header(http, HTTP_TRANSFER_ENCODING);
+    if (parser->http_major != 1 || parser->http_minor > 1)
+        refuse_framing(http, "only HTTP/1.1 and HTTP/1.0 are spoken here");
+    if (parser->method == HTTP_CONNECT)
+        refuse_framing(http, "this is no proxy");
+    if (http->chunked && has_header(http, HTTP_CONTENT_LENGTH))
+        refuse_framing(http, "both Content-Length and Transfer-Encoding");
+    if (http->chunked && http->version_minor == 0)
+        refuse_framing(http, "HTTP/1.0 has no Transfer-Encoding");
+    if (http->version_minor == 1 && !has_header(http, HTTP_HOST))
+        refuse_framing(http, "Host is missing");
+    parser->upgrade = 0; /* an upgrade is an offer; it is not taken */
+    return http->unframed ? HPE_USER : 0;
+}
+
+/* The size of a chunk is known; a body larger than the limit need not be waited for. */
+static int on_chunk(llhttp_t *parser)
+{
+    const struct reading *reading = parser->data;
+    struct http *http = reading->http;
+    if (parser->content_length <= reading->server->body_bytes_max)
+        return 0;
+    refuse(http, CODE_TOO_LARGE, NULL);
+    http->unframed = true;
+    return HPE_USER;
+}
+
+static int on_body(llhttp_t *parser, const char *at, size_t bytes)
+{
+    struct reading *reading = parser->data;
+    struct http *http = reading->http;
+    if (!frame_until(http, reading->bytes, (uint32_t)(at - reading->bytes)))
+        return HPE_USER;
+    memmove(reading->bytes + http->body.at + http->body.bytes, at, bytes);
+    http->body.bytes += (uint32_t)bytes;
+    http->framed_bytes += (uint32_t)bytes;
+    return 0;
+}
+
+static int on_end(llhttp_t *parser)
+{
+    struct reading *reading = parser->data;
+    reading->http->whole = true;
+    return HPE_PAUSED;
+}
+
+/* ---- head and body ----------------------------------------------------------------------------- */
+
+/* Lets the parser see the bytes up to `until`. */
+static bool parse_until(struct reading *reading, uint32_t until)
+{
+    struct http *http = reading->http;
+    llhttp_t *parser = parser_of(http);
+    const char *from = reading->bytes + http->read_bytes;
+    parser->data = reading;
+    llhttp_errno_t error = llhttp_execute(parser, from, until - http->read_bytes);
+    parser->data = NULL;
+    http->read_bytes = until;
+    if (error == HPE_PAUSED && http->whole)
+        http->read_bytes = (uint32_t)(llhttp_get_error_pos(parser) - reading->bytes);
+    else if (error != HPE_OK && !http->unframed)
+        return refuse_framing(http, llhttp_get_error_reason(parser));
+    return !http->unframed;
+}
+
+struct target {
+    struct text path;
+    struct text query;
+};
+
+/* "http://host/path" is taken like "/path". */
+static struct text without_authority(struct text text)
+{
+    uint32_t scheme_bytes = 0;
+    if (text.bytes >= 7 && strncasecmp(text.at, "http://", 7) == 0)
+        scheme_bytes = 7;
+    else if (text.bytes >= 8 && strncasecmp(text.at, "https://", 8) == 0)
+        scheme_bytes = 8;
+    if (scheme_bytes == 0)
+        return text;
+    const char *slash = memchr(text.at + scheme_bytes, '/', text.bytes - scheme_bytes);
+    uint32_t skipped = slash == NULL ? text.bytes : (uint32_t)(slash - text.at);
+    return (struct text){text.at + skipped, text.bytes - skipped};
+}
+
+static struct target target_of(const struct http *http, const char *bytes)
+{
+    struct text text = without_authority(text_at(bytes, http->target));
+    const char *mark = memchr(text.at, '?', text.bytes);
+    if (mark == NULL)
+        return (struct target){text, {NULL, 0}};
+    uint32_t path_bytes = (uint32_t)(mark - text.at);
+    return (struct target){{text.at, path_bytes}, {mark + 1, text.bytes - path_bytes - 1}};
+}
+
+static const struct route *find_route(struct http *http, const struct http_server *server,
+                                      const char *bytes, struct text params[ROUTE_PARAMS_MAX])
+{
+    struct text path = target_of(http, bytes).path;
+    return route_find(server->admin, http->method, path, params, &http->allowed);
+}
+
+static uint64_t declared_bytes(const struct http *http, const char *bytes)
+{
+    struct text text = header_text(http, bytes, HTTP_CONTENT_LENGTH);
+    uint64_t value = 0;
+    for (uint32_t i = 0; i < text.bytes; i++)
+        value = value * 10 + (uint64_t)(text.at[i] - '0');
+    return value;
+}
+
+static bool is_json(struct text type)
+{
+    static const char json[] = "application/json";
+    uint32_t bytes = sizeof json - 1;
+    if (type.bytes < bytes || strncasecmp(type.at, json, bytes) != 0)
+        return false;
+    return type.bytes == bytes || type.at[bytes] == ';' || type.at[bytes] == ' ';
+}
+
+static void check_key(struct http *http, const char *bytes)
+{
+    struct text key = header_text(http, bytes, HTTP_IDEMPOTENCY_KEY);
+    if (http->route->key == ROUTE_KEY_REQUIRED && key.bytes == 0)
+        refuse(http, CODE_KEY_MISSING, NULL);
+    if (key.bytes > TEXT_BYTES_MAX || !text_plain(key))
+        refuse(http, CODE_MALFORMED, "Idempotency-Key is longer than 64 bytes");
+}
+
+/* Whatever can be refused without looking at the body. */
+static void judge_head(struct http *http, const struct http_server *server, const char *bytes)
+{
+    struct text params[ROUTE_PARAMS_MAX];
+    struct text expect = header_text(http, bytes, HTTP_EXPECT);
+    uint64_t length = declared_bytes(http, bytes);
+    if (length > server->body_bytes_max) {
+        refuse(http, CODE_TOO_LARGE, NULL);
+        http->unframed = true;
+        return;
+    }
+    http->body = (struct http_span){http->head_bytes, http->chunked ? 0 : (uint32_t)length};
+    if (has_header(http, HTTP_EXPECT) && !text_is(expect, "100-continue"))
+        refuse(http, CODE_MALFORMED, "the only expectation known is 100-continue");
+    http->route = find_route(http, server, bytes, params);
+    if (http->route == NULL) {
+        refuse(http, http->allowed != 0 ? CODE_METHOD : CODE_NOT_FOUND, NULL);
+        return;
+    }
+    if (server->busy && http->route->page == HTTP_PAGE_NONE)
+        refuse(http, CODE_BUSY, NULL);
+    if (http->route->body != NULL && !is_json(header_text(http, bytes, HTTP_CONTENT_TYPE)))
+        refuse(http, CODE_MEDIA_TYPE, NULL);
+    check_key(http, bytes);
+}
+
+/* True: the head is whole and its framing good. */
+static bool read_head(struct reading *reading, uint32_t count)
+{
+    struct http *http = reading->http;
+    uint32_t head_bytes_max = reading->server->head_bytes_max;
+    uint32_t until = count < head_bytes_max ? count : head_bytes_max;
+    bool is_end = frame_head(http, reading->bytes, until);
+    if (!parse_until(reading, http->framed_bytes) || http->unframed)
+        return false;
+    if (is_end != http->head_whole)
+        return refuse_framing(http, "the head ends ambiguously");
+    if (!is_end && http->framed_bytes == head_bytes_max) {
+        refuse(http, CODE_HEAD_TOO_LARGE, NULL);
+        http->unframed = true;
+    }
+    if (is_end)
+        http->head_bytes = http->framed_bytes;
+    return is_end;
+}
+
+static bool read_chunks(struct reading *reading, uint32_t count)
+{
+    struct http *http = reading->http;
+    if (!parse_until(reading, count) || !frame_until(http, reading->bytes, http->read_bytes))
+        return false;
+    if (http->whole)
+        return http->last_byte == '\n' || refuse_framing(http, "the last chunk ends ambiguously");
+    if (http->read_bytes - http->head_bytes > reading->server->body_bytes_max) {
+        refuse(http, CODE_TOO_LARGE, NULL);
+        http->unframed = true;
+    }
+    return false;
+}
+
+/* True: the body is whole. */
+static bool read_body(struct reading *reading, uint32_t count)
+{
+    struct http *http = reading->http;
+    if (http->chunked)
+        return read_chunks(reading, count);
+    http->read_bytes = http->head_bytes + http->body.bytes;
+    return count >= http->read_bytes;
+}
+
+/* ---- answers ----------------------------------------------------------------------------------- */
+
+enum { RESPONSE_HEAD_BYTES_MAX = 512 };
+
+struct response {
+    uint16_t status;
+    const char *type;
+    uint64_t seq; /* 0: none */
+    bool replayed;
+    bool retry_after;
+    uint32_t allowed; /* methods; 0: not said */
+};
+
+static const char *reason_of(uint16_t status)
+{
+    static const struct {
+        uint16_t status;
+        const char *reason;
+    } reasons[] = {
+        {200, "OK"},
+        {201, "Created"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {408, "Request Timeout"},
+        {409, "Conflict"},
+        {410, "Gone"},
+        {412, "Precondition Failed"},
+        {413, "Content Too Large"},
+        {415, "Unsupported Media Type"},
+        {422, "Unprocessable Content"},
+        {428, "Precondition Required"},
+        {429, "Too Many Requests"},
+        {431, "Request Header Fields Too Large"},
+        {500, "Internal Server Error"},
+        {503, "Service Unavailable"},
+        {507, "Insufficient Storage"},
+    };
+    for (uint32_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+        if (reasons[i].status == status)
+            return reasons[i].reason;
+    return "";
+}
+
+/* The body is written behind room for the longest head, and then moved up to the real one. */
+static uint32_t response_open(struct pile *output)
+{
+    CHECK(output->capacity_bytes - output->used_bytes >= RESPONSE_HEAD_BYTES_MAX);
+    output->used_bytes += RESPONSE_HEAD_BYTES_MAX;
+    return output->used_bytes;
+}
+
+static void head_line(struct pile *head, const char *name, const char *value)
+{
+    struct json_writer writer = {.pile = head};
+    json_write_raw(&writer, name, (uint32_t)strlen(name));
+    json_write_raw(&writer, value, (uint32_t)strlen(value));
+    json_write_raw(&writer, "\r\n", 2);
+}
+
+static void head_number(struct pile *head, const char *name, uint64_t value)
+{
+    struct json_writer writer = {.pile = head};
+    json_write_raw(&writer, name, (uint32_t)strlen(name));
+    json_write_unsigned(&writer, value);
+    json_write_raw(&writer, "\r\n", 2);
+}
+
+static void head_allowed(struct pile *head, uint32_t allowed)
+{
+    char list[64] = "";
+    for (uint32_t method = ROUTE_GET; method <= ROUTE_DELETE; method <<= 1) {
+        if (!(allowed & method))
+            continue;
+        if (list[0] != 0)
+            strcat(list, ", ");
+        strcat(list, route_method_name((enum route_method)method));
+        if (method == ROUTE_GET)
+            strcat(list, ", HEAD");
+    }
+    head_line(head, "Allow: ", list);
+}
+
+static void write_head(struct pile *head, const struct http *http, const struct response *response,
+                       uint32_t body_bytes)
+{
+    char status[48];
+    snprintf(status, sizeof status, "%u %s", response->status, reason_of(response->status));
+    head_line(head, "HTTP/1.1 ", status);
+    head_line(head, "Content-Type: ", response->type);
+    head_number(head, "Content-Length: ", body_bytes);
+    if (response->seq != 0)
+        head_number(head, "X-Commit-Seq: ", response->seq);
+    if (response->replayed)
+        head_line(head, "Idempotent-Replayed: ", "true");
+    if (response->retry_after)
+        head_line(head, "Retry-After: ", "1");
+    if (response->allowed != 0)
+        head_allowed(head, response->allowed);
+    if (!http->keep_alive)
+        head_line(head, "Connection: ", "close");
+    else if (http->version_minor == 0)
+        head_line(head, "Connection: ", "keep-alive");
+    head_line(head, "", "");
+}
+
+static void response_close(const struct http *http, struct pile *output, uint32_t body_at,
+                           const struct response *response)
+{
+    uint32_t begin = body_at - RESPONSE_HEAD_BYTES_MAX;
+    uint32_t body_bytes = output->used_bytes - body_at;
+    struct pile head = {.at = output->at + begin, .capacity_bytes = RESPONSE_HEAD_BYTES_MAX};
+    write_head(&head, http, response, body_bytes);
+    if (http->head_only)
+        body_bytes = 0;
+    memmove(output->at + begin + head.used_bytes, output->at + body_at, body_bytes);
+    output->used_bytes = begin + head.used_bytes + body_bytes;
+}
+
+static struct response response_of(enum code code)
+{
+    return (struct response){
+        .status = code_facts(code)->status,
+        .type = code_facts(code)->status < 400 ? "application/json" : "application/problem+json",
+        .retry_after = code_facts(code)->status == 503 || code_facts(code)->status == 429,
+    };
+}
+
+/* The request is answered; the next one may come. */
+static bool end_request(struct http *http)
+{
+    bool keep_alive = http->keep_alive;
+    uint64_t seen = http->seen;
+    begin_request(http);
+    http->seen = seen;
+    return keep_alive;
+}
+
+static void settle_keep_alive(struct http *http, const struct http_server *server)
+{
+    if (server->draining || http->unframed)
+        http->keep_alive = false;
+}
+
+static enum http_step answer_fault(struct http *http, const struct http_server *server,
+                                   const struct schema_fault *fault, struct pile *output)
+{
+    struct response response = response_of(fault->code);
+    uint32_t body_at = response_open(output);
+    settle_keep_alive(http, server);
+    problem_write_fault(&(struct json_writer){.pile = output}, fault);
+    response_close(http, output, body_at, &response);
+    return end_request(http) ? HTTP_ANSWERED : HTTP_CLOSE;
+}
+
+static enum http_step answer_refusal(struct http *http, const struct http_server *server,
+                                     struct pile *output)
+{
+    struct response response = response_of(http->fault);
+    struct json_writer writer = {.pile = output};
+    const char *reason = http->fault_reason == NULL ? "" : http->fault_reason;
+    uint32_t body_at = response_open(output);
+    settle_keep_alive(http, server);
+    if (http->fault == CODE_METHOD)
+        response.allowed = http->allowed;
+    problem_open(&writer, http->fault, text_of(reason));
+    json_write_close(&writer, '}');
+    response_close(http, output, body_at, &response);
+    return end_request(http) ? HTTP_ANSWERED : HTTP_CLOSE;
+}
+
+static enum http_step answer_health(struct http *http, const struct http_server *server,
+                                    struct pile *output)
+{
+    bool is_ready = server->ready && !server->draining;
+    struct response response = {.status = 200, .type = "application/json"};
+    struct json_writer writer = {.pile = output};
+    const char *status = "ok";
+    uint32_t body_at = response_open(output);
+    settle_keep_alive(http, server);
+    if (http->route->page == HTTP_PAGE_READY && !is_ready) {
+        response.status = server->draining ? server->drain_status : 503;
+        status = server->draining ? "draining" : "starting";
+    }
+    json_write_open(&writer, '{');
+    json_member_text(&writer, "status", text_of(status));
+    json_write_close(&writer, '}');
+    response_close(http, output, body_at, &response);
+    return end_request(http) ? HTTP_ANSWERED : HTTP_CLOSE;
+}
+
+bool http_answer(struct http *http, const struct http_server *server, const struct result *result,
+                 struct pile *output)
+{
+    CHECK(http->stage == HTTP_STAGE_OPEN);
+    struct response response = response_of(result->code);
+    uint32_t body_at = response_open(output);
+    settle_keep_alive(http, server);
+    response.seq = result->seq;
+    if (response.status < 400) {
+        response.status = http->route->status;
+        response.replayed = result->code == CODE_REPLAYED;
+    }
+    answer_write(&(struct json_writer){.pile = output}, server, result);
+    response_close(http, output, body_at, &response);
+    return end_request(http);
+}
+
+bool http_page(struct http *http, const struct http_server *server, struct text body,
+               struct pile *output)
+{
+    CHECK(http->stage == HTTP_STAGE_OPEN);
+    struct response response = {.status = 200, .type = "text/plain; version=0.0.4; charset=utf-8"};
+    uint32_t body_at = response_open(output);
+    settle_keep_alive(http, server);
+    json_write_raw(&(struct json_writer){.pile = output}, body.at, body.bytes);
+    response_close(http, output, body_at, &response);
+    return end_request(http);
+}
+
+void http_expire(struct http *http, const struct http_server *server, struct pile *output)
+{
+    if (http->stage != HTTP_STAGE_HEAD && http->stage != HTTP_STAGE_BODY)
+        return;
+    http->fault = CODE_OK;
+    refuse(http, CODE_TIMEOUT, NULL);
+    http->unframed = true;
+    answer_refusal(http, server, output);
+}
+
+/* ---- requests ---------------------------------------------------------------------------------- */
+
+static void make_random(struct http *http, uint64_t now_ns, uint64_t out[2])
+{
+    const uint64_t from[3] = {http->id_seed, http->id_count++, now_ns};
+    XXH128_hash_t hash = XXH3_128bits(from, sizeof from);
+    out[0] = hash.high64;
+    out[1] = hash.low64;
+}
+
+/* The body is left where it is while the request is read into a command. */
+static enum http_step read_command(struct reading *reading, struct pile *command,
+                                   struct pile *output, uint64_t now_ns)
+{
+    struct http *http = reading->http;
+    struct route_request request;
+    memset(request.params, 0, sizeof request.params);
+    memset(request.form, 0, sizeof request.form);
+    request.server = reading->server;
+    request.route = find_route(http, reading->server, reading->bytes, request.params);
+    request.key = header_text(http, reading->bytes, HTTP_IDEMPOTENCY_KEY);
+    request.caller = http->caller;
+    request.now_ns = now_ns;
+    make_random(http, now_ns, request.id_random);
+    request.min_seq = 0;
+    request.seen = 0;
+    request.command = command;
+    request.adjustment_count = 0;
+    bool is_read = route_read(&request, target_of(http, reading->bytes).query,
+                              reading->bytes + http->body.at, http->body.bytes);
+    http->seen = request.seen;
+    if (!is_read)
+        return answer_fault(http, reading->server, &request.reader.fault, output);
+    http->min_seq = request.min_seq;
+    http->stage = HTTP_STAGE_OPEN;
+    return HTTP_COMMAND;
+}
+
+static enum http_step read_request(struct reading *reading, struct pile *command,
+                                   struct pile *output, uint64_t now_ns)
+{
+    struct http *http = reading->http;
+    if (http->fault != CODE_OK)
+        return answer_refusal(http, reading->server, output);
+    switch ((enum http_page)http->route->page) {
+    case HTTP_PAGE_NONE:
+        return read_command(reading, command, output, now_ns);
+    case HTTP_PAGE_LIVE:
+    case HTTP_PAGE_READY:
+        return answer_health(http, reading->server, output);
+    case HTTP_PAGE_METRICS:
+        break;
+    }
+    http->page = http->route->page;
+    http->stage = HTTP_STAGE_OPEN;
+    return HTTP_PAGE;
+}
+
+/* The head is whole, the body is not: whoever asks for leave to send it gets an answer now. */
+static enum http_step answer_expectation(struct http *http, const struct http_server *server,
+                                         const char *bytes, struct pile *output)
+{
+    struct text expect = header_text(http, bytes, HTTP_EXPECT);
+    if (http->continued || http->version_minor == 0 || !text_is(expect, "100-continue"))
+        return HTTP_MORE;
+    if (http->fault != CODE_OK) {
+        http->unframed = true; /* the body may come all the same, or not */
+        return answer_refusal(http, server, output);
+    }
+    http->continued = true;
+    head_line(output, "HTTP/1.1 100 Continue\r\n", "");
+    return HTTP_MORE;
+}
+
+enum http_step http_feed(struct http *http, const struct http_server *server, void *bytes,
+                         uint32_t count, uint32_t *consumed, struct pile *command,
+                         struct pile *output, uint64_t now_ns)
+{
+    struct reading reading = {http, server, bytes};
+    CHECK(http->stage != HTTP_STAGE_OPEN);
+    *consumed = 0;
+    if (http->stage == HTTP_STAGE_IDLE) {
+        if (count == 0)
+            return HTTP_MORE;
+        http->seen = 0;
+        http->stage = HTTP_STAGE_HEAD;
+    }
+    if (http->stage == HTTP_STAGE_HEAD && read_head(&reading, count)) {
+        http->stage = HTTP_STAGE_BODY;
+        judge_head(http, server, bytes);
+    }
+    bool is_whole = http->stage == HTTP_STAGE_BODY && !http->unframed && read_body(&reading, count);
+    if (http->unframed) {
+        *consumed = count;
+        return answer_refusal(http, server, output);
+    }
+    if (!is_whole)
+        return http->stage == HTTP_STAGE_BODY ? answer_expectation(http, server, bytes, output)
+                                              : HTTP_MORE;
+    *consumed = http->read_bytes;
+    return read_request(&reading, command, output, now_ns);
+}

@@ -1,0 +1,44 @@
+#include "io/problem.h"
+
+#include "core/check.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void problem_open(struct json_writer *writer, enum code code, struct text detail)
+{
+    const struct code_facts *facts = code_facts(code);
+    char type[64];
+    CHECK(facts != NULL);
+    snprintf(type, sizeof type, "urn:problem-type:spate:%s", facts->name);
+    json_write_open(writer, '{');
+    json_member_text(writer, "type", text_of(type));
+    json_member_text(writer, "title", text_of(facts->title));
+    json_member_unsigned(writer, "status", facts->status);
+    json_member_text(writer, "code", text_of(facts->name));
+    json_write_key(writer, "retryable");
+    json_write_bool(writer, facts->retryable);
+    if (detail.bytes > 0)
+        json_member_text(writer, "detail", detail);
+}
+
+void problem_write_fault(struct json_writer *writer, const struct schema_fault *fault)
+{
+    char detail[JSON_POINTER_BYTES_MAX + 96];
+    int pointer_bytes = (int)fault->pointer_bytes;
+    if (fault->has_byte)
+        snprintf(detail, sizeof detail, "%s, at byte %u", fault->what, fault->byte);
+    else
+        snprintf(detail, sizeof detail, "%.*s: %s", pointer_bytes, fault->pointer, fault->what);
+    problem_open(writer, fault->code, text_of(detail));
+    if (fault->has_byte)
+        json_member_unsigned(writer, "byte", fault->byte);
+    json_write_key(writer, "errors");
+    json_write_open(writer, '[');
+    json_write_open(writer, '{');
+    json_member_text(writer, "pointer", (struct text){fault->pointer, fault->pointer_bytes});
+    json_member_text(writer, "code", text_of(fault->what));
+    json_write_close(writer, '}');
+    json_write_close(writer, ']');
+    json_write_close(writer, '}');
+}

@@ -1,0 +1,73 @@
+/* io/routes.h - every request that HTTP can make, in one table: method, path, what it takes, what it
+ * becomes, what it answers. A new endpoint is a new row, and a `build` that fills in its command. */
+#ifndef SPATE_IO_ROUTES_H
+#define SPATE_IO_ROUTES_H
+
+#include "core/shard.h"
+#include "io/http.h"
+#include "io/schema.h"
+
+enum route_method {
+    ROUTE_OTHER = 0,
+    ROUTE_GET = 1,
+    ROUTE_POST = 2,
+    ROUTE_PUT = 4,
+    ROUTE_DELETE = 8
+};
+
+enum { ROUTE_PARAMS_MAX = 3, ROUTE_FORM_BYTES_MAX = 512 };
+
+enum route_key { ROUTE_KEY_NONE, ROUTE_KEY_OPTIONAL, ROUTE_KEY_REQUIRED };
+
+/* A request on its way to a command. */
+struct route_request {
+    struct schema_reader reader; /* first: on_item finds the request around it */
+    const struct http_server *server;
+    const struct route *route;
+    struct text params[ROUTE_PARAMS_MAX]; /* of the path, decoded */
+    struct text key;                      /* Idempotency-Key; 0 bytes: none */
+    struct text caller;
+    uint64_t now_ns;
+    uint64_t id_random[2]; /* for an id that has to be made here */
+    uint64_t min_seq;
+    uint64_t seen;        /* the highest that was read in the catalogue */
+    struct pile *command; /* the fixed part stands at command_at */
+    uint32_t command_at;
+    struct adjustment adjustments[ADJUSTMENTS_MAX];
+    uint32_t adjustment_count;
+    _Alignas(8) uint8_t form[ROUTE_FORM_BYTES_MAX]; /* what the body or the query said */
+};
+
+struct route {
+    enum route_method method;
+    const char *pattern; /* "/v1/orders/{id}" */
+    const char *name;    /* operationId */
+    const char *about;
+    uint16_t status;            /* when all went well */
+    uint8_t page;               /* enum http_page, and then none of what follows */
+    enum op op;                 /* of the command */
+    uint32_t command_bytes;     /* of its fixed part */
+    const struct schema *body;  /* NULL: takes none */
+    const struct schema *query; /* NULL: takes none */
+    enum route_key key;
+    bool takes_min_seq;
+    /* Fills in the command from params and form; false: refused, see reader.fault. */
+    bool (*build)(struct route_request *request);
+};
+
+/* The routes of the admin listener, or of the shop's; *count of them. */
+const struct route *route_list(bool admin, uint32_t *count);
+
+/* The route, and what stands in the path for its parameters; NULL if there is none, and *allowed is
+ * the set of methods that the path does take. */
+const struct route *route_find(bool admin, enum route_method method, struct text path,
+                               struct text params[ROUTE_PARAMS_MAX], uint32_t *allowed);
+
+/* Reads query and body, which are rewritten, and appends a command that command_check likes; false:
+ * refused, see reader.fault, and nothing is appended. */
+bool route_read(struct route_request *request, struct text query, void *body,
+                uint32_t body_bytes) MUST_LOOK;
+
+const char *route_method_name(enum route_method method);
+
+#endif

@@ -1,0 +1,298 @@
+#include "io/schema.h"
+
+#include "io/time_text.h"
+
+#include <string.h>
+
+static bool read_object(struct schema_reader *reader, const struct schema *schema, void *into);
+
+/* ---- refusals ---------------------------------------------------------------------------------- */
+
+static void point_to_member(struct schema_fault *fault, const char *member)
+{
+    size_t bytes = strlen(member);
+    if (fault->pointer_bytes + 1 + bytes > sizeof fault->pointer)
+        return;
+    fault->pointer[fault->pointer_bytes++] = '/';
+    memcpy(fault->pointer + fault->pointer_bytes, member, bytes);
+    fault->pointer_bytes += (uint32_t)bytes;
+}
+
+bool schema_refuse(struct schema_reader *reader, enum code code, const char *what,
+                   const char *member)
+{
+    struct schema_fault *fault = &reader->fault;
+    fault->code = code;
+    fault->what = what;
+    fault->has_byte = false;
+    fault->pointer_bytes = json_pointer(&reader->json, fault->pointer).bytes;
+    if (member != NULL)
+        point_to_member(fault, member);
+    return false;
+}
+
+static bool refuse_byte(struct schema_reader *reader, const char *what, uint32_t byte)
+{
+    schema_refuse(reader, CODE_MALFORMED, what, NULL);
+    reader->fault.byte = byte;
+    reader->fault.has_byte = true;
+    return false;
+}
+
+/* The token is not what the field wants: no JSON at all, or another type. */
+static bool refuse_token(struct schema_reader *reader)
+{
+    if (reader->json.fault != JSON_FINE)
+        return refuse_byte(reader, json_fault_name(reader->json.fault), reader->json.fault_at);
+    return schema_refuse(reader, CODE_INVALID, "type", NULL);
+}
+
+static bool refuse_value(struct schema_reader *reader, const char *what)
+{
+    return schema_refuse(reader, CODE_INVALID, what, NULL);
+}
+
+/* ---- values ------------------------------------------------------------------------------------ */
+
+bool text_plain(struct text text)
+{
+    for (uint32_t i = 0; i < text.bytes; i++)
+        if ((uint8_t)text.at[i] < ' ' || text.at[i] == 0x7f)
+            return false;
+    return true;
+}
+
+static bool put_text(struct schema_reader *reader, const struct schema_field *field,
+                     struct text text, void *to)
+{
+    if (field->type != SCHEMA_TEXT && text.bytes > ID_BYTES_MAX)
+        return refuse_value(reader, "length");
+    if (field->type == SCHEMA_ID && !id_valid(text))
+        return refuse_value(reader, "characters");
+    if (field->type == SCHEMA_SKU && !sku_code_valid(text))
+        return refuse_value(reader, "characters");
+    if (field->type == SCHEMA_TEXT && (text.bytes < field->min || text.bytes > field->max))
+        return refuse_value(reader, "length");
+    if (field->type == SCHEMA_TEXT && !text_plain(text))
+        return refuse_value(reader, "characters");
+    memcpy(to, &text, sizeof text);
+    return true;
+}
+
+static bool put_currency(struct schema_reader *reader, struct text text, void *to)
+{
+    if (text.bytes != 3)
+        return refuse_value(reader, "currency");
+    uint32_t currency = CURRENCY((uint8_t)text.at[0], (uint8_t)text.at[1], (uint8_t)text.at[2]);
+    if (currency_exponent(currency) < 0)
+        return refuse_value(reader, "currency");
+    memcpy(to, &currency, sizeof currency);
+    return true;
+}
+
+static bool put_time(struct schema_reader *reader, struct text text, void *to)
+{
+    uint64_t ns;
+    if (!time_text_parse(text, &ns) || ns == 0)
+        return refuse_value(reader, "time");
+    memcpy(to, &ns, sizeof ns);
+    return true;
+}
+
+static bool put_choice(struct schema_reader *reader, const struct schema_field *field,
+                       struct text text, void *to)
+{
+    for (uint8_t i = 0; field->choices[i] != NULL; i++) {
+        if (strlen(field->choices[i]) != text.bytes ||
+            memcmp(field->choices[i], text.at, text.bytes) != 0)
+            continue;
+        memcpy(to, &i, sizeof i);
+        return true;
+    }
+    return refuse_value(reader, "value");
+}
+
+static bool put_integer(struct schema_reader *reader, const struct schema_field *field,
+                        int64_t value, void *to)
+{
+    if (value < field->min || value > field->max)
+        return refuse_value(reader, "range");
+    memcpy(to, &value, sizeof value);
+    return true;
+}
+
+static bool put_by_text(struct schema_reader *reader, const struct schema_field *field,
+                        struct text text, void *to)
+{
+    switch (field->type) {
+    case SCHEMA_CURRENCY:
+        return put_currency(reader, text, to);
+    case SCHEMA_TIME:
+        return put_time(reader, text, to);
+    case SCHEMA_CHOICE:
+        return put_choice(reader, field, text, to);
+    case SCHEMA_ID:
+    case SCHEMA_SKU:
+    case SCHEMA_TEXT:
+        return put_text(reader, field, text, to);
+    case SCHEMA_INTEGER:
+    case SCHEMA_BOOL:
+    case SCHEMA_OBJECT:
+    case SCHEMA_LIST:
+        break;
+    }
+    return refuse_value(reader, "type");
+}
+
+static bool read_bool(struct schema_reader *reader, void *to)
+{
+    enum json_token token = json_next(&reader->json);
+    if (token != JSON_TRUE && token != JSON_FALSE)
+        return refuse_token(reader);
+    *(bool *)to = token == JSON_TRUE;
+    return true;
+}
+
+static bool read_list(struct schema_reader *reader, const struct schema_field *field, void *to)
+{
+    _Alignas(8) uint8_t item[SCHEMA_STRUCT_BYTES_MAX];
+    uint32_t count = 0;
+    if (json_next(&reader->json) != JSON_ARRAY)
+        return refuse_token(reader);
+    for (;; count++) {
+        enum json_token token = json_next(&reader->json);
+        if (token == JSON_ARRAY_END)
+            break;
+        if (token != JSON_OBJECT)
+            return refuse_token(reader);
+        if (count == field->max)
+            return refuse_value(reader, "too_many");
+        memset(item, 0, field->of->struct_bytes);
+        if (!read_object(reader, field->of, item) || !reader->on_item(reader, field, item))
+            return false;
+    }
+    if (count < field->min)
+        return refuse_value(reader, "too_few");
+    memcpy(to, &count, sizeof count);
+    return true;
+}
+
+static bool read_value(struct schema_reader *reader, const struct schema_field *field, void *to)
+{
+    struct json *json = &reader->json;
+    switch (field->type) {
+    case SCHEMA_INTEGER:
+        if (json_next(json) != JSON_INTEGER)
+            return refuse_token(reader);
+        return put_integer(reader, field, json->integer, to);
+    case SCHEMA_BOOL:
+        return read_bool(reader, to);
+    case SCHEMA_OBJECT:
+        if (json_next(json) != JSON_OBJECT)
+            return refuse_token(reader);
+        return read_object(reader, field->of, to);
+    case SCHEMA_LIST:
+        return read_list(reader, field, to);
+    case SCHEMA_ID:
+    case SCHEMA_SKU:
+    case SCHEMA_TEXT:
+    case SCHEMA_CURRENCY:
+    case SCHEMA_TIME:
+    case SCHEMA_CHOICE:
+        break;
+    }
+    if (json_next(json) != JSON_TEXT)
+        return refuse_token(reader);
+    return put_by_text(reader, field, json->text, to);
+}
+
+/* ---- objects ----------------------------------------------------------------------------------- */
+
+static const struct schema_field *field_find(const struct schema *schema, struct text key,
+                                             uint32_t *index)
+{
+    for (uint32_t i = 0; i < schema->field_count; i++) {
+        const char *name = schema->fields[i].name;
+        if (strncmp(name, key.at, key.bytes) != 0 || name[key.bytes] != 0)
+            continue;
+        *index = i;
+        return &schema->fields[i];
+    }
+    return NULL;
+}
+
+static bool check_required(struct schema_reader *reader, const struct schema *schema, uint32_t seen)
+{
+    for (uint32_t i = 0; i < schema->field_count; i++)
+        if (schema->fields[i].required && !(seen >> i & 1))
+            return schema_refuse(reader, CODE_INVALID, "required", schema->fields[i].name);
+    return true;
+}
+
+/* Behind the opening brace. */
+static bool read_object(struct schema_reader *reader, const struct schema *schema, void *into)
+{
+    uint32_t seen = 0, index = 0;
+    for (;;) {
+        enum json_token token = json_next(&reader->json);
+        if (token == JSON_OBJECT_END)
+            return check_required(reader, schema, seen);
+        if (token != JSON_KEY)
+            return refuse_token(reader);
+        const struct schema_field *field = field_find(schema, reader->json.text, &index);
+        if (field == NULL)
+            return refuse_byte(reader, "unknown", reader->json.token_at);
+        if (seen >> index & 1)
+            return refuse_byte(reader, "duplicate", reader->json.token_at);
+        seen |= 1u << index;
+        if (!read_value(reader, field, (char *)into + field->offset))
+            return false;
+    }
+}
+
+bool schema_read(struct schema_reader *reader, const struct schema *schema, void *bytes,
+                 uint32_t count, void *into)
+{
+    json_init(&reader->json, bytes, count);
+    reader->fault.code = CODE_OK;
+    if (json_next(&reader->json) != JSON_OBJECT)
+        return refuse_token(reader);
+    if (!read_object(reader, schema, into))
+        return false;
+    return json_next(&reader->json) == JSON_END || refuse_token(reader);
+}
+
+/* ---- outside of JSON --------------------------------------------------------------------------- */
+
+static bool integer_of(struct text text, int64_t *value)
+{
+    *value = 0;
+    for (uint32_t i = 0; i < text.bytes; i++) {
+        if (text.at[i] < '0' || text.at[i] > '9' || *value > JSON_INTEGER_MAX / 10)
+            return false;
+        *value = *value * 10 + (text.at[i] - '0');
+    }
+    return text.bytes > 0;
+}
+
+static bool put_any(struct schema_reader *reader, const struct schema_field *field,
+                    struct text text, void *to)
+{
+    int64_t value;
+    if (field->type != SCHEMA_INTEGER)
+        return put_by_text(reader, field, text, to);
+    if (!integer_of(text, &value))
+        return refuse_value(reader, "type");
+    return put_integer(reader, field, value, to);
+}
+
+bool schema_read_text(struct schema_reader *reader, const struct schema_field *field,
+                      struct text text, void *into)
+{
+    json_init(&reader->json, NULL, 0); /* faults point into no JSON text */
+    if (put_any(reader, field, text, (char *)into + field->offset))
+        return true;
+    reader->fault.pointer_bytes = 0;
+    point_to_member(&reader->fault, field->name);
+    return false;
+}

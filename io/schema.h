@@ -1,0 +1,83 @@
+/* io/schema.h - what a JSON object may hold, as a table, and how it is read into a struct.
+ *
+ * The same tables route a request's fields into a command and describe them in /openapi.json. Reading
+ * stops at the first thing that is wrong: bytes that are no JSON, a field that is unknown or stands
+ * twice (CODE_MALFORMED); a field that is missing, of the wrong type or out of range (CODE_INVALID).
+ */
+#ifndef SPATE_IO_SCHEMA_H
+#define SPATE_IO_SCHEMA_H
+
+#include "core/check.h"
+#include "core/code.h"
+#include "core/values.h"
+#include "io/json.h"
+
+/* Behind the arrow: what stands in the struct. */
+enum schema_type {
+    SCHEMA_ID,       /* -> struct text; see id_valid */
+    SCHEMA_SKU,      /* -> struct text; see sku_code_valid */
+    SCHEMA_TEXT,     /* -> struct text; min..max bytes without control characters */
+    SCHEMA_CURRENCY, /* -> uint32_t */
+    SCHEMA_TIME,     /* -> uint64_t, ns since the epoch */
+    SCHEMA_INTEGER,  /* -> int64_t, min..max */
+    SCHEMA_BOOL,     /* -> bool */
+    SCHEMA_CHOICE,   /* -> uint8_t, the place in `choices` */
+    SCHEMA_OBJECT,   /* -> the struct of `of` */
+    SCHEMA_LIST,     /* -> uint32_t, how many; each item goes to on_item. min..max items */
+};
+
+struct schema_field {
+    const char *name;
+    enum schema_type type;
+    bool required;
+    uint16_t offset; /* in the struct */
+    int64_t min;
+    int64_t max;
+    const struct schema *of;    /* of an object, or of a list's items */
+    const char *const *choices; /* NULL at the end */
+    const char *about;          /* for /openapi.json */
+};
+
+enum { SCHEMA_FIELDS_MAX = 32, SCHEMA_STRUCT_BYTES_MAX = 256 };
+
+struct schema {
+    const char *name;
+    const struct schema_field *fields;
+    uint32_t field_count;
+    uint32_t struct_bytes; /* of a list's item: at most SCHEMA_STRUCT_BYTES_MAX */
+};
+
+/* Why something was refused. */
+struct schema_fault {
+    enum code code;   /* CODE_OK: it was not */
+    const char *what; /* "required", "type", "range", ...; static */
+    uint32_t byte;    /* where, if the bytes are at fault */
+    bool has_byte;
+    uint32_t pointer_bytes;
+    char pointer[JSON_POINTER_BYTES_MAX]; /* RFC 6901 */
+};
+
+struct schema_reader {
+    struct json json;
+    struct schema_fault fault;
+    /* Takes an item of a list; false: refused, with schema_refuse. */
+    bool (*on_item)(struct schema_reader *reader, const struct schema_field *list,
+                    const void *item);
+};
+
+/* Reads the bytes, which are rewritten, as one object into *into, which is zeroed. */
+bool schema_read(struct schema_reader *reader, const struct schema *schema, void *bytes,
+                 uint32_t count, void *into) MUST_LOOK;
+
+/* One field from a text that is no JSON, e.g. of a query; `name` is where the fault points to. */
+bool schema_read_text(struct schema_reader *reader, const struct schema_field *field,
+                      struct text text, void *into) MUST_LOOK;
+
+/* Refuses what has just been read, or its member if `member` is not NULL. Returns false. */
+bool schema_refuse(struct schema_reader *reader, enum code code, const char *what,
+                   const char *member);
+
+/* No control characters. */
+bool text_plain(struct text text);
+
+#endif
