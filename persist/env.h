@@ -123,7 +123,7 @@ int64_t env_free_bytes(struct env *env, int32_t directory) MUST_LOOK; /* on the 
 uint64_t env_now(struct env *env);   /* ns since the epoch; may jump */
 uint64_t env_clock(struct env *env); /* ns, never backwards; for deadlines of env_reap */
 uint64_t env_random(struct env *env);
-uint64_t env_cpu(struct env *env);   /* ns of processor time that this actor has used */
+uint64_t env_cpu(struct env *env); /* ns of processor time that this actor has used */
 
 /* Marks a place where another actor may run before this one goes on; nothing in production. */
 enum env_point {
