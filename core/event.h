@@ -19,6 +19,7 @@
 
 enum event_kind {
     EVENT_ORDER_PLACED = 1,
+    EVENT_ORDER_EXPIRED,
     EVENT_SKU_PUT = 64,
     EVENT_STOCK_RECEIVED = 65,
     EVENT_WAREHOUSE_PUT = 96,
@@ -38,10 +39,13 @@ struct event {
 
 /* The fields of each kind stand in the file of the state machine that they belong to. */
 enum slice_kind {
-    SLICE_ORDER_PLACED = 1,   /* core/order.h */
-    SLICE_STOCK_RESERVE = 64, /* core/stock.h, and so on */
+    SLICE_ORDER_PLACED = 1, /* core/order.h */
+    SLICE_ORDER_MOVED,
+    SLICE_STOCK_RESERVE = 64, /* core/stock.h */
     SLICE_SKU_PUT,
     SLICE_STOCK_RECEIVE,
+    SLICE_STOCK_RELEASE,
+    SLICE_RETRY = 90,         /* core/retry.h */
     SLICE_WAREHOUSE_PUT = 96, /* core/topology.h */
 };
 

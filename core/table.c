@@ -124,3 +124,13 @@ void table_remove(struct table *table, uint64_t hash, uint32_t reference)
     table->entries[hole].value = 0;
     table->used_count--;
 }
+
+uint32_t table_each(const struct table *table, uint64_t *at)
+{
+    while (*at < entry_count(table)) {
+        uint64_t entry = table->entries[(*at)++].value;
+        if (entry != 0)
+            return entry_reference(entry);
+    }
+    return 0;
+}

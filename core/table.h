@@ -43,4 +43,7 @@ bool table_insert(struct table *table, uint64_t hash, uint32_t reference);
 void table_replace(struct table *table, uint64_t hash, uint32_t reference, uint32_t by);
 void table_remove(struct table *table, uint64_t hash, uint32_t reference);
 
+/* Every reference, in no order that means anything; 0 at the end. Start with *at = 0. */
+uint32_t table_each(const struct table *table, uint64_t *at);
+
 #endif

@@ -1,0 +1,620 @@
+#include "core/order.h"
+
+#include <string.h>
+
+#include "core/digest.h"
+#include "core/key.h"
+
+/* ---- moves ------------------------------------------------------------------------------------- */
+
+static const struct order_step steps[] = {
+#define X(from, move, to, stock) {from, move, to, stock},
+    ORDER_MOVES(X)
+#undef X
+};
+
+const struct order_step *order_step(enum order_state from, enum order_move move)
+{
+    for (uint32_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
+        if (steps[i].from == from && steps[i].move == move)
+            return &steps[i];
+    return NULL;
+}
+
+bool order_state_reserves(enum order_state state)
+{
+    return state == ORDER_PENDING_PAYMENT || state == ORDER_IN_REVIEW ||
+           state == ORDER_PAYMENT_FAILED;
+}
+
+/* ---- memory ------------------------------------------------------------------------------------ */
+
+static uint32_t table_capacity(const struct shard_options *options)
+{
+    CHECK(options->order_count_max < UINT32_MAX);
+    return (uint32_t)options->order_count_max;
+}
+
+static uint32_t granules(const struct shard_options *options)
+{
+    uint64_t count = options->order_bytes_max / MEMORY_GRANULE_BYTES + 1;
+    CHECK(count <= UINT32_C(1) << 31);
+    return (uint32_t)count;
+}
+
+static size_t padded_to_line(size_t bytes)
+{
+    return (bytes + 63) & ~(size_t)63;
+}
+
+size_t orders_bytes(const struct shard_options *options)
+{
+    return padded_to_line(memory_bytes(granules(options))) +
+           2 * table_bytes(table_capacity(options));
+}
+
+void orders_init(struct orders *orders, void *zeroed_memory, const struct shard_options *options)
+{
+    char *at = zeroed_memory;
+    memory_init(&orders->records, at, granules(options));
+    at += padded_to_line(memory_bytes(granules(options)));
+    table_init(&orders->by_id, at, table_capacity(options));
+    at += table_bytes(table_capacity(options));
+    table_init(&orders->by_customer, at, table_capacity(options));
+    timers_init(&orders->timers, &orders->records);
+    orders->count_max = options->order_count_max;
+    orders->name_count = 1; /* name 0 is no name */
+}
+
+/* ---- parts of a record ------------------------------------------------------------------------- */
+
+static int64_t *adjustments_of(const struct order *order)
+{
+    const void *at = order->lines + order->line_count;
+    return (int64_t *)(uintptr_t)at;
+}
+
+static uint32_t *windows_of(const struct order *order)
+{
+    const void *at = adjustments_of(order) + order->adjustment_count;
+    return (uint32_t *)(uintptr_t)at;
+}
+
+static uint8_t *texts_of(const struct order *order)
+{
+    const void *at = windows_of(order) + (order->has_windows ? order->line_count : 0);
+    return (uint8_t *)(uintptr_t)at;
+}
+
+/* 56 bits of amount above, 8 bits of something else below. */
+static int64_t with_byte(int64_t amount, uint8_t byte)
+{
+    return (int64_t)((uint64_t)amount << 8 | byte);
+}
+
+static int64_t amount_of(int64_t both)
+{
+    return both >> 8;
+}
+
+int64_t order_line_price(const struct order_line *line)
+{
+    return amount_of(line->price_and_warehouse);
+}
+
+uint32_t order_line_warehouse(const struct order_line *line)
+{
+    return (uint8_t)line->price_and_warehouse;
+}
+
+uint32_t order_line_window(const struct order *order, uint32_t line)
+{
+    return order->has_windows ? windows_of(order)[line] : 0;
+}
+
+static bool has_text(const struct order *order, uint32_t which)
+{
+    return which <= ORDER_CUSTOMER || (order->texts >> (which - ORDER_CHANNEL) & 1) != 0;
+}
+
+/* Ids are packed (core/key.h); other texts stand behind their length. */
+static bool is_id(uint32_t which)
+{
+    return which <= ORDER_PAY_METHOD;
+}
+
+static uint32_t kept_bytes(uint32_t which, const uint8_t *kept)
+{
+    return is_id(which) ? key_bytes(kept) : 1u + kept[0];
+}
+
+static uint32_t keep_text(uint32_t which, struct text text, uint8_t *out)
+{
+    if (is_id(which))
+        return key_pack(text, out);
+    out[0] = (uint8_t)text.bytes;
+    memcpy(out + 1, text.at, text.bytes);
+    return 1 + text.bytes;
+}
+
+static struct text read_kept(uint32_t which, const uint8_t *kept, char out[TEXT_BYTES_MAX])
+{
+    if (is_id(which))
+        return (struct text){out, key_unpack(kept, out)};
+    memcpy(out, kept + 1, kept[0]);
+    return (struct text){out, kept[0]};
+}
+
+static const uint8_t *kept_text(const struct order *order, uint32_t which)
+{
+    const uint8_t *at = texts_of(order);
+    for (uint32_t i = 0; i < which; i++)
+        if (has_text(order, i))
+            at += kept_bytes(i, at);
+    return at;
+}
+
+struct text order_text(const struct order *order, enum order_text which, char out[TEXT_BYTES_MAX])
+{
+    if (!has_text(order, which))
+        return (struct text){out, 0};
+    return read_kept(which, kept_text(order, which), out);
+}
+
+int64_t order_total(const struct order *order)
+{
+    int64_t total = 0;
+    for (uint32_t i = 0; i < order->line_count; i++)
+        total += order_line_price(&order->lines[i]) * (int64_t)order->lines[i].units;
+    for (uint32_t i = 0; i < order->adjustment_count; i++)
+        total += amount_of(adjustments_of(order)[i]);
+    return total;
+}
+
+static uint64_t units_of(const struct order *order)
+{
+    uint64_t units = 0;
+    for (uint32_t i = 0; i < order->line_count; i++)
+        units += order->lines[i].units;
+    return units;
+}
+
+uint64_t order_deadline_ns(const struct order *order)
+{
+    return timer_is_running(&order->timer) ? order->timer.deadline_ns : 0;
+}
+
+/* ---- position ---------------------------------------------------------------------------------- */
+
+/* A position in 64 bits: the sequence above, the index in 16 bits below. While the sequence is not
+ * known, the top bit is set and the next order of that kind stands in the sequence's place. */
+static const uint64_t unnumbered = UINT64_C(1) << 63;
+
+struct position order_position(const struct order *order)
+{
+    uint64_t seq = order->position & unnumbered ? 0 : order->position >> 16;
+    return (struct position){.seq = seq, .index = (uint16_t)order->position};
+}
+
+static void set_position(struct orders *orders, uint32_t record, struct position position)
+{
+    struct order *order = order_at(orders, record);
+    if (position.seq != 0) {
+        order->position = position.seq << 16 | position.index;
+    } else if (order->position & unnumbered) {
+        order->position = (order->position & ~UINT64_C(0xffff)) | position.index;
+    } else {
+        order->position = unnumbered | (uint64_t)orders->touched << 16 | position.index;
+        orders->touched = record;
+    }
+}
+
+void orders_number(struct orders *orders, uint64_t seq)
+{
+    while (orders->touched != 0) {
+        struct order *order = order_at(orders, orders->touched);
+        orders->touched = (uint32_t)(order->position >> 16);
+        order->position = seq << 16 | (uint16_t)order->position;
+    }
+}
+
+/* ---- finding ----------------------------------------------------------------------------------- */
+
+uint32_t order_find(const struct orders *orders, struct text id, uint64_t id_hash)
+{
+    uint8_t key[KEY_BYTES_MAX];
+    key_pack(id, key);
+    uint64_t probe = 0;
+    uint32_t record;
+    while ((record = table_find(&orders->by_id, id_hash, &probe)) != 0)
+        if (key_same(texts_of(order_at(orders, record)), key))
+            return record;
+    return 0;
+}
+
+static uint32_t find_newest_of(const struct orders *orders, struct text customer, uint64_t hash)
+{
+    uint8_t key[KEY_BYTES_MAX];
+    key_pack(customer, key);
+    uint64_t probe = 0;
+    uint32_t record;
+    while ((record = table_find(&orders->by_customer, hash, &probe)) != 0)
+        if (key_same(kept_text(order_at(orders, record), ORDER_CUSTOMER), key))
+            return record;
+    return 0;
+}
+
+static uint32_t find_name(const struct orders *orders, struct text name)
+{
+    if (name.bytes == 0)
+        return 0;
+    uint32_t number = 1;
+    for (; number < orders->name_count; number++)
+        if (orders->names[number].bytes == name.bytes &&
+            memcmp(orders->names[number].at, name.at, name.bytes) == 0)
+            break;
+    return number;
+}
+
+/* ---- deciding ---------------------------------------------------------------------------------- */
+
+uint32_t order_record_bytes_max(const struct order_create *create)
+{
+    uint32_t bytes = (uint32_t)sizeof(struct order);
+    bytes += create->line_count * (uint32_t)(sizeof(struct order_line) + sizeof(uint32_t));
+    bytes += create->adjustment_count * (uint32_t)sizeof(int64_t);
+    for (uint32_t i = 0; i < ORDER_TEXTS; i++)
+        bytes += create->text_bytes[i] > 0 ? create->text_bytes[i] + 1u : 0;
+    return bytes;
+}
+
+bool orders_have_room(struct orders *orders, uint32_t record_bytes, struct text caller)
+{
+    if (orders->by_id.used_count + orders->admitted >= orders->count_max ||
+        find_name(orders, caller) == ORDER_NAMES_MAX)
+        return false;
+    uint32_t record = memory_take(&orders->records, record_bytes);
+    if (record != 0)
+        memory_give(&orders->records, record, record_bytes);
+    return record != 0;
+}
+
+/* ---- applying ---------------------------------------------------------------------------------- */
+
+static uint16_t keep_name(struct orders *orders, struct text name)
+{
+    uint32_t number = find_name(orders, name);
+    CHECK(number < ORDER_NAMES_MAX);
+    if (number == orders->name_count) {
+        struct order_name *kept = &orders->names[orders->name_count++];
+        kept->bytes = (uint8_t)name.bytes;
+        memcpy(kept->at, name.at, name.bytes);
+    }
+    return (uint16_t)number;
+}
+
+static struct text slice_text(const struct slice_order_placed *placed, uint32_t which)
+{
+    const struct adjustment *adjustments = (const void *)(placed->lines + placed->line_count);
+    const char *at = (const char *)(adjustments + placed->adjustment_count);
+    for (uint32_t i = 0; i < which; i++)
+        at += placed->text_bytes[i];
+    return (struct text){at, placed->text_bytes[which]};
+}
+
+static bool has_windows(const struct slice_order_placed *placed)
+{
+    for (uint32_t i = 0; i < placed->line_count; i++)
+        if (placed->lines[i].window_s != 0)
+            return true;
+    return false;
+}
+
+struct kept_texts {
+    uint32_t bytes;
+    uint32_t mask;
+    uint8_t at[ORDER_TEXTS * (1 + TEXT_BYTES_MAX)];
+};
+
+static void keep_texts(struct kept_texts *out, const struct slice_order_placed *placed)
+{
+    out->bytes = 0;
+    out->mask = 0;
+    for (uint32_t i = 0; i < ORDER_TEXTS; i++) {
+        if (placed->text_bytes[i] == 0)
+            continue;
+        out->bytes += keep_text(i, slice_text(placed, i), out->at + out->bytes);
+        if (i >= ORDER_CHANNEL)
+            out->mask |= 1u << (i - ORDER_CHANNEL);
+    }
+}
+
+static uint32_t record_bytes(const struct slice_order_placed *placed, uint32_t text_bytes)
+{
+    uint32_t line_bytes = (uint32_t)sizeof(struct order_line);
+    if (has_windows(placed))
+        line_bytes += (uint32_t)sizeof(uint32_t);
+    return (uint32_t)sizeof(struct order) + placed->line_count * line_bytes +
+           placed->adjustment_count * (uint32_t)sizeof(int64_t) + text_bytes;
+}
+
+static void fill(struct order *order, const struct event *event,
+                 const struct slice_order_placed *placed, const struct kept_texts *texts)
+{
+    *order = (struct order){
+        .created_ns = event->at_ns,
+        .digest = placed->digest,
+        .version = 1,
+        .currency = placed->currency & 0xffffff,
+        .state = placed->state & 15u,
+        .first_state = placed->state & 15u,
+        .line_count = placed->line_count & 0x7ffu,
+        .adjustment_count = placed->adjustment_count & 31u,
+        .texts = texts->mask & 63u,
+        .has_windows = has_windows(placed),
+        .prefer = placed->prefer & 1u,
+    };
+    for (uint32_t i = 0; i < placed->line_count; i++) {
+        const struct slice_order_line *line = &placed->lines[i];
+        order->lines[i] = (struct order_line){line->sku, line->units,
+                                              with_byte(line->unit_price, line->warehouse)};
+    }
+    const struct adjustment *adjustments = (const void *)(placed->lines + placed->line_count);
+    for (uint32_t i = 0; i < placed->adjustment_count; i++)
+        adjustments_of(order)[i] = with_byte(adjustments[i].amount, adjustments[i].kind);
+    if (order->has_windows)
+        for (uint32_t i = 0; i < placed->line_count; i++)
+            windows_of(order)[i] = placed->lines[i].window_s;
+    memcpy(texts_of(order), texts->at, texts->bytes);
+}
+
+static bool link_customer(struct orders *orders, uint32_t record, struct text customer)
+{
+    uint64_t hash = key_hash(customer);
+    uint32_t newest = find_newest_of(orders, customer, hash);
+    order_at(orders, record)->customer_next = newest;
+    if (newest == 0)
+        return table_insert(&orders->by_customer, hash, record);
+    table_replace(&orders->by_customer, hash, newest, record);
+    return true;
+}
+
+static void count_in(struct orders *orders, const struct order *order)
+{
+    orders->by_state[order->state]++;
+    if (order_state_reserves((enum order_state)order->state))
+        orders->reserved_units += (int64_t)units_of(order);
+}
+
+static void count_out(struct orders *orders, const struct order *order)
+{
+    orders->by_state[order->state]--;
+    if (order_state_reserves((enum order_state)order->state))
+        orders->reserved_units -= (int64_t)units_of(order);
+}
+
+static enum shard_table apply_placed(struct orders *orders, struct position position,
+                                     const struct event *event,
+                                     const struct slice_order_placed *placed)
+{
+    struct kept_texts texts;
+    keep_texts(&texts, placed);
+    uint32_t record = memory_take(&orders->records, record_bytes(placed, texts.bytes));
+    if (record == 0)
+        return SHARD_TABLE_ORDER_BYTES;
+    if (!table_insert(&orders->by_id, key_hash(slice_text(placed, ORDER_ID)), record))
+        return SHARD_TABLE_ORDERS;
+    struct order *order = order_at(orders, record);
+    fill(order, event, placed, &texts);
+    order->created_by = order->modified_by = keep_name(orders, event_by(event));
+    if (!link_customer(orders, record, slice_text(placed, ORDER_CUSTOMER)))
+        return SHARD_TABLE_ORDERS;
+    if (placed->deadline_ns != 0)
+        timers_set(&orders->timers, record, placed->deadline_ns);
+    set_position(orders, record, position);
+    count_in(orders, order);
+    return SHARD_TABLE_NONE;
+}
+
+static void apply_moved(struct orders *orders, struct position position, const struct event *event,
+                        const struct slice_order_moved *moved)
+{
+    struct text id = {(const char *)(moved + 1), moved->id_bytes};
+    uint32_t record = order_find(orders, id, key_hash(id));
+    CHECK(record != 0);
+    struct order *order = order_at(orders, record);
+    CHECK(order->state == moved->from);
+    count_out(orders, order);
+    if (timer_is_running(&order->timer))
+        timers_clear(&orders->timers, record);
+    order->timer.deadline_ns = event->at_ns;
+    if (moved->deadline_ns != 0)
+        timers_set(&orders->timers, record, moved->deadline_ns);
+    order->state = moved->to & 15u;
+    order->version++;
+    order->modified_by = keep_name(orders, event_by(event));
+    set_position(orders, record, position);
+    count_in(orders, order);
+}
+
+enum shard_table order_apply(struct orders *orders, struct position position,
+                             const struct event *event, const struct slice *slice)
+{
+    if (slice->kind == SLICE_ORDER_PLACED)
+        return apply_placed(orders, position, event, (const void *)slice);
+    CHECK(slice->kind == SLICE_ORDER_MOVED);
+    apply_moved(orders, position, event, (const void *)slice);
+    return SHARD_TABLE_NONE;
+}
+
+/* ---- answers ----------------------------------------------------------------------------------- */
+
+void order_answer_placed(const struct order *order, struct turn *turn, uint32_t self,
+                         struct origin origin, uint64_t request, enum code code)
+{
+    struct result_placed *result = turn_answer(turn, self, origin, request, code,
+                                               RESULT_ORDER_PLACED, (uint32_t)sizeof *result);
+    result->total = order_total(order);
+    result->version = 1;
+    result->state = (uint8_t)order->first_state;
+}
+
+static bool is_terminal(const struct order *order)
+{
+    switch ((enum order_state)order->state) {
+    case ORDER_REJECTED:
+    case ORDER_EXPIRED:
+    case ORDER_CANCELLED:
+    case ORDER_COMPLETED:
+        return true;
+    case ORDER_PENDING_PAYMENT:
+    case ORDER_IN_REVIEW:
+    case ORDER_PAYMENT_FAILED:
+    case ORDER_PAID:
+    case ORDER_PARTIALLY_SHIPPED:
+    case ORDER_SHIPPED:
+    case ORDER_SHIP_FAILED:
+    case ORDER_DELIVERED:
+    case ORDER_STATES:
+        break;
+    }
+    return false;
+}
+
+static struct text name_text(const struct orders *orders, uint32_t number)
+{
+    return (struct text){orders->names[number].at, orders->names[number].bytes};
+}
+
+struct unpacked {
+    struct text text[ORDER_TEXTS + 2];
+    char at[ORDER_TEXTS][TEXT_BYTES_MAX];
+};
+
+static uint32_t unpack(struct unpacked *out, const struct orders *orders, const struct order *order)
+{
+    const uint8_t *kept = texts_of(order);
+    for (uint32_t i = 0; i < ORDER_TEXTS; i++) {
+        out->text[i] = (struct text){out->at[i], 0};
+        if (!has_text(order, i))
+            continue;
+        out->text[i] = read_kept(i, kept, out->at[i]);
+        kept += kept_bytes(i, kept);
+    }
+    out->text[ORDER_TEXTS] = name_text(orders, order->created_by);
+    out->text[ORDER_TEXTS + 1] = name_text(orders, order->modified_by);
+    uint32_t bytes = 0;
+    for (uint32_t i = 0; i < ORDER_TEXTS + 2; i++)
+        bytes += out->text[i].bytes;
+    return bytes;
+}
+
+static void write_lines(struct result_order *result, const struct order *order)
+{
+    for (uint32_t i = 0; i < order->line_count; i++) {
+        const struct order_line *line = &order->lines[i];
+        result->lines[i] = (struct result_line){
+            .sku = line->sku,
+            .units = line->units,
+            .unit_price = order_line_price(line),
+            .warehouse = (uint8_t)order_line_warehouse(line),
+        };
+    }
+    struct adjustment *adjustments = (void *)(result->lines + order->line_count);
+    for (uint32_t i = 0; i < order->adjustment_count; i++)
+        adjustments[i] = (struct adjustment){.amount = amount_of(adjustments_of(order)[i]),
+                                             .kind = (uint8_t)adjustments_of(order)[i]};
+}
+
+static void write_texts(struct result_order *result, const struct unpacked *unpacked)
+{
+    struct adjustment *adjustments = (void *)(result->lines + result->line_count);
+    char *at = (char *)(adjustments + result->adjustment_count);
+    for (uint32_t i = 0; i < ORDER_TEXTS + 2; i++) {
+        memcpy(at, unpacked->text[i].at, unpacked->text[i].bytes);
+        at += unpacked->text[i].bytes;
+    }
+    for (uint32_t i = 0; i < ORDER_TEXTS; i++)
+        result->text_bytes[i] = (uint8_t)unpacked->text[i].bytes;
+    result->created_by_bytes = (uint8_t)unpacked->text[ORDER_TEXTS].bytes;
+    result->modified_by_bytes = (uint8_t)unpacked->text[ORDER_TEXTS + 1].bytes;
+}
+
+void order_answer(const struct orders *orders, const struct order *order, struct turn *turn,
+                  uint32_t self, struct origin origin, uint64_t request, enum code code)
+{
+    struct unpacked unpacked;
+    uint32_t bytes = unpack(&unpacked, orders, order);
+    struct result_order *result;
+    bytes += (uint32_t)sizeof *result + order->line_count * (uint32_t)sizeof(struct result_line) +
+             order->adjustment_count * (uint32_t)sizeof(struct adjustment);
+    result = turn_answer(turn, self, origin, request, code, RESULT_ORDER, bytes);
+    result->total = order_total(order);
+    result->stage_ns[STAGE_CREATED] = order->created_ns;
+    if (is_terminal(order))
+        result->stage_ns[STAGE_CLOSED] = order->timer.deadline_ns;
+    result->expires_ns = order_deadline_ns(order);
+    result->version = order->version;
+    result->currency = order->currency;
+    result->line_count = (uint16_t)order->line_count;
+    result->adjustment_count = (uint8_t)order->adjustment_count;
+    result->state = (uint8_t)order->state;
+    write_lines(result, order);
+    write_texts(result, &unpacked);
+}
+
+/* ---- looking at all of it ---------------------------------------------------------------------- */
+
+static uint64_t order_hash(const struct orders *orders, const struct order *order)
+{
+    const uint64_t facts[] = {
+        order->timer.deadline_ns,
+        order->position,
+        order->created_ns,
+        order->digest,
+        order->version,
+        order->currency,
+        order->state,
+        order->first_state,
+        order->line_count,
+        order->adjustment_count,
+        order->texts,
+        order->has_windows,
+        order->prefer,
+    };
+    uint64_t hash = digest(facts, sizeof facts, 0);
+    const uint8_t *end = texts_of(order);
+    for (uint32_t i = 0; i < ORDER_TEXTS; i++)
+        if (has_text(order, i))
+            end += kept_bytes(i, end);
+    hash = digest(order->lines, (size_t)(end - (const uint8_t *)order->lines), hash);
+    struct text by = name_text(orders, order->created_by);
+    hash = digest(by.at, by.bytes, hash);
+    by = name_text(orders, order->modified_by);
+    return digest(by.at, by.bytes, hash);
+}
+
+uint64_t orders_hash(const struct orders *orders)
+{
+    uint64_t sum = 0;
+    uint32_t record;
+    for (uint64_t at = 0; (record = table_each(&orders->by_id, &at)) != 0;)
+        sum += order_hash(orders, order_at(orders, record));
+    return sum;
+}
+
+const char *orders_audit(const struct orders *orders)
+{
+    int64_t reserved = 0;
+    uint64_t timers = 0;
+    uint32_t record;
+    for (uint64_t at = 0; (record = table_each(&orders->by_id, &at)) != 0;) {
+        const struct order *order = order_at(orders, record);
+        if (order_state_reserves((enum order_state)order->state))
+            reserved += (int64_t)units_of(order);
+        timers += timer_is_running(&order->timer);
+    }
+    if (timers != orders->timers.running_count)
+        return "deadlines";
+    return reserved == orders->reserved_units ? NULL : "unpaid units";
+}

@@ -1,0 +1,199 @@
+/* core/order.h - orders: their records, how they are found, and how they may move.
+ *
+ * Owned by one shard: the orders whose ids fall on its slots. A record is as long as its order:
+ *
+ *   | struct order | lines | adjustments | windows, if any | id | customer | further texts |
+ *
+ * with the ids packed (core/key.h); texts in the order of enum order_text, absent ones left out.
+ * Two indexes: by id; and by customer, which leads to the customer's newest order, from where a
+ * chain goes back in time.
+ *
+ * Always: reserved_units == sum of the lines' units over all orders in a state that reserves. */
+#ifndef SPATE_CORE_ORDER_H
+#define SPATE_CORE_ORDER_H
+
+#include "core/event.h"
+#include "core/memory.h"
+#include "core/result.h"
+#include "core/shard.h"
+#include "core/table.h"
+#include "core/timers.h"
+
+/* ---- moves ------------------------------------------------------------------------------------- */
+
+/* What becomes of the stock of an order's lines when it moves. */
+enum order_stock { STOCK_STAYS, STOCK_RELEASED };
+
+/* from, move, to, what becomes of the stock */
+/* clang-format off */
+#define ORDER_MOVES(X) \
+    X(ORDER_PENDING_PAYMENT, MOVE_EXPIRE, ORDER_EXPIRED, STOCK_RELEASED) \
+    X(ORDER_PAYMENT_FAILED,  MOVE_EXPIRE, ORDER_EXPIRED, STOCK_RELEASED)
+/* clang-format on */
+
+enum order_move { MOVE_EXPIRE = 1, ORDER_MOVE_COUNT };
+
+struct order_step {
+    enum order_state from;
+    enum order_move move;
+    enum order_state to;
+    enum order_stock stock;
+};
+
+/* NULL: the state does not allow that move. */
+const struct order_step *order_step(enum order_state from, enum order_move move);
+/* Whether the order's lines are reserved in this state. */
+bool order_state_reserves(enum order_state state);
+
+/* ---- slices ------------------------------------------------------------------------------------ */
+
+/* Amounts of one line or adjustment are below this, either way: a record keeps them in 56 bits. */
+#define ORDER_AMOUNT_LIMIT (INT64_C(1) << 55)
+
+struct slice_order_line {
+    uint32_t sku;
+    uint32_t units;
+    int64_t unit_price;
+    uint32_t window_s; /* as in struct slice_stock_units */
+    uint8_t warehouse;
+    uint8_t zero[3];
+};
+_Static_assert(sizeof(struct slice_order_line) == 24, "as it stands in the log");
+
+/* Behind it: lines, adjustments, texts, the name of the rule that decided. */
+struct slice_order_placed {
+    struct slice head;
+    uint64_t digest;      /* of the request */
+    uint64_t deadline_ns; /* 0: none */
+    int64_t total;
+    uint32_t currency;
+    uint16_t line_count;
+    uint8_t adjustment_count;
+    uint8_t state;
+    uint8_t text_bytes[ORDER_TEXTS];
+    uint8_t prefer;
+    uint8_t rule_bytes;
+    uint8_t zero[6];
+    struct slice_order_line lines[];
+};
+_Static_assert(sizeof(struct slice_order_placed) == 56, "as it stands in the log");
+
+/* Behind it: the id, the reason. */
+struct slice_order_moved {
+    struct slice head;
+    uint64_t deadline_ns; /* of the state it moves to; 0: none */
+    uint8_t move;
+    uint8_t from;
+    uint8_t to;
+    uint8_t id_bytes;
+    uint8_t reason_bytes;
+    uint8_t zero[3];
+};
+_Static_assert(sizeof(struct slice_order_moved) == 24, "as it stands in the log");
+
+/* ---- state ------------------------------------------------------------------------------------- */
+
+struct order_line {
+    uint32_t sku;
+    uint32_t units;
+    int64_t price_and_warehouse; /* unit price above, 8 bits of warehouse below */
+};
+
+struct order {
+    struct timer timer; /* its deadline_ns: when the present state ends by itself; or, in a terminal
+                           state, when that was entered */
+    uint64_t position;  /* of its last event: order_position */
+    uint64_t created_ns;
+    uint64_t digest;
+    uint32_t customer_next; /* the same customer's order before this one */
+    uint32_t more;          /* what has been added to it since; 0: nothing */
+    uint32_t version;
+    unsigned currency : 24;
+    unsigned state : 4;
+    unsigned first_state : 4;
+    unsigned line_count : 11;
+    unsigned adjustment_count : 5;
+    unsigned texts : 6; /* which of those behind the customer are there */
+    unsigned has_windows : 1;
+    unsigned prefer : 1;
+    unsigned unused : 8;
+    uint16_t created_by; /* number of a name */
+    uint16_t modified_by;
+    struct order_line lines[];
+};
+
+enum { ORDER_NAMES_MAX = 1024 };
+
+struct order_name {
+    uint8_t bytes;
+    char at[TEXT_BYTES_MAX];
+};
+
+struct orders {
+    struct memory records;
+    struct table by_id;
+    struct table by_customer;
+    struct timers timers;
+    uint64_t count_max;
+    uint64_t admitted; /* places promised to orders that wait for other shards */
+    uint32_t touched;  /* first of the orders whose last event has no sequence yet */
+    uint32_t name_count;
+    int64_t reserved_units;
+    int64_t committed_units;
+    uint64_t by_state[ORDER_STATES];
+    struct order_name names[ORDER_NAMES_MAX];
+};
+
+size_t orders_bytes(const struct shard_options *options);
+void orders_init(struct orders *orders, void *zeroed_memory, const struct shard_options *options);
+
+static inline struct order *order_at(const struct orders *orders, uint32_t record)
+{
+    return memory_at(&orders->records, record);
+}
+
+/* 0: none of that id. */
+uint32_t order_find(const struct orders *orders, struct text id, uint64_t id_hash);
+
+/* Parts of a record. Texts are unpacked into `out`; an absent one has 0 bytes. */
+int64_t order_line_price(const struct order_line *line);
+uint32_t order_line_warehouse(const struct order_line *line);
+uint32_t order_line_window(const struct order *order, uint32_t line);
+struct text order_text(const struct order *order, enum order_text which, char out[TEXT_BYTES_MAX]);
+int64_t order_total(const struct order *order);
+/* Where its last event stands; the sequence is 0 while that event's turn has none yet. */
+struct position order_position(const struct order *order);
+uint64_t order_deadline_ns(const struct order *order); /* 0: no deadline runs */
+
+/* ---- deciding ---------------------------------------------------------------------------------- */
+
+/* The most bytes that the record of this order can take. */
+uint32_t order_record_bytes_max(const struct order_create *create);
+/* Whether one more order, and a caller of this name, have their place. */
+bool orders_have_room(struct orders *orders, uint32_t record_bytes, struct text caller);
+
+/* ---- applying ---------------------------------------------------------------------------------- */
+
+/* Live, room has been looked for before and the answer is SHARD_TABLE_NONE. A sequence of 0 is
+ * filled in by orders_number. */
+enum shard_table order_apply(struct orders *orders, struct position position,
+                             const struct event *event, const struct slice *slice) MUST_LOOK;
+
+/* Orders touched since the last call: their last event stands in this sequence. */
+void orders_number(struct orders *orders, uint64_t seq);
+
+/* ---- answers ----------------------------------------------------------------------------------- */
+
+/* The whole order as a RESULT_ORDER. */
+void order_answer(const struct orders *orders, const struct order *order, struct turn *turn,
+                  uint32_t self, struct origin origin, uint64_t request, enum code code);
+/* The first answer to its create, now or again. */
+void order_answer_placed(const struct order *order, struct turn *turn, uint32_t self,
+                         struct origin origin, uint64_t request, enum code code);
+
+/* ---- looking at all of it ---------------------------------------------------------------------- */
+
+uint64_t orders_hash(const struct orders *orders);
+const char *orders_audit(const struct orders *orders);
+
+#endif

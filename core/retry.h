@@ -1,0 +1,58 @@
+/* core/retry.h - keys of requests that moved a SKU's stock, so that a retry gets the first answer.
+ *
+ * Owned by one shard, beside the SKUs that the keys protect. A key is known by 128 bits of it and
+ * of the caller's name; with it stands the digest of the request and what its answer needs. */
+#ifndef SPATE_CORE_RETRY_H
+#define SPATE_CORE_RETRY_H
+
+#include "core/code.h"
+#include "core/event.h"
+#include "core/shard.h"
+#include "core/table.h"
+
+struct retry_key {
+    uint64_t word[2];
+};
+
+struct slice_retry {
+    struct slice head;
+    struct retry_key key;
+    uint64_t digest;
+    uint64_t at_ns;
+    uint64_t facts[2]; /* of the answer, by kind of request */
+    uint32_t sku;
+    uint16_t code;
+    uint8_t zero[2];
+};
+_Static_assert(sizeof(struct slice_retry) == 64, "as it stands in the log");
+
+struct retry {
+    struct retry_key key;
+    uint64_t digest;
+    uint64_t at_ns;
+    uint64_t facts[2];
+    uint32_t sku;
+    uint32_t code;
+};
+
+struct retries {
+    struct retry *entries; /* counted from 1 */
+    struct table by_key;
+    uint32_t count;
+    uint32_t count_max;
+};
+
+size_t retries_bytes(const struct shard_options *options);
+void retries_init(struct retries *retries, void *zeroed_memory,
+                  const struct shard_options *options);
+
+struct retry_key retry_key(struct text caller, struct text key);
+/* NULL: not known. */
+const struct retry *retry_find(const struct retries *retries, uint32_t sku, struct retry_key key);
+bool retries_have_room(const struct retries *retries);
+
+enum shard_table retry_apply(struct retries *retries, const struct slice *slice) MUST_LOOK;
+
+uint64_t retries_hash(const struct retries *retries);
+
+#endif

@@ -1,0 +1,398 @@
+#include "core/stock.h"
+
+#include <string.h>
+
+#include "core/digest.h"
+
+/* ---- memory ------------------------------------------------------------------------------------ */
+
+static uint32_t owned_slots(const struct shard_options *options)
+{
+    uint32_t count = 0;
+    for (uint32_t slot = 0; slot < SLOT_COUNT; slot++)
+        count += options->slot_shard[slot] == options->shard;
+    return count;
+}
+
+static size_t skus_bytes(const struct shard_options *options)
+{
+    return (size_t)owned_slots(options) * catalogue_slot_capacity(&options->catalogue) *
+           sizeof(struct stock_sku);
+}
+
+size_t stock_bytes(const struct shard_options *options)
+{
+    return skus_bytes(options) + ((size_t)options->cell_count_max + 1) * sizeof(struct stock_cell);
+}
+
+void stock_init(struct stock *stock, void *zeroed_memory, const struct shard_options *options)
+{
+    *stock = (struct stock){
+        .skus = zeroed_memory,
+        .cells = (void *)((char *)zeroed_memory + skus_bytes(options)),
+        .cell_count_max = options->cell_count_max,
+        .slot_capacity = catalogue_slot_capacity(&options->catalogue),
+    };
+    uint16_t rank = 0;
+    for (uint32_t slot = 0; slot < SLOT_COUNT; slot++) {
+        bool own = options->slot_shard[slot] == options->shard;
+        stock->slot_rank[slot] = own ? rank++ : SLOT_COUNT;
+    }
+}
+
+/* ---- finding ----------------------------------------------------------------------------------- */
+
+/* Expects a number of this shard's slots within their capacity. */
+static struct stock_sku *place_of(const struct stock *stock, uint32_t sku)
+{
+    size_t rank = stock->slot_rank[sku_slot(sku)];
+    return &stock->skus[rank * stock->slot_capacity + sku_index(sku) - 1];
+}
+
+static bool is_ours(const struct stock *stock, uint32_t sku)
+{
+    return stock->slot_rank[sku_slot(sku)] != SLOT_COUNT && sku_index(sku) != 0 &&
+           sku_index(sku) <= stock->slot_capacity;
+}
+
+struct stock_sku *stock_sku(const struct stock *stock, uint32_t sku)
+{
+    if (!is_ours(stock, sku))
+        return NULL;
+    struct stock_sku *record = place_of(stock, sku);
+    return record->sku != 0 ? record : NULL;
+}
+
+void stock_prefetch(const struct stock *stock, uint32_t sku)
+{
+    if (is_ours(stock, sku))
+        __builtin_prefetch(place_of(stock, sku));
+}
+
+struct stock_cell *stock_next_cell(const struct stock *stock, const struct stock_sku *sku,
+                                   const struct stock_cell *cell)
+{
+    uint32_t next = cell == NULL ? sku->first_cell : cell->next;
+    return next != 0 ? &stock->cells[next] : NULL;
+}
+
+struct stock_cell *stock_cell(const struct stock *stock, const struct stock_sku *sku,
+                              uint32_t warehouse)
+{
+    struct stock_cell *cell = NULL;
+    while ((cell = stock_next_cell(stock, sku, cell)) != NULL)
+        if (cell->warehouse == warehouse)
+            return cell;
+    return NULL;
+}
+
+uint64_t stock_on_hand(const struct stock_cell *cell)
+{
+    return cell->free + cell->held + cell->reserved + cell->committed + cell->quarantined;
+}
+
+static uint64_t above_safety(const struct stock_cell *cell, uint64_t units)
+{
+    return cell->missing > 0 || units < cell->safety ? 0 : units - cell->safety;
+}
+
+uint64_t stock_sellable(const struct stock_cell *cell)
+{
+    return above_safety(cell, cell->free);
+}
+
+uint64_t stock_sellable_without_holds(const struct stock_cell *cell)
+{
+    return above_safety(cell, cell->free + cell->held);
+}
+
+/* ---- deciding ---------------------------------------------------------------------------------- */
+
+uint32_t stock_next_number(const struct stock *stock, uint32_t slot)
+{
+    uint32_t count = stock->slot_sku_count[slot];
+    return count < stock->slot_capacity ? slot << SKU_INDEX_BITS | (count + 1) : 0;
+}
+
+uint32_t stock_find_unpublished(const struct stock *stock, struct text code)
+{
+    for (uint32_t sku = stock->publish_first; sku != 0; sku = place_of(stock, sku)->publish_next) {
+        const struct stock_sku *record = place_of(stock, sku);
+        if (record->code_bytes == code.bytes && memcmp(record->code, code.at, code.bytes) == 0)
+            return sku;
+    }
+    return 0;
+}
+
+bool stock_has_cell_room(const struct stock *stock, const struct stock_sku *sku, uint32_t warehouse)
+{
+    return stock_cell(stock, sku, warehouse) != NULL || stock->cell_count < stock->cell_count_max;
+}
+
+/* ---- applying ---------------------------------------------------------------------------------- */
+
+static enum shard_table apply_sku_put(struct stock *stock, const struct slice_sku_put *put)
+{
+    if (sku_index(put->sku) > stock->slot_capacity)
+        return SHARD_TABLE_SKUS;
+    struct stock_sku *record = place_of(stock, put->sku);
+    if (record->sku == 0) {
+        record->sku = put->sku;
+        stock->slot_sku_count[sku_slot(put->sku)]++;
+        stock->sku_count++;
+    }
+    record->list_price = put->list_price;
+    record->currency = put->currency;
+    record->max_per_order = put->max_per_order;
+    record->max_per_customer = put->max_per_customer;
+    record->customer_window_s = put->customer_window_s;
+    record->weight_g = put->weight_g;
+    record->flags = put->flags;
+    record->code_bytes = put->code_bytes;
+    memcpy(record->code, put + 1, put->code_bytes);
+    if (!record->unpublished) {
+        record->unpublished = true;
+        record->publish_next = stock->publish_first;
+        stock->publish_first = put->sku;
+    }
+    return SHARD_TABLE_NONE;
+}
+
+static struct stock_cell *make_cell(struct stock *stock, struct stock_sku *sku, uint8_t warehouse)
+{
+    if (stock->cell_count == stock->cell_count_max)
+        return NULL;
+    uint32_t number = ++stock->cell_count;
+    struct stock_cell *cell = &stock->cells[number];
+    cell->warehouse = warehouse;
+    cell->next = sku->first_cell;
+    sku->first_cell = number;
+    return cell;
+}
+
+static enum shard_table apply_receive(struct stock *stock,
+                                      const struct slice_stock_receive *receive)
+{
+    struct stock_sku *sku = stock_sku(stock, receive->sku);
+    CHECK(sku != NULL);
+    struct stock_cell *cell = stock_cell(stock, sku, receive->warehouse);
+    if (cell == NULL)
+        cell = make_cell(stock, sku, receive->warehouse);
+    if (cell == NULL)
+        return SHARD_TABLE_CELLS;
+    int64_t units = (int64_t)(receive->ok_units + receive->damaged_units);
+    cell->free += receive->ok_units;
+    cell->quarantined += receive->damaged_units;
+    cell->incoming -= receive->expected_units;
+    cell->version++;
+    sku->flows.received += units;
+    stock->flows.received += units;
+    stock->on_hand += units;
+    return SHARD_TABLE_NONE;
+}
+
+static struct stock_cell *cell_of(struct stock *stock, uint32_t sku, uint32_t warehouse)
+{
+    const struct stock_sku *record = stock_sku(stock, sku);
+    CHECK(record != NULL);
+    struct stock_cell *cell = stock_cell(stock, record, warehouse);
+    CHECK(cell != NULL);
+    return cell;
+}
+
+static void move_units(uint64_t *from, uint64_t *to, uint64_t units)
+{
+    CHECK(*from >= units);
+    *from -= units;
+    *to += units;
+}
+
+static void apply_reserve(struct stock *stock, const struct slice_stock_units *line)
+{
+    struct stock_cell *cell = cell_of(stock, line->sku, line->warehouse);
+    move_units(&cell->free, &cell->reserved, line->units);
+    stock->reserved += line->units;
+}
+
+static void apply_release(struct stock *stock, const struct slice_stock_units *line)
+{
+    struct stock_cell *cell = cell_of(stock, line->sku, line->warehouse);
+    move_units(&cell->reserved, &cell->free, line->units);
+    stock->reserved -= line->units;
+}
+
+uint32_t stock_slice_sku(const struct slice *slice)
+{
+    switch (slice->kind) {
+    case SLICE_SKU_PUT:
+        return ((const struct slice_sku_put *)(const void *)slice)->sku;
+    case SLICE_STOCK_RECEIVE:
+        return ((const struct slice_stock_receive *)(const void *)slice)->sku;
+    default:
+        return ((const struct slice_stock_units *)(const void *)slice)->sku;
+    }
+}
+
+enum shard_table stock_apply(struct stock *stock, const struct slice *slice)
+{
+    switch (slice->kind) {
+    case SLICE_SKU_PUT:
+        return apply_sku_put(stock, (const void *)slice);
+    case SLICE_STOCK_RECEIVE:
+        return apply_receive(stock, (const void *)slice);
+    case SLICE_STOCK_RESERVE:
+        apply_reserve(stock, (const void *)slice);
+        return SHARD_TABLE_NONE;
+    case SLICE_STOCK_RELEASE:
+        apply_release(stock, (const void *)slice);
+        return SHARD_TABLE_NONE;
+    default:
+        CHECK(!"a slice of stock");
+    }
+    return SHARD_TABLE_NONE;
+}
+
+void stock_set_aside(struct stock *stock, uint32_t sku, uint32_t warehouse, uint64_t units)
+{
+    struct stock_cell *cell = cell_of(stock, sku, warehouse);
+    move_units(&cell->free, &cell->held, units);
+}
+
+void stock_give_back(struct stock *stock, uint32_t sku, uint32_t warehouse, uint64_t units)
+{
+    struct stock_cell *cell = cell_of(stock, sku, warehouse);
+    move_units(&cell->held, &cell->free, units);
+}
+
+void stock_publish(struct stock *stock, struct catalogue *catalogue, uint64_t seq)
+{
+    while (stock->publish_first != 0) {
+        struct stock_sku *record = place_of(stock, stock->publish_first);
+        struct catalogue_sku entry = {
+            .seen = seq,
+            .list_price = record->list_price,
+            .sku = record->sku,
+            .currency = record->currency,
+            .flags = record->flags,
+            .code_bytes = record->code_bytes,
+        };
+        memcpy(entry.code, record->code, record->code_bytes);
+        catalogue_publish(catalogue, &entry);
+        record->unpublished = false;
+        stock->publish_first = record->publish_next;
+    }
+}
+
+/* ---- looking at all of it ---------------------------------------------------------------------- */
+
+static uint64_t cell_hash(const struct stock_cell *cell, uint64_t sku)
+{
+    const uint64_t facts[] = {
+        sku,
+        cell->warehouse,
+        cell->free + cell->held,
+        cell->reserved,
+        cell->committed,
+        cell->quarantined,
+        cell->incoming,
+        cell->in_transfer,
+        cell->missing,
+        cell->safety,
+        cell->version,
+    };
+    return digest(facts, sizeof facts, 0);
+}
+
+static uint64_t sku_hash(const struct stock *stock, const struct stock_sku *sku)
+{
+    const uint64_t facts[] = {
+        sku->sku,
+        (uint64_t)sku->list_price,
+        sku->currency,
+        sku->max_per_order,
+        sku->max_per_customer,
+        sku->customer_window_s,
+        sku->weight_g,
+        sku->flags,
+        (uint64_t)sku->flows.received,
+        (uint64_t)sku->flows.returned,
+        (uint64_t)sku->flows.adjusted,
+        (uint64_t)sku->flows.shipped,
+        (uint64_t)sku->flows.written_off,
+    };
+    uint64_t hash = digest(sku->code, sku->code_bytes, digest(facts, sizeof facts, 0));
+    const struct stock_cell *cell = NULL;
+    while ((cell = stock_next_cell(stock, sku, cell)) != NULL)
+        hash += cell_hash(cell, sku->sku);
+    return hash;
+}
+
+/* The SKUs of all of the shard's slots one after the other, NULL at the end; start with *at = 0. */
+static const struct stock_sku *each_sku(const struct stock *stock, uint64_t *at)
+{
+    for (; *at < (uint64_t)SLOT_COUNT << SKU_INDEX_BITS; ++*at) {
+        uint32_t slot = (uint32_t)(*at >> SKU_INDEX_BITS);
+        uint32_t index = sku_index((uint32_t)*at);
+        if (index < stock->slot_sku_count[slot])
+            return place_of(stock, (uint32_t)(*at)++ + 1);
+        *at |= (1u << SKU_INDEX_BITS) - 1;
+    }
+    return NULL;
+}
+
+uint64_t stock_hash(const struct stock *stock)
+{
+    uint64_t sum = 0;
+    const struct stock_sku *sku;
+    for (uint64_t at = 0; (sku = each_sku(stock, &at)) != NULL;)
+        sum += sku_hash(stock, sku);
+    return sum;
+}
+
+struct sums {
+    int64_t on_hand;
+    int64_t in_transfer;
+    int64_t reserved;
+    int64_t committed;
+};
+
+static struct sums sums_of(const struct stock *stock, const struct stock_sku *sku)
+{
+    struct sums sums = {0};
+    const struct stock_cell *cell = NULL;
+    while ((cell = stock_next_cell(stock, sku, cell)) != NULL) {
+        sums.on_hand += (int64_t)stock_on_hand(cell);
+        sums.in_transfer += (int64_t)cell->in_transfer;
+        sums.reserved += (int64_t)cell->reserved;
+        sums.committed += (int64_t)cell->committed;
+    }
+    return sums;
+}
+
+static int64_t flows_balance(const struct stock_flows *flows)
+{
+    return flows->received + flows->returned + flows->adjusted - flows->shipped -
+           flows->written_off;
+}
+
+const char *stock_audit(const struct stock *stock)
+{
+    struct sums all = {0};
+    const struct stock_sku *sku;
+    for (uint64_t at = 0; (sku = each_sku(stock, &at)) != NULL;) {
+        struct sums sums = sums_of(stock, sku);
+        if (sums.on_hand + sums.in_transfer != flows_balance(&sku->flows))
+            return "on_hand of a SKU";
+        all.on_hand += sums.on_hand;
+        all.in_transfer += sums.in_transfer;
+        all.reserved += sums.reserved;
+        all.committed += sums.committed;
+    }
+    if (all.on_hand != stock->on_hand || all.in_transfer != stock->in_transfer)
+        return "on_hand";
+    if (all.reserved != stock->reserved)
+        return "reserved";
+    if (all.committed != stock->committed)
+        return "committed";
+    return all.on_hand + all.in_transfer == flows_balance(&stock->flows) ? NULL : "flows";
+}

@@ -1,0 +1,172 @@
+/* core/stock.h - SKUs, and the units of each in each warehouse.
+ *
+ * Owned by one shard: the SKUs of its slots. A SKU is found by its number alone (no hashing): the
+ * slot's rank among the shard's slots, then the place within the slot. Its cells, one for each
+ * warehouse that ever had some, hang from it. Nothing here is ever removed.
+ *
+ * For every cell, always:  on_hand == free + held + reserved + committed + quarantined
+ * For every SKU, always:   sum over its cells of (on_hand + in_transfer)
+ *                             == received + returned + adjusted - shipped - written_off
+ * `held` is a promise in memory, made by core/hold.h: it stands in no log, and counts as free
+ * wherever state is compared. */
+#ifndef SPATE_CORE_STOCK_H
+#define SPATE_CORE_STOCK_H
+
+#include "core/event.h"
+#include "core/shard.h"
+
+/* ---- slices ------------------------------------------------------------------------------------ */
+
+/* Behind it: the code. */
+struct slice_sku_put {
+    struct slice head;
+    int64_t list_price;
+    uint32_t sku;
+    uint32_t currency;
+    uint32_t max_per_order;
+    uint32_t max_per_customer;
+    uint32_t customer_window_s;
+    uint32_t weight_g;
+    uint8_t flags;
+    uint8_t code_bytes;
+    uint8_t zero[6];
+};
+_Static_assert(sizeof(struct slice_sku_put) == 48, "as it stands in the log");
+
+struct slice_stock_receive {
+    struct slice head;
+    uint64_t ok_units;
+    uint64_t damaged_units;
+    uint64_t expected_units; /* of them, so many had been announced */
+    uint32_t sku;
+    uint8_t warehouse;
+    uint8_t zero[3];
+};
+_Static_assert(sizeof(struct slice_stock_receive) == 40, "as it stands in the log");
+
+/* One line's units: reserved, released. Whose they are and which window they count in goes along,
+ * so that every later move of the line can be applied by the SKU's slot alone. */
+struct slice_stock_units {
+    struct slice head;
+    uint64_t customer; /* key_hash */
+    uint64_t channel;  /* key_hash; 0: none */
+    uint32_t sku;
+    uint32_t units;
+    uint32_t window_s; /* seconds since the epoch at which it began; 0: the SKU had no limit */
+    uint8_t warehouse;
+    uint8_t zero[3];
+};
+_Static_assert(sizeof(struct slice_stock_units) == 40, "as it stands in the log");
+
+/* ---- state ------------------------------------------------------------------------------------- */
+
+struct stock_cell {
+    uint64_t free;
+    uint64_t held;
+    uint64_t reserved;
+    uint64_t safety;
+    uint64_t missing;
+    uint32_t next; /* of the same SKU */
+    uint8_t warehouse;
+    uint64_t committed;
+    uint64_t quarantined;
+    uint64_t incoming;
+    uint64_t in_transfer;
+    uint64_t version; /* counts physical and policy changes only */
+};
+
+/* What ever came in and went out of a SKU, in units. */
+struct stock_flows {
+    int64_t received;
+    int64_t returned;
+    int64_t adjusted;
+    int64_t shipped;
+    int64_t written_off;
+};
+
+struct stock_sku {
+    uint32_t sku; /* 0: there is none (yet) */
+    uint32_t first_cell;
+    uint32_t waiting; /* holds that wait for it, see core/hold.h */
+    uint32_t wait_mark;
+    uint32_t max_per_order;
+    uint32_t max_per_customer;
+    uint32_t customer_window_s;
+    uint32_t weight_g;
+    int64_t list_price;
+    uint32_t currency;
+    uint32_t publish_next; /* changed in this turn, see stock_publish */
+    struct stock_flows flows;
+    uint8_t flags;
+    uint8_t code_bytes;
+    bool unpublished;
+    char code[ID_BYTES_MAX];
+};
+
+struct stock {
+    struct stock_sku *skus;
+    struct stock_cell *cells; /* counted from 1 */
+    uint32_t cell_count;
+    uint32_t cell_count_max;
+    uint32_t slot_capacity;
+    uint32_t publish_first;
+    uint32_t sku_count;
+    uint16_t slot_rank[SLOT_COUNT]; /* SLOT_COUNT: not this shard's */
+    uint32_t slot_sku_count[SLOT_COUNT];
+    struct stock_flows flows; /* of all SKUs */
+    int64_t on_hand;          /* likewise, kept as units move; stock_audit counts them again */
+    int64_t in_transfer;
+    int64_t reserved;
+    int64_t committed;
+};
+
+size_t stock_bytes(const struct shard_options *options);
+void stock_init(struct stock *stock, void *zeroed_memory, const struct shard_options *options);
+
+/* NULL: no such SKU in this shard's slots. */
+struct stock_sku *stock_sku(const struct stock *stock, uint32_t sku);
+void stock_prefetch(const struct stock *stock, uint32_t sku);
+/* NULL: never had any in that warehouse. */
+struct stock_cell *stock_cell(const struct stock *stock, const struct stock_sku *sku,
+                              uint32_t warehouse);
+/* The cells of a SKU one after the other, NULL at the end; start with NULL. */
+struct stock_cell *stock_next_cell(const struct stock *stock, const struct stock_sku *sku,
+                                   const struct stock_cell *cell);
+
+uint64_t stock_on_hand(const struct stock_cell *cell);
+/* What a buyer may still have: free above the safety stock; none while units are missing. With the
+ * pending holds given back, it is what counts for "short". */
+uint64_t stock_sellable(const struct stock_cell *cell);
+uint64_t stock_sellable_without_holds(const struct stock_cell *cell);
+
+/* ---- deciding ---------------------------------------------------------------------------------- */
+
+/* The number that the next new SKU of a slot gets; 0: the slot is full. */
+uint32_t stock_next_number(const struct stock *stock, uint32_t slot);
+/* The number of a code that was put in this very turn, or 0. */
+uint32_t stock_find_unpublished(const struct stock *stock, struct text code);
+bool stock_has_cell_room(const struct stock *stock, const struct stock_sku *sku,
+                         uint32_t warehouse);
+
+/* ---- applying ---------------------------------------------------------------------------------- */
+
+/* Which SKU a slice of stock is about. */
+uint32_t stock_slice_sku(const struct slice *slice);
+
+/* Live, room has been looked for before and the answer is SHARD_TABLE_NONE. */
+enum shard_table stock_apply(struct stock *stock, const struct slice *slice) MUST_LOOK;
+
+/* Free units that are set aside, and back: no event, no slice (core/hold.h). */
+void stock_set_aside(struct stock *stock, uint32_t sku, uint32_t warehouse, uint64_t units);
+void stock_give_back(struct stock *stock, uint32_t sku, uint32_t warehouse, uint64_t units);
+
+/* Shows the SKUs that changed since the last call to all shards. */
+void stock_publish(struct stock *stock, struct catalogue *catalogue, uint64_t seq);
+
+/* ---- looking at all of it ---------------------------------------------------------------------- */
+
+uint64_t stock_hash(const struct stock *stock);
+/* NULL, or the name of the first equation that does not hold. */
+const char *stock_audit(const struct stock *stock);
+
+#endif

@@ -1,0 +1,47 @@
+/* core/topology.h - warehouses, and in which order a line tries them.
+ *
+ * Every shard has its own copy. The owner of TOPOLOGY_SLOT decides every change and numbers the
+ * warehouses from 0 on; the others apply the same slices as they arrive (MESSAGE_SLICES), and in
+ * recovery every shard applies all of them. */
+#ifndef SPATE_CORE_TOPOLOGY_H
+#define SPATE_CORE_TOPOLOGY_H
+
+#include "core/event.h"
+
+/* Behind it: the id. */
+struct slice_warehouse_put {
+    struct slice head;
+    uint32_t priority; /* lower is tried first */
+    uint8_t warehouse;
+    uint8_t id_bytes;
+    uint8_t zero[2];
+};
+_Static_assert(sizeof(struct slice_warehouse_put) == 16, "as it stands in the log");
+
+struct warehouse {
+    uint32_t priority;
+    uint8_t id_bytes; /* 0: there is no such warehouse yet */
+    char id[ID_BYTES_MAX];
+};
+
+struct topology {
+    struct warehouse warehouses[WAREHOUSES_MAX];
+    uint8_t rank[WAREHOUSES_MAX]; /* 0 is tried first: lower priority number, then id */
+    uint32_t warehouse_count;
+};
+
+/* The number of a warehouse; WAREHOUSES_MAX: there is none of that name. */
+uint32_t topology_find(const struct topology *topology, struct text id);
+struct text topology_name(const struct topology *topology, uint32_t warehouse);
+
+/* The slice's bytes for an id, and the slice itself into zeroed memory. The next number is taken if
+ * the id is new; expects that there is one left. */
+uint32_t topology_put_bytes(struct text id);
+void topology_put_slice(const struct topology *topology, struct slice_warehouse_put *slice,
+                        struct text id, uint32_t priority);
+
+void topology_apply(struct topology *topology, const struct slice *slice);
+
+uint64_t topology_hash(const struct topology *topology);
+
+#endif
