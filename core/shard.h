@@ -66,10 +66,15 @@ void shard_request(struct shard *shard, struct turn *turn, const struct request 
  */
 void shard_message(struct shard *shard, struct turn *turn, const struct message *message);
 
-/* Deadlines that have passed by turn->now_ns, as far as the turn has room. */
+/* Deadlines that have passed by turn->now_ns, and what messages left to be done, as far as the turn
+ * has room; at most EXPIRE_MAX deadlines at a time. */
 void shard_expire(struct shard *shard, struct turn *turn);
-/* When shard_expire wants to be called next; UINT64_MAX: no deadline. */
+enum { EXPIRE_MAX = 64 };
+/* When shard_expire wants to be called next; 0: at once; UINT64_MAX: no deadline. */
 uint64_t shard_deadline_ns(const struct shard *shard);
+
+/* The newest sequence that the catalogue has shown to this shard: its answers have seen it too. */
+uint64_t shard_seen(const struct shard *shard);
 
 /* The turn's events are now sequence `seq`: orders that it touched remember it, catalogue entries
  * that it changed are published. Called after the sequence is taken and before anything is

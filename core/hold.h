@@ -1,0 +1,143 @@
+/* core/hold.h - units set aside for an order that is being put together, on the SKUs' shard.
+ *
+ * A hold is a promise in memory: free units become held ones until the order's home says settle
+ * (they are reserved now) or unhold (they are free again). It takes all of its lines or none.
+ *
+ *   granted  every line has its warehouse, and the units are set aside
+ *   short    it would fail even if all pending holds were given back
+ *   busy     it fails, or would pass somebody who waits, and pending holds may yet be given back
+ *
+ * A first attempt that is busy goes away. An ordered one waits here: a waiter holds nothing on this
+ * shard, and nobody passes an older waiter that wants one of its SKUs. Orders ask their shards in
+ * ascending order and hold only on those below while they wait, so waiting never goes in a circle.
+ */
+#ifndef SPATE_CORE_HOLD_H
+#define SPATE_CORE_HOLD_H
+
+#include "core/memory.h"
+#include "core/message.h"
+#include "core/result.h"
+#include "core/stock.h"
+#include "core/topology.h"
+
+/* One line of a hold; the last two are filled in by the grant. */
+struct hold_line {
+    uint32_t sku;
+    uint32_t units;
+    uint32_t window_s;
+    uint8_t warehouse;
+    uint8_t zero[3];
+};
+
+/* Who asks, and what for. Lines of one SKU stand together, those with most units first. */
+struct hold_ask {
+    uint64_t flight; /* the home's name for it */
+    uint64_t at_ns;
+    uint64_t customer; /* key_hash */
+    uint64_t channel;  /* key_hash; 0: none */
+    uint32_t home;
+    uint32_t line_count;
+    bool ordered;
+    uint8_t zero[7];
+};
+
+/* ---- messages ---------------------------------------------------------------------------------- */
+
+struct message_hold {
+    struct message head;
+    struct hold_ask ask;
+    struct hold_line lines[];
+};
+
+struct message_granted {
+    struct message head;
+    uint64_t flight;
+    uint32_t line_count;
+    uint32_t zero;
+    struct hold_line lines[];
+};
+
+struct message_short {
+    struct message head;
+    uint64_t flight;
+    uint32_t code; /* enum code */
+    uint32_t line_count;
+    struct short_line lines[];
+};
+
+struct message_busy {
+    struct message head;
+    uint64_t flight;
+};
+
+struct message_unhold {
+    struct message head;
+    uint32_t line_count;
+    uint32_t zero;
+    struct hold_line lines[];
+};
+
+/* MESSAGE_SETTLE and MESSAGE_SLICES; behind it the slices, byte for byte as in the log. */
+struct message_slices {
+    struct message head;
+    uint32_t slice_count;
+    uint32_t zero;
+};
+
+/* ---- deciding ---------------------------------------------------------------------------------- */
+
+enum hold_outcome { HOLD_GRANTED, HOLD_SHORT, HOLD_BUSY };
+
+/* What a refusal says: which SKUs, and how many could be had. */
+struct hold_shorts {
+    enum code code;
+    uint32_t line_count;
+    struct short_line lines[ORDER_LINES_MAX];
+};
+
+/* Looks at one ask as if nobody waited; changes nothing. GRANTED: warehouses and windows are in the
+ * lines. SHORT: the reason is in `shorts`. Expects SKUs of this shard. */
+enum hold_outcome hold_decide(const struct stock *stock, const struct topology *topology,
+                              struct hold_line *lines, uint32_t line_count,
+                              struct hold_shorts *shorts, const bool *bug);
+
+void hold_take(struct stock *stock, const struct hold_line *lines, uint32_t line_count);
+void hold_drop(struct stock *stock, const struct hold_line *lines, uint32_t line_count);
+
+/* ---- waiting ----------------------------------------------------------------------------------- */
+
+struct waiter {
+    uint32_t next;
+    uint32_t bytes;
+    struct hold_ask ask;
+    struct hold_line lines[];
+};
+
+/* In order of arrival. */
+struct waiters {
+    uint32_t first;
+    uint32_t last;
+    uint32_t count;
+    uint32_t mark;
+    bool look_again; /* something that one of them waits for has changed */
+};
+
+enum { WAITERS_MAX = 1024 };
+
+/* Whether somebody waits for one of these SKUs. */
+bool hold_would_pass(const struct stock *stock, const struct hold_line *lines, uint32_t line_count);
+
+/* False: the list or the memory is full. */
+bool waiters_add(struct waiters *waiters, struct memory *memory, struct stock *stock,
+                 const struct hold_ask *ask, const struct hold_line *lines) MUST_LOOK;
+/* `previous` is the one before it, 0 if it is the first. */
+void waiters_remove(struct waiters *waiters, struct memory *memory, struct stock *stock,
+                    uint32_t previous, uint32_t waiter);
+
+/* For a walk in order of arrival: a new mark first; then each that stays marks its SKUs, and who
+ * wants a marked one must stay too. */
+bool waiter_is_behind(const struct waiters *waiters, const struct stock *stock,
+                      const struct waiter *waiter);
+void waiter_marks(const struct waiters *waiters, struct stock *stock, const struct waiter *waiter);
+
+#endif

@@ -1,0 +1,787 @@
+#include "core/place.h"
+
+#include <string.h>
+
+#include "core/digest.h"
+
+/* ---- looking at the request -------------------------------------------------------------------- */
+
+/* The request as it was decoded, before defaults; when it was issued does not count. */
+static uint64_t digest_of(const struct order_create *create)
+{
+    const char *from = (const char *)&create->pay_by_ns;
+    const char *end = (const char *)create + create->head.bytes;
+    return digest(from, (size_t)(end - from), OP_ORDER_CREATE);
+}
+
+static void answer_fault(struct shard *shard, struct turn *turn, const struct request *request,
+                         enum code code, const char *field, uint32_t line)
+{
+    struct result_fault *fault =
+        turn_answer(turn, shard->options.shard, request->origin, request->command->request, code,
+                    RESULT_FAULT, (uint32_t)sizeof *fault);
+    fault->line = line;
+    fault->field_bytes = (uint32_t)strlen(field);
+    memcpy(fault->field, field, fault->field_bytes);
+}
+
+static void answer_plain(struct shard *shard, struct turn *turn, const struct request *request,
+                         enum code code)
+{
+    turn_answer(turn, shard->options.shard, request->origin, request->command->request, code,
+                RESULT_PLAIN, (uint32_t)sizeof(struct result));
+}
+
+static void answer_known(struct shard *shard, struct turn *turn, const struct request *request,
+                         const struct order *order, enum code code)
+{
+    const struct command *command = request->command;
+    if (command->flags & COMMAND_WANT_RECORD)
+        order_answer(&shard->orders, order, turn, shard->options.shard, request->origin,
+                     command->request, code);
+    else
+        order_answer_placed(order, turn, shard->options.shard, request->origin, command->request,
+                            code);
+}
+
+/* The currency of a SKU of any shard; 0: there is no such SKU. */
+static uint32_t currency_of(struct shard *shard, uint32_t sku)
+{
+    if (shard_owns(shard, sku_slot(sku))) {
+        const struct stock_sku *own = stock_sku(&shard->stock, sku);
+        return own != NULL ? own->currency : 0;
+    }
+    struct catalogue_sku entry;
+    if (!catalogue_read(shard->catalogue, sku, &entry))
+        return 0;
+    if (entry.seen > shard->seen)
+        shard->seen = entry.seen;
+    return entry.currency;
+}
+
+/* False: it has been answered. */
+static bool lines_are_good(struct shard *shard, struct turn *turn, const struct request *request)
+{
+    const struct order_create *create = (const void *)request->command;
+    for (uint32_t i = 0; i < create->line_count; i++) {
+        const struct command_line *line = &create->lines[i];
+        uint32_t currency = currency_of(shard, line->sku);
+        const char *field = NULL;
+        enum code code = CODE_OK;
+        if (currency == 0) {
+            code = CODE_UNKNOWN_SKU;
+            field = "sku";
+        } else if (currency != create->currency) {
+            code = CODE_CURRENCY_MISMATCH;
+            field = "sku";
+        } else if (line->unit_price >= ORDER_AMOUNT_LIMIT) {
+            code = CODE_OVERFLOW;
+            field = "unit_price";
+        }
+        if (code != CODE_OK) {
+            answer_fault(shard, turn, request, code, field, i + 1);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool adjustments_are_good(struct shard *shard, struct turn *turn,
+                                 const struct request *request)
+{
+    const struct order_create *create = (const void *)request->command;
+    const struct adjustment *adjustments = order_create_adjustments(create);
+    for (uint32_t i = 0; i < create->adjustment_count; i++) {
+        if (adjustments[i].amount < ORDER_AMOUNT_LIMIT &&
+            adjustments[i].amount > -ORDER_AMOUNT_LIMIT)
+            continue;
+        answer_fault(shard, turn, request, CODE_OVERFLOW, "amount", i + 1);
+        return false;
+    }
+    return true;
+}
+
+/* True: it can go on; false: it has been answered. */
+static bool request_is_good(struct shard *shard, struct turn *turn, const struct request *request)
+{
+    const struct order_create *create = (const void *)request->command;
+    if (create->issued_at_ns != 0 &&
+        create->issued_at_ns + shard->options.retry_window_ns < turn->now_ns) {
+        answer_plain(shard, turn, request, CODE_EXPIRED_REQUEST);
+        return false;
+    }
+    if (create->pay_by_ns != 0 && create->pay_by_ns <= turn->now_ns) {
+        answer_fault(shard, turn, request, CODE_INVALID, "pay_by", 0);
+        return false;
+    }
+    return lines_are_good(shard, turn, request) && adjustments_are_good(shard, turn, request);
+}
+
+/* ---- the plan ---------------------------------------------------------------------------------- */
+
+static uint32_t shard_of(const struct shard *shard, uint32_t sku)
+{
+    return shard->options.slot_shard[sku_slot(sku)];
+}
+
+static bool is_before(const struct shard *shard, const struct order_create *create, uint16_t a,
+                      uint16_t b)
+{
+    const struct command_line *first = &create->lines[a];
+    const struct command_line *second = &create->lines[b];
+    if (shard_of(shard, first->sku) != shard_of(shard, second->sku))
+        return shard_of(shard, first->sku) < shard_of(shard, second->sku);
+    if (first->sku != second->sku)
+        return first->sku < second->sku;
+    if (first->units != second->units)
+        return first->units > second->units;
+    return a < b;
+}
+
+/* Shell's sort: most orders have few lines, the longest 1,200. */
+static void sort_lines(const struct shard *shard, const struct order_create *create,
+                       uint16_t *order_line)
+{
+    static const uint32_t gaps[] = {701, 301, 132, 57, 23, 10, 4, 1};
+    for (uint32_t i = 0; i < create->line_count; i++)
+        order_line[i] = (uint16_t)i;
+    for (uint32_t g = 0; g < sizeof gaps / sizeof gaps[0]; g++) {
+        for (uint32_t i = gaps[g]; i < create->line_count; i++) {
+            uint16_t line = order_line[i];
+            uint32_t to = i;
+            for (; to >= gaps[g] && is_before(shard, create, line, order_line[to - gaps[g]]);
+                 to -= gaps[g])
+                order_line[to] = order_line[to - gaps[g]];
+            order_line[to] = line;
+        }
+    }
+}
+
+static void make_plan(const struct shard *shard, const struct order_create *create,
+                      struct plan *plan)
+{
+    plan->line_count = create->line_count;
+    plan->part_count = 0;
+    sort_lines(shard, create, plan->order_line);
+    for (uint16_t i = 0; i < create->line_count; i++) {
+        const struct command_line *line = &create->lines[plan->order_line[i]];
+        uint8_t to = (uint8_t)shard_of(shard, line->sku);
+        plan->lines[i] = (struct hold_line){.sku = line->sku, .units = line->units};
+        if (plan->part_count == 0 || plan->parts[plan->part_count - 1].shard != to)
+            plan->parts[plan->part_count++] = (struct flight_part){.shard = to, .first_line = i};
+        plan->parts[plan->part_count - 1].line_count++;
+    }
+}
+
+/* ---- the event --------------------------------------------------------------------------------- */
+
+/* A plan or a flight whose lines all have their warehouse. */
+struct granted {
+    const struct order_create *create;
+    const struct hold_line *lines;
+    const uint16_t *order_line;
+    uint64_t digest;
+    uint64_t customer;
+    uint64_t channel;
+};
+
+static uint32_t texts_bytes(const struct order_create *create)
+{
+    uint32_t bytes = 0;
+    for (uint32_t i = 0; i < ORDER_TEXTS; i++)
+        bytes += create->text_bytes[i];
+    return bytes;
+}
+
+static int64_t total_of(const struct order_create *create)
+{
+    int64_t total = 0;
+    for (uint32_t i = 0; i < create->line_count; i++)
+        total += create->lines[i].unit_price * (int64_t)create->lines[i].units;
+    const struct adjustment *adjustments = order_create_adjustments(create);
+    for (uint32_t i = 0; i < create->adjustment_count; i++)
+        total += adjustments[i].amount;
+    return total;
+}
+
+static void add_order_slice(struct shard *shard, struct turn *turn, struct event *event,
+                            const struct granted *granted, uint32_t slot)
+{
+    const struct order_create *create = granted->create;
+    uint32_t behind =
+        create->adjustment_count * (uint32_t)sizeof(struct adjustment) + texts_bytes(create);
+    struct slice_order_placed *placed;
+    placed = event_add(turn, event, slot, SLICE_ORDER_PLACED,
+                       (uint32_t)sizeof *placed +
+                           create->line_count * (uint32_t)sizeof placed->lines[0] + behind);
+    placed->digest = granted->digest;
+    placed->deadline_ns = create->pay_by_ns != 0
+                              ? create->pay_by_ns
+                              : turn->now_ns + shard->options.payment_deadline_ns;
+    placed->total = total_of(create);
+    placed->currency = create->currency;
+    placed->line_count = create->line_count;
+    placed->adjustment_count = create->adjustment_count;
+    placed->state = ORDER_PENDING_PAYMENT;
+    placed->prefer = create->prefer;
+    memcpy(placed->text_bytes, create->text_bytes, sizeof placed->text_bytes);
+    for (uint32_t i = 0; i < create->line_count; i++) {
+        const struct hold_line *line = &granted->lines[i];
+        placed->lines[granted->order_line[i]] = (struct slice_order_line){
+            .sku = line->sku,
+            .units = line->units,
+            .unit_price = create->lines[granted->order_line[i]].unit_price,
+            .window_s = line->window_s,
+            .warehouse = line->warehouse,
+        };
+    }
+    memcpy(placed->lines + create->line_count, order_create_adjustments(create), behind);
+}
+
+static void add_reserve_slices(struct turn *turn, struct event *event,
+                               const struct granted *granted)
+{
+    for (uint32_t i = 0; i < granted->create->line_count; i++) {
+        const struct hold_line *line = &granted->lines[i];
+        struct slice_stock_units *slice =
+            event_add(turn, event, sku_slot(line->sku), SLICE_STOCK_RESERVE, sizeof *slice);
+        slice->customer = granted->customer;
+        slice->channel = granted->channel;
+        slice->sku = line->sku;
+        slice->units = line->units;
+        slice->window_s = line->window_s;
+        slice->warehouse = line->warehouse;
+    }
+}
+
+static struct event *emit(struct shard *shard, struct turn *turn, const struct granted *granted,
+                          struct text caller, uint64_t id_hash)
+{
+    struct event *event = shard_event(shard, turn, EVENT_ORDER_PLACED, caller);
+    add_order_slice(shard, turn, event, granted, hash_slot(id_hash));
+    add_reserve_slices(turn, event, granted);
+    return event;
+}
+
+static const struct order *placed_order(const struct shard *shard,
+                                        const struct order_create *create, uint64_t id_hash)
+{
+    uint32_t record = order_find(&shard->orders, order_create_text(create, ORDER_ID), id_hash);
+    CHECK(record != 0);
+    return order_at(&shard->orders, record);
+}
+
+/* ---- all SKUs here ----------------------------------------------------------------------------- */
+
+static uint64_t channel_of(const struct order_create *create)
+{
+    struct text channel = order_create_text(create, ORDER_CHANNEL);
+    return channel.bytes > 0 ? key_hash(channel) : 0;
+}
+
+static void place_at_once(struct shard *shard, struct turn *turn, const struct request *request,
+                          uint64_t id_hash)
+{
+    const struct order_create *create = (const void *)request->command;
+    struct granted granted = {
+        .create = create,
+        .lines = shard->plan.lines,
+        .order_line = shard->plan.order_line,
+        .digest = digest_of(create),
+        .customer = key_hash(order_create_text(create, ORDER_CUSTOMER)),
+        .channel = channel_of(create),
+    };
+    shard_apply(shard, turn, emit(shard, turn, &granted, request->caller, id_hash));
+    answer_known(shard, turn, request, placed_order(shard, create, id_hash), CODE_CREATED);
+}
+
+/* ---- asking ------------------------------------------------------------------------------------ */
+
+static void answer_short(struct shard *shard, struct turn *turn, struct origin origin,
+                         uint64_t request, enum code code, const struct short_line *lines,
+                         uint32_t line_count)
+{
+    struct result_short *result;
+    result = turn_answer(turn, shard->options.shard, origin, request, code,
+                         line_count > 0 ? RESULT_SHORT : RESULT_PLAIN,
+                         line_count > 0 ? (uint32_t)sizeof *result +
+                                              line_count * (uint32_t)sizeof result->lines[0]
+                                        : (uint32_t)sizeof(struct result));
+    if (line_count == 0)
+        return;
+    result->line_count = line_count;
+    memcpy(result->lines, lines, line_count * sizeof result->lines[0]);
+}
+
+static struct hold_ask ask_of(const struct shard *shard, uint32_t number,
+                              const struct flight_part *part)
+{
+    const struct flight *flight = flight_at(&shard->flights, number);
+    return (struct hold_ask){
+        .flight = number,
+        .at_ns = flight->at_ns,
+        .customer = flight->customer,
+        .channel = flight->channel,
+        .home = shard->options.shard,
+        .line_count = part->line_count,
+        .ordered = flight->ordered,
+    };
+}
+
+static void arrive(struct shard *shard, struct turn *turn, const struct hold_ask *ask,
+                   struct hold_line *lines);
+
+static void ask_part(struct shard *shard, struct turn *turn, uint32_t number, uint32_t which)
+{
+    struct flight *flight = flight_at(&shard->flights, number);
+    struct flight_part *part = &flight_parts(flight)[which];
+    struct hold_ask ask = ask_of(shard, number, part);
+    const struct hold_line *lines = flight_lines(flight) + part->first_line;
+    part->state = PART_ASKED;
+    flight->asked_count++;
+    if (part->shard == shard->options.shard) {
+        memcpy(shard->asked, lines, part->line_count * sizeof *lines);
+        arrive(shard, turn, &ask, shard->asked);
+        return;
+    }
+    struct message_hold *hold =
+        turn_send(turn, shard->options.shard, part->shard, MESSAGE_HOLD,
+                  (uint32_t)sizeof *hold + part->line_count * (uint32_t)sizeof *lines);
+    hold->ask = ask;
+    memcpy(hold->lines, lines, part->line_count * sizeof *lines);
+}
+
+/* ---- the outcome ------------------------------------------------------------------------------- */
+
+static void unhold_part(struct shard *shard, struct turn *turn, struct flight *flight,
+                        struct flight_part *part)
+{
+    const struct hold_line *lines = flight_lines(flight) + part->first_line;
+    part->state = PART_NOT_ASKED;
+    if (shard->options.bug[BUG_REFUSED_KEEPS_HOLD])
+        return;
+    if (part->shard == shard->options.shard) {
+        shard_unhold(shard, lines, part->line_count);
+        return;
+    }
+    struct message_unhold *unhold =
+        turn_send(turn, shard->options.shard, part->shard, MESSAGE_UNHOLD,
+                  (uint32_t)sizeof *unhold + part->line_count * (uint32_t)sizeof *lines);
+    unhold->line_count = part->line_count;
+    memcpy(unhold->lines, lines, part->line_count * sizeof *lines);
+}
+
+static void unhold_all(struct shard *shard, struct turn *turn, struct flight *flight)
+{
+    for (uint32_t i = 0; i < flight->part_count; i++)
+        if (flight_parts(flight)[i].state == PART_GRANTED)
+            unhold_part(shard, turn, flight, &flight_parts(flight)[i]);
+}
+
+/* Its room is free for the event that is about to be applied, or for others. */
+static void give_back_room(struct shard *shard, const struct flight *flight)
+{
+    memory_give(&shard->orders.records, flight->record, flight->record_bytes);
+    shard->orders.admitted--;
+}
+
+static void refuse(struct shard *shard, struct turn *turn, uint32_t number, enum code code)
+{
+    struct flight *flight = flight_at(&shard->flights, number);
+    flight->code = code;
+    unhold_all(shard, turn, flight);
+    give_back_room(shard, flight);
+    answer_short(shard, turn, flight->origin, flight_create(flight)->head.request, code,
+                 flight_shorts(flight), flight->short_count);
+    flight_over(&shard->flights, number);
+}
+
+static void settle_part(struct shard *shard, struct turn *turn, const struct flight_part *part,
+                        const struct slice_stock_units *slices)
+{
+    if (part->shard == shard->options.shard) {
+        for (uint32_t i = 0; i < part->line_count; i++)
+            shard_settle(shard, &slices[i]);
+        return;
+    }
+    uint32_t bytes = part->line_count * (uint32_t)sizeof *slices;
+    struct message_slices *settle = turn_send(turn, shard->options.shard, part->shard,
+                                              MESSAGE_SETTLE, (uint32_t)sizeof *settle + bytes);
+    settle->slice_count = part->line_count;
+    memcpy(settle + 1, slices, bytes);
+}
+
+static void place_flight(struct shard *shard, struct turn *turn, uint32_t number)
+{
+    struct flight *flight = flight_at(&shard->flights, number);
+    const struct order_create *create = flight_create(flight);
+    struct granted granted = {
+        .create = create,
+        .lines = flight_lines(flight),
+        .order_line = flight_order_lines(flight),
+        .digest = flight->digest,
+        .customer = flight->customer,
+        .channel = flight->channel,
+    };
+    struct event *event = emit(shard, turn, &granted, flight_caller(flight), flight->id_hash);
+    const struct slice *order_slice = event_slices(event);
+    const struct slice_stock_units *lines = (const void *)slice_next(order_slice);
+    give_back_room(shard, flight);
+    CHECK(order_apply(&shard->orders, (struct position){0, (uint16_t)turn->event_count}, event,
+                      order_slice) == SHARD_TABLE_NONE);
+    turn->event_count++;
+    for (uint32_t i = 0; i < flight->part_count; i++)
+        settle_part(shard, turn, &flight_parts(flight)[i],
+                    lines + flight_parts(flight)[i].first_line);
+    struct request request = {.origin = flight->origin, .command = &create->head};
+    answer_known(shard, turn, &request, placed_order(shard, create, flight->id_hash), CODE_CREATED);
+    flight->placed = true;
+    flight_over(&shard->flights, number);
+}
+
+/* The part at the cursor; or, behind the last one, the end. */
+static void go_on_in_order(struct shard *shard, struct turn *turn, uint32_t number)
+{
+    const struct flight *flight = flight_at(&shard->flights, number);
+    if (flight->cursor < flight->part_count)
+        ask_part(shard, turn, number, flight->cursor);
+    else
+        place_flight(shard, turn, number);
+}
+
+static bool any_part_is(const struct flight *flight, enum part_state state)
+{
+    for (uint32_t i = 0; i < flight->part_count; i++)
+        if (flight_parts(flight)[i].state == state)
+            return true;
+    return false;
+}
+
+/* All replies of the first attempt are in. Short beats busy. */
+static void conclude_first(struct shard *shard, struct turn *turn, uint32_t number)
+{
+    struct flight *flight = flight_at(&shard->flights, number);
+    if (any_part_is(flight, PART_SHORT)) {
+        refuse(shard, turn, number, (enum code)flight->code);
+    } else if (any_part_is(flight, PART_BUSY)) {
+        unhold_all(shard, turn, flight);
+        flight->ordered = true;
+        go_on_in_order(shard, turn, number);
+    } else {
+        place_flight(shard, turn, number);
+    }
+}
+
+static struct flight_part *replied(const struct flight *flight, uint32_t from)
+{
+    for (uint32_t i = 0; i < flight->part_count; i++)
+        if (flight_parts(flight)[i].shard == from)
+            return &flight_parts(flight)[i];
+    CHECK(!"a reply from a shard that was asked");
+    return NULL;
+}
+
+static void on_reply(struct shard *shard, struct turn *turn, uint32_t number, uint32_t from,
+                     enum part_state state)
+{
+    struct flight *flight = flight_at(&shard->flights, number);
+    struct flight_part *part = replied(flight, from);
+    CHECK(part->state == PART_ASKED);
+    part->state = (uint8_t)state;
+    flight->asked_count--;
+    if (!flight->ordered) {
+        if (flight->asked_count == 0)
+            conclude_first(shard, turn, number);
+    } else if (state == PART_GRANTED) {
+        flight->cursor++;
+        go_on_in_order(shard, turn, number);
+    } else {
+        refuse(shard, turn, number, state == PART_SHORT ? (enum code)flight->code : CODE_BUSY);
+    }
+}
+
+static void on_granted(struct shard *shard, struct turn *turn, uint32_t number, uint32_t from,
+                       const struct hold_line *lines, uint32_t line_count)
+{
+    const struct flight *flight = flight_at(&shard->flights, number);
+    memcpy(flight_lines(flight) + replied(flight, from)->first_line, lines,
+           line_count * sizeof *lines);
+    on_reply(shard, turn, number, from, PART_GRANTED);
+}
+
+static void on_short(struct shard *shard, struct turn *turn, uint32_t number, uint32_t from,
+                     enum code code, const struct short_line *lines, uint32_t line_count)
+{
+    struct flight *flight = flight_at(&shard->flights, number);
+    flight->code = code;
+    memcpy(flight_shorts(flight) + flight->short_count, lines, line_count * sizeof *lines);
+    flight->short_count += line_count;
+    on_reply(shard, turn, number, from, PART_SHORT);
+}
+
+void place_granted(struct shard *shard, struct turn *turn, const struct message_granted *granted)
+{
+    on_granted(shard, turn, (uint32_t)granted->flight, granted->head.from, granted->lines,
+               granted->line_count);
+}
+
+void place_short(struct shard *shard, struct turn *turn, const struct message_short *refused)
+{
+    on_short(shard, turn, (uint32_t)refused->flight, refused->head.from, (enum code)refused->code,
+             refused->lines, refused->line_count);
+}
+
+void place_busy(struct shard *shard, struct turn *turn, const struct message_busy *busy)
+{
+    on_reply(shard, turn, (uint32_t)busy->flight, busy->head.from, PART_BUSY);
+}
+
+/* ---- at the SKUs' shard ------------------------------------------------------------------------ */
+
+static void reply_granted(struct shard *shard, struct turn *turn, const struct hold_ask *ask,
+                          const struct hold_line *lines)
+{
+    if (ask->home == shard->options.shard) {
+        on_granted(shard, turn, (uint32_t)ask->flight, ask->home, lines, ask->line_count);
+        return;
+    }
+    uint32_t bytes = ask->line_count * (uint32_t)sizeof *lines;
+    struct message_granted *granted = turn_send(turn, shard->options.shard, ask->home,
+                                                MESSAGE_GRANTED, (uint32_t)sizeof *granted + bytes);
+    granted->flight = ask->flight;
+    granted->line_count = ask->line_count;
+    memcpy(granted->lines, lines, bytes);
+}
+
+static void reply_short(struct shard *shard, struct turn *turn, const struct hold_ask *ask)
+{
+    const struct hold_shorts *shorts = &shard->shorts;
+    if (ask->home == shard->options.shard) {
+        on_short(shard, turn, (uint32_t)ask->flight, ask->home, shorts->code, shorts->lines,
+                 shorts->line_count);
+        return;
+    }
+    uint32_t bytes = shorts->line_count * (uint32_t)sizeof shorts->lines[0];
+    struct message_short *refused = turn_send(turn, shard->options.shard, ask->home, MESSAGE_SHORT,
+                                              (uint32_t)sizeof *refused + bytes);
+    refused->flight = ask->flight;
+    refused->code = shorts->code;
+    refused->line_count = shorts->line_count;
+    memcpy(refused->lines, shorts->lines, bytes);
+}
+
+static void reply_busy(struct shard *shard, struct turn *turn, const struct hold_ask *ask)
+{
+    if (ask->home == shard->options.shard) {
+        on_reply(shard, turn, (uint32_t)ask->flight, ask->home, PART_BUSY);
+        return;
+    }
+    struct message_busy *busy =
+        turn_send(turn, shard->options.shard, ask->home, MESSAGE_BUSY, (uint32_t)sizeof *busy);
+    busy->flight = ask->flight;
+}
+
+/* What this shard says to an ask; GRANTED has been set aside already. */
+static enum hold_outcome look_at(struct shard *shard, struct hold_line *lines, uint32_t line_count,
+                                 bool may_pass)
+{
+    const bool *bug = shard->options.bug;
+    enum hold_outcome outcome =
+        hold_decide(&shard->stock, &shard->topology, lines, line_count, &shard->shorts, bug);
+    if (outcome == HOLD_GRANTED && !may_pass && !bug[BUG_WAITERS_OVERTAKEN] &&
+        hold_would_pass(&shard->stock, lines, line_count))
+        return HOLD_BUSY;
+    return outcome;
+}
+
+static void arrive(struct shard *shard, struct turn *turn, const struct hold_ask *ask,
+                   struct hold_line *lines)
+{
+    switch (look_at(shard, lines, ask->line_count, false)) {
+    case HOLD_GRANTED:
+        hold_take(&shard->stock, lines, ask->line_count);
+        reply_granted(shard, turn, ask, lines);
+        return;
+    case HOLD_SHORT:
+        reply_short(shard, turn, ask);
+        return;
+    case HOLD_BUSY:
+        if (!ask->ordered ||
+            !waiters_add(&shard->waiters, &shard->flights.memory, &shard->stock, ask, lines))
+            reply_busy(shard, turn, ask);
+    }
+}
+
+void place_hold(struct shard *shard, struct turn *turn, const struct message_hold *hold)
+{
+    memcpy(shard->asked, hold->lines, hold->ask.line_count * sizeof hold->lines[0]);
+    arrive(shard, turn, &hold->ask, shard->asked);
+}
+
+/* ---- a request --------------------------------------------------------------------------------- */
+
+/* Home's own shard comes first: what it cannot grant need not be asked for elsewhere. The count is
+ * held up until all have been asked, so that its answer does not conclude the attempt by itself. */
+static void ask_all(struct shard *shard, struct turn *turn, uint32_t number)
+{
+    struct flight *flight = flight_at(&shard->flights, number);
+    struct flight_part *parts = flight_parts(flight);
+    bool granted = true;
+    flight->asked_count++;
+    for (uint32_t i = 0; i < flight->part_count; i++) {
+        if (parts[i].shard != shard->options.shard)
+            continue;
+        ask_part(shard, turn, number, i);
+        granted = parts[i].state == PART_GRANTED;
+    }
+    for (uint32_t i = 0; granted && i < flight->part_count; i++)
+        if (parts[i].shard != shard->options.shard)
+            ask_part(shard, turn, number, i);
+    if (--flight->asked_count == 0)
+        conclude_first(shard, turn, number);
+}
+
+static void begin(struct shard *shard, struct turn *turn, const struct request *request,
+                  uint64_t id_hash, bool ordered)
+{
+    const struct order_create *create = (const void *)request->command;
+    uint32_t number = flight_begin(&shard->flights, &shard->plan, request, id_hash);
+    if (number == 0) {
+        answer_plain(shard, turn, request, CODE_BUSY);
+        return;
+    }
+    struct flight *flight = flight_at(&shard->flights, number);
+    flight->digest = digest_of(create);
+    flight->at_ns = turn->now_ns;
+    flight->customer = key_hash(order_create_text(create, ORDER_CUSTOMER));
+    flight->channel = channel_of(create);
+    flight->ordered = ordered;
+    flight->record_bytes = order_record_bytes_max(create);
+    flight->record = memory_take(&shard->orders.records, flight->record_bytes);
+    CHECK(flight->record != 0);
+    shard->orders.admitted++;
+    if (ordered) {
+        go_on_in_order(shard, turn, number);
+        return;
+    }
+    ask_all(shard, turn, number);
+}
+
+static void decide(struct shard *shard, struct turn *turn, const struct request *request,
+                   uint64_t id_hash)
+{
+    const struct order_create *create = (const void *)request->command;
+    struct plan *plan = &shard->plan;
+    if (!orders_have_room(&shard->orders, order_record_bytes_max(create), request->caller)) {
+        answer_plain(shard, turn, request, CODE_FULL);
+        return;
+    }
+    make_plan(shard, create, plan);
+    if (plan->part_count > 1 || plan->parts[0].shard != shard->options.shard) {
+        begin(shard, turn, request, id_hash, false);
+        return;
+    }
+    switch (look_at(shard, plan->lines, plan->line_count, false)) {
+    case HOLD_GRANTED:
+        place_at_once(shard, turn, request, id_hash);
+        return;
+    case HOLD_SHORT:
+        answer_short(shard, turn, request->origin, request->command->request, shard->shorts.code,
+                     shard->shorts.lines, shard->shorts.line_count);
+        return;
+    case HOLD_BUSY:
+        begin(shard, turn, request, id_hash, true);
+    }
+}
+
+void place_request(struct shard *shard, struct turn *turn, const struct request *request)
+{
+    const struct order_create *create = (const void *)request->command;
+    const bool *bug = shard->options.bug;
+    struct text id = order_create_text(create, ORDER_ID);
+    uint64_t id_hash = key_hash(id);
+    uint32_t record = bug[BUG_KNOWN_ID_FORGOTTEN] ? 0 : order_find(&shard->orders, id, id_hash);
+    if (record != 0) {
+        const struct order *order = order_at(&shard->orders, record);
+        if (order->digest == digest_of(create) || bug[BUG_OTHER_BODY_REPLAYED])
+            answer_known(shard, turn, request, order, CODE_REPLAYED);
+        else
+            answer_plain(shard, turn, request, CODE_KEY_REUSED);
+        return;
+    }
+    uint32_t flight = bug[BUG_PROGRESS_NOT_AWAITED] ? 0 : flight_find(&shard->flights, id, id_hash);
+    if (flight != 0) {
+        if (!flight_queue(&shard->flights, flight, request, digest_of(create)))
+            answer_plain(shard, turn, request, CODE_BUSY);
+        return;
+    }
+    if (request_is_good(shard, turn, request))
+        decide(shard, turn, request, id_hash);
+}
+
+/* ---- work left over ---------------------------------------------------------------------------- */
+
+/* Answers one retry that has waited for its order's outcome: the same body gets the same outcome,
+ * refusals included; anything else is a request like any other. */
+static void answer_queued(struct shard *shard, struct turn *turn)
+{
+    const struct flight *flight;
+    const struct queued *queued;
+    struct request request;
+    CHECK(flights_queued(&shard->flights, &flight, &queued, &request));
+    if (!flight->placed && queued->digest == flight->digest)
+        answer_short(shard, turn, queued->origin, request.command->request, (enum code)flight->code,
+                     flight_shorts(flight), flight->short_count);
+    else
+        place_request(shard, turn, &request);
+    flights_queued_done(&shard->flights);
+}
+
+/* Looks at everybody who waits here, in order of arrival. False: the turn has no more room. */
+static bool look_at_waiters(struct shard *shard, struct turn *turn)
+{
+    struct waiters *waiters = &shard->waiters;
+    struct memory *memory = &shard->flights.memory;
+    waiters->look_again = false;
+    waiters->mark++;
+    for (uint32_t previous = 0, number = waiters->first, next; number != 0; number = next) {
+        if (!turn_has_room(turn)) {
+            waiters->look_again = true;
+            return false;
+        }
+        struct waiter *waiter = memory_at(memory, number);
+        struct hold_ask ask = waiter->ask;
+        next = waiter->next;
+        memcpy(shard->asked, waiter->lines, ask.line_count * sizeof waiter->lines[0]);
+        enum hold_outcome outcome = look_at(shard, shard->asked, ask.line_count, true);
+        if (outcome == HOLD_BUSY ||
+            (outcome == HOLD_GRANTED && waiter_is_behind(waiters, &shard->stock, waiter))) {
+            waiter_marks(waiters, &shard->stock, waiter);
+            previous = number;
+            continue;
+        }
+        waiters_remove(waiters, memory, &shard->stock, previous, number);
+        if (outcome == HOLD_SHORT) {
+            reply_short(shard, turn, &ask);
+            continue;
+        }
+        hold_take(&shard->stock, shard->asked, ask.line_count);
+        reply_granted(shard, turn, &ask, shard->asked);
+    }
+    return true;
+}
+
+bool place_has_work(const struct shard *shard)
+{
+    return shard->flights.over_first != 0 || shard->waiters.look_again;
+}
+
+void place_work(struct shard *shard, struct turn *turn)
+{
+    while (place_has_work(shard) && turn_has_room(turn)) {
+        if (shard->flights.over_first != 0)
+            answer_queued(shard, turn);
+        else if (!look_at_waiters(shard, turn))
+            return;
+    }
+}

@@ -1,0 +1,581 @@
+#include "core/shard.h"
+
+#include <string.h>
+
+#include "core/digest.h"
+#include "core/move.h"
+#include "core/place.h"
+
+/* ---- memory ------------------------------------------------------------------------------------ */
+
+const char *shard_table_name(enum shard_table table)
+{
+    switch (table) {
+    case SHARD_TABLE_NONE:
+        break;
+    case SHARD_TABLE_ORDERS:
+        return "orders";
+    case SHARD_TABLE_ORDER_BYTES:
+        return "order bytes";
+    case SHARD_TABLE_SKUS:
+        return "SKUs";
+    case SHARD_TABLE_CELLS:
+        return "stock cells";
+    case SHARD_TABLE_RETRIES:
+        return "retry keys";
+    }
+    return "none";
+}
+
+static size_t padded_to_line(size_t bytes)
+{
+    return (bytes + 63) & ~(size_t)63;
+}
+
+size_t shard_bytes(const struct shard_options *options)
+{
+    return padded_to_line(sizeof(struct shard)) + padded_to_line(stock_bytes(options)) +
+           padded_to_line(orders_bytes(options)) + padded_to_line(retries_bytes(options)) +
+           padded_to_line(flights_bytes(options));
+}
+
+struct shard *shard_init(void *zeroed_memory, const struct shard_options *options,
+                         struct catalogue *catalogue)
+{
+    CHECK((uintptr_t)zeroed_memory % 64 == 0);
+    struct shard *shard = zeroed_memory;
+    char *at = (char *)zeroed_memory + padded_to_line(sizeof *shard);
+    shard->options = *options;
+    shard->catalogue = catalogue;
+    stock_init(&shard->stock, at, options);
+    at += padded_to_line(stock_bytes(options));
+    orders_init(&shard->orders, at, options);
+    at += padded_to_line(orders_bytes(options));
+    retries_init(&shard->retries, at, options);
+    at += padded_to_line(retries_bytes(options));
+    flights_init(&shard->flights, at, options);
+    return shard;
+}
+
+/* ---- events ------------------------------------------------------------------------------------ */
+
+struct event *shard_event(struct shard *shard, struct turn *turn, enum event_kind kind,
+                          struct text by)
+{
+    (void)shard;
+    uint32_t bytes = (uint32_t)sizeof(struct event) + ((by.bytes + 7u) & ~7u);
+    struct event *event = pile_append(&turn->events, bytes);
+    event->bytes = bytes;
+    event->kind = (uint16_t)kind;
+    event->at_ns = turn->now_ns;
+    event->logic_version = LOGIC_VERSION;
+    event->by_bytes = (uint8_t)by.bytes;
+    if (by.bytes > 0)
+        memcpy(event + 1, by.at, by.bytes);
+    return event;
+}
+
+void *event_add(struct turn *turn, struct event *event, uint32_t slot, enum slice_kind kind,
+                uint32_t bytes)
+{
+    struct slice *slice = pile_append(&turn->events, bytes);
+    slice->bytes = (bytes + 7u) & ~7u;
+    slice->slot = (uint16_t)slot;
+    slice->kind = (uint16_t)kind;
+    event->bytes += slice->bytes;
+    event->slice_count++;
+    return slice;
+}
+
+static bool is_of_stock(const struct slice *slice)
+{
+    return slice->kind >= SLICE_STOCK_RESERVE && slice->kind < SLICE_RETRY;
+}
+
+/* Somebody may be waiting for what has just changed. */
+static void look_again(struct shard *shard, uint32_t sku)
+{
+    if (stock_sku(&shard->stock, sku)->waiting > 0)
+        shard->waiters.look_again = true;
+}
+
+static enum shard_table apply_stock(struct shard *shard, const struct slice *slice)
+{
+    enum shard_table full = stock_apply(&shard->stock, slice);
+    if (full == SHARD_TABLE_NONE)
+        look_again(shard, stock_slice_sku(slice));
+    return full;
+}
+
+static enum shard_table apply(struct shard *shard, struct position position,
+                              const struct event *event, const struct slice *slice)
+{
+    if (is_of_stock(slice))
+        return apply_stock(shard, slice);
+    switch (slice->kind) {
+    case SLICE_RETRY:
+        return retry_apply(&shard->retries, slice);
+    case SLICE_WAREHOUSE_PUT:
+        topology_apply(&shard->topology, slice);
+        return SHARD_TABLE_NONE;
+    default:
+        return order_apply(&shard->orders, position, event, slice);
+    }
+}
+
+/* Slices of one kind of target in one message, in the order in which they stand in the event. */
+static void send_slices(struct shard *shard, struct turn *turn, const struct event *event,
+                        uint32_t target, bool all)
+{
+    uint32_t bytes = 0;
+    uint32_t count = 0;
+    const struct slice *slice = event_slices(event);
+    for (uint32_t i = 0; i < event->slice_count; i++, slice = slice_next(slice))
+        if (all || shard->options.slot_shard[slice->slot] == target) {
+            bytes += slice->bytes;
+            count++;
+        }
+    struct message_slices *message = turn_send(turn, shard->options.shard, target, MESSAGE_SLICES,
+                                               (uint32_t)sizeof *message + bytes);
+    message->slice_count = count;
+    char *at = (char *)(message + 1);
+    slice = event_slices(event);
+    for (uint32_t i = 0; i < event->slice_count; i++, slice = slice_next(slice))
+        if (all || shard->options.slot_shard[slice->slot] == target) {
+            memcpy(at, slice, slice->bytes);
+            at += slice->bytes;
+        }
+}
+
+static bool concerns_all(const struct slice *slice)
+{
+    return slice->kind == SLICE_WAREHOUSE_PUT;
+}
+
+void shard_apply(struct shard *shard, struct turn *turn, const struct event *event)
+{
+    struct position position = {0, (uint16_t)turn->event_count++};
+    uint64_t targets = 0;
+    bool all = false;
+    const struct slice *slice = event_slices(event);
+    for (uint32_t i = 0; i < event->slice_count; i++, slice = slice_next(slice)) {
+        if (shard_owns(shard, slice->slot))
+            CHECK(apply(shard, position, event, slice) == SHARD_TABLE_NONE);
+        else
+            targets |= UINT64_C(1) << shard->options.slot_shard[slice->slot];
+        all = all || concerns_all(slice);
+    }
+    for (uint32_t target = 0; target < shard->options.shard_count; target++)
+        if ((targets >> target & 1) || (all && target != shard->options.shard))
+            send_slices(shard, turn, event, target, all);
+}
+
+void shard_settle(struct shard *shard, const struct slice_stock_units *line)
+{
+    stock_give_back(&shard->stock, line->sku, line->warehouse, line->units);
+    CHECK(apply_stock(shard, &line->head) == SHARD_TABLE_NONE);
+}
+
+void shard_unhold(struct shard *shard, const struct hold_line *lines, uint32_t line_count)
+{
+    hold_drop(&shard->stock, lines, line_count);
+    for (uint32_t i = 0; i < line_count; i++)
+        look_again(shard, lines[i].sku);
+}
+
+/* ---- commands ---------------------------------------------------------------------------------- */
+
+static void *answer(const struct shard *shard, struct turn *turn, const struct request *request,
+                    enum code code, enum result_kind kind, size_t bytes)
+{
+    return turn_answer(turn, shard->options.shard, request->origin, request->command->request, code,
+                       kind, (uint32_t)bytes);
+}
+
+static void answer_plain(const struct shard *shard, struct turn *turn,
+                         const struct request *request, enum code code)
+{
+    answer(shard, turn, request, code, RESULT_PLAIN, sizeof(struct result));
+}
+
+static void answer_sku(const struct shard *shard, struct turn *turn, const struct request *request,
+                       enum code code, uint32_t sku)
+{
+    struct result_sku *result = answer(shard, turn, request, code, RESULT_SKU, sizeof *result);
+    result->sku = sku;
+}
+
+static void get_order(struct shard *shard, struct turn *turn, const struct request *request)
+{
+    const struct order_get *get = (const void *)request->command;
+    struct text id = {(const char *)(get + 1), get->id_bytes};
+    uint32_t record = order_find(&shard->orders, id, key_hash(id));
+    if (record == 0)
+        answer_plain(shard, turn, request, CODE_NOT_FOUND);
+    else
+        order_answer(&shard->orders, order_at(&shard->orders, record), turn, shard->options.shard,
+                     request->origin, request->command->request, CODE_OK);
+}
+
+static uint32_t find_sku(struct shard *shard, struct text code)
+{
+    uint32_t sku = stock_find_unpublished(&shard->stock, code);
+    if (sku != 0)
+        return sku;
+    sku = catalogue_find(shard->catalogue, code);
+    struct catalogue_sku entry;
+    if (sku != 0 && catalogue_read(shard->catalogue, sku, &entry) && entry.seen > shard->seen)
+        shard->seen = entry.seen;
+    return sku;
+}
+
+static void put_sku(struct shard *shard, struct turn *turn, const struct request *request)
+{
+    const struct sku_put *put = (const void *)request->command;
+    struct text code = {(const char *)(put + 1), put->code_bytes};
+    uint32_t slot = hash_slot(key_hash(code));
+    uint32_t known = find_sku(shard, code);
+    uint32_t sku = known != 0 ? known : stock_next_number(&shard->stock, slot);
+    if (sku == 0) {
+        answer_plain(shard, turn, request, CODE_FULL);
+        return;
+    }
+    if (known != 0 && stock_sku(&shard->stock, sku)->currency != put->currency) {
+        answer_plain(shard, turn, request, CODE_CURRENCY_MISMATCH);
+        return;
+    }
+    struct event *event = shard_event(shard, turn, EVENT_SKU_PUT, request->caller);
+    struct slice_sku_put *slice =
+        event_add(turn, event, slot, SLICE_SKU_PUT, (uint32_t)sizeof *slice + code.bytes);
+    slice->list_price = put->list_price;
+    slice->sku = sku;
+    slice->currency = put->currency;
+    slice->max_per_order = put->max_per_order;
+    slice->max_per_customer = put->max_per_customer;
+    slice->customer_window_s = put->customer_window_s;
+    slice->weight_g = put->weight_g;
+    slice->flags = put->flags;
+    slice->code_bytes = put->code_bytes;
+    memcpy(slice + 1, code.at, code.bytes);
+    shard_apply(shard, turn, event);
+    answer_sku(shard, turn, request, known != 0 ? CODE_OK : CODE_CREATED, sku);
+}
+
+static void resolve_sku(struct shard *shard, struct turn *turn, const struct request *request)
+{
+    const struct sku_resolve *resolve = (const void *)request->command;
+    uint32_t sku = find_sku(shard, (struct text){(const char *)(resolve + 1), resolve->code_bytes});
+    if (sku != 0)
+        answer_sku(shard, turn, request, CODE_OK, sku);
+    else
+        answer_plain(shard, turn, request, CODE_UNKNOWN_SKU);
+}
+
+static struct result_cell result_cell(const struct stock_cell *cell)
+{
+    return (struct result_cell){
+        .free = cell->free,
+        .held = cell->held,
+        .reserved = cell->reserved,
+        .committed = cell->committed,
+        .quarantined = cell->quarantined,
+        .incoming = cell->incoming,
+        .in_transfer = cell->in_transfer,
+        .missing = cell->missing,
+        .sellable = stock_sellable(cell),
+        .version = cell->version,
+        .warehouse = cell->warehouse,
+    };
+}
+
+static void get_stock(struct shard *shard, struct turn *turn, const struct request *request)
+{
+    const struct stock_get *get = (const void *)request->command;
+    const struct stock_sku *sku = stock_sku(&shard->stock, get->sku);
+    if (sku == NULL) {
+        answer_plain(shard, turn, request, CODE_UNKNOWN_SKU);
+        return;
+    }
+    uint32_t count = 0;
+    struct result_cell cells[WAREHOUSES_MAX];
+    for (uint32_t i = 0; i < shard->topology.warehouse_count; i++) {
+        const struct stock_cell *cell = stock_cell(&shard->stock, sku, i);
+        if (cell != NULL)
+            cells[count++] = result_cell(cell);
+    }
+    struct result_stock *result = answer(shard, turn, request, CODE_OK, RESULT_STOCK,
+                                         sizeof *result + count * sizeof cells[0]);
+    result->sku = get->sku;
+    result->cell_count = count;
+    memcpy(result->cells, cells, count * sizeof cells[0]);
+}
+
+/* The request as it was decoded; when it was issued does not count. */
+static uint64_t receive_digest(const struct stock_receive *receive)
+{
+    uint64_t hash = digest(&receive->ok_units, 2 * sizeof receive->ok_units, OP_STOCK_RECEIVE);
+    return digest(&receive->sku, receive->head.bytes - offsetof(struct stock_receive, sku), hash);
+}
+
+static void receive_stock(struct shard *shard, struct turn *turn, const struct request *request)
+{
+    const struct stock_receive *receive = (const void *)request->command;
+    struct text name = {(const char *)(receive + 1), receive->warehouse_bytes};
+    struct text key = {name.at + name.bytes, receive->key_bytes};
+    const struct stock_sku *sku = stock_sku(&shard->stock, receive->sku);
+    uint32_t warehouse = topology_find(&shard->topology, name);
+    if (sku == NULL || warehouse == WAREHOUSES_MAX) {
+        answer_plain(shard, turn, request, sku == NULL ? CODE_UNKNOWN_SKU : CODE_UNKNOWN_WAREHOUSE);
+        return;
+    }
+    struct retry_key retry = retry_key(request->caller, key);
+    const struct retry *known = retry_find(&shard->retries, receive->sku, retry);
+    if (known != NULL) {
+        bool same =
+            known->digest == receive_digest(receive) || shard->options.bug[BUG_OTHER_BODY_REPLAYED];
+        answer_plain(shard, turn, request, same ? CODE_REPLAYED : CODE_KEY_REUSED);
+        return;
+    }
+    if (receive->issued_at_ns != 0 &&
+        receive->issued_at_ns + shard->options.retry_window_ns < turn->now_ns) {
+        answer_plain(shard, turn, request, CODE_EXPIRED_REQUEST);
+        return;
+    }
+    const struct stock_cell *cell = stock_cell(&shard->stock, sku, warehouse);
+    uint64_t units = receive->ok_units + receive->damaged_units;
+    if (units > (uint64_t)(INT64_MAX / 2 - shard->stock.on_hand)) {
+        answer_plain(shard, turn, request, CODE_OVERFLOW);
+        return;
+    }
+    if (!stock_has_cell_room(&shard->stock, sku, warehouse) ||
+        !retries_have_room(&shard->retries)) {
+        answer_plain(shard, turn, request, CODE_FULL);
+        return;
+    }
+    struct event *event = shard_event(shard, turn, EVENT_STOCK_RECEIVED, request->caller);
+    struct slice_stock_receive *slice =
+        event_add(turn, event, sku_slot(receive->sku), SLICE_STOCK_RECEIVE, sizeof *slice);
+    slice->ok_units = receive->ok_units;
+    slice->damaged_units = receive->damaged_units;
+    slice->expected_units =
+        cell == NULL || cell->incoming < units ? (cell == NULL ? 0 : cell->incoming) : units;
+    slice->sku = receive->sku;
+    slice->warehouse = (uint8_t)warehouse;
+    struct slice_retry *kept =
+        event_add(turn, event, sku_slot(receive->sku), SLICE_RETRY, sizeof *kept);
+    kept->key = retry;
+    kept->digest = receive_digest(receive);
+    kept->at_ns = turn->now_ns;
+    kept->sku = receive->sku;
+    kept->code = CODE_OK;
+    shard_apply(shard, turn, event);
+    answer_plain(shard, turn, request, CODE_OK);
+}
+
+static void put_warehouse(struct shard *shard, struct turn *turn, const struct request *request)
+{
+    const struct warehouse_put *put = (const void *)request->command;
+    struct text id = {(const char *)(put + 1), put->id_bytes};
+    bool known = topology_find(&shard->topology, id) != WAREHOUSES_MAX;
+    if (!known && shard->topology.warehouse_count == WAREHOUSES_MAX) {
+        answer_plain(shard, turn, request, CODE_FULL);
+        return;
+    }
+    struct event *event = shard_event(shard, turn, EVENT_WAREHOUSE_PUT, request->caller);
+    struct slice_warehouse_put *slice =
+        event_add(turn, event, TOPOLOGY_SLOT, SLICE_WAREHOUSE_PUT, topology_put_bytes(id));
+    topology_put_slice(&shard->topology, slice, id, put->priority);
+    shard_apply(shard, turn, event);
+    answer_plain(shard, turn, request, known ? CODE_OK : CODE_CREATED);
+}
+
+/* ---- what comes in ----------------------------------------------------------------------------- */
+
+void shard_prefetch(const struct shard *shard, const struct command *command)
+{
+    if (command->op == OP_ORDER_CREATE) {
+        const struct order_create *create = (const void *)command;
+        table_prefetch(&shard->orders.by_id, key_hash(order_create_text(create, ORDER_ID)));
+        for (uint32_t i = 0; i < create->line_count && i < 8; i++)
+            stock_prefetch(&shard->stock, create->lines[i].sku);
+    }
+}
+
+void shard_request(struct shard *shard, struct turn *turn, const struct request *request)
+{
+    switch ((enum op)request->command->op) {
+    case OP_ORDER_CREATE:
+        place_request(shard, turn, request);
+        break;
+    case OP_ORDER_GET:
+        get_order(shard, turn, request);
+        break;
+    case OP_SKU_PUT:
+        put_sku(shard, turn, request);
+        break;
+    case OP_SKU_RESOLVE:
+        resolve_sku(shard, turn, request);
+        break;
+    case OP_STOCK_GET:
+        get_stock(shard, turn, request);
+        break;
+    case OP_STOCK_RECEIVE:
+        receive_stock(shard, turn, request);
+        break;
+    case OP_WAREHOUSE_PUT:
+        put_warehouse(shard, turn, request);
+        break;
+    }
+    place_work(shard, turn);
+}
+
+static void settle_message(struct shard *shard, const struct message_slices *settle)
+{
+    const struct slice_stock_units *lines = (const void *)(settle + 1);
+    for (uint32_t i = 0; i < settle->slice_count; i++)
+        shard_settle(shard, &lines[i]);
+}
+
+static void slices_message(struct shard *shard, const struct message_slices *message)
+{
+    const struct slice *slice = (const void *)(message + 1);
+    for (uint32_t i = 0; i < message->slice_count; i++, slice = slice_next(slice))
+        CHECK(apply(shard, (struct position){0, 0}, NULL, slice) == SHARD_TABLE_NONE);
+}
+
+void shard_message(struct shard *shard, struct turn *turn, const struct message *message)
+{
+    switch ((enum message_kind)message->kind) {
+    case MESSAGE_HOLD:
+        place_hold(shard, turn, (const void *)message);
+        break;
+    case MESSAGE_GRANTED:
+        place_granted(shard, turn, (const void *)message);
+        break;
+    case MESSAGE_SHORT:
+        place_short(shard, turn, (const void *)message);
+        break;
+    case MESSAGE_BUSY:
+        place_busy(shard, turn, (const void *)message);
+        break;
+    case MESSAGE_SETTLE:
+        settle_message(shard, (const void *)message);
+        break;
+    case MESSAGE_UNHOLD: {
+        const struct message_unhold *unhold = (const void *)message;
+        shard_unhold(shard, unhold->lines, unhold->line_count);
+        break;
+    }
+    case MESSAGE_SLICES:
+        slices_message(shard, (const void *)message);
+        break;
+    case MESSAGE_COMMAND:
+    case MESSAGE_RESULT:
+        CHECK(!"a message for core");
+    }
+    place_work(shard, turn);
+}
+
+static void expire_order(struct shard *shard, struct turn *turn, uint32_t record)
+{
+    const struct order *order = order_at(&shard->orders, record);
+    struct move move = {.step = order_step((enum order_state)order->state, MOVE_EXPIRE)};
+    CHECK(move.step != NULL);
+    move_order(shard, turn, record, EVENT_ORDER_EXPIRED, &move);
+}
+
+void shard_expire(struct shard *shard, struct turn *turn)
+{
+    uint32_t budget = shard->options.bug[BUG_NEVER_EXPIRES] ? 0 : EXPIRE_MAX;
+    place_work(shard, turn);
+    while (turn_has_room(turn)) {
+        uint32_t record = timers_due(&shard->orders.timers, turn->now_ns, &budget);
+        if (record == 0)
+            break;
+        expire_order(shard, turn, record);
+        place_work(shard, turn);
+    }
+}
+
+uint64_t shard_deadline_ns(const struct shard *shard)
+{
+    return place_has_work(shard) ? 0 : timers_next_ns(&shard->orders.timers);
+}
+
+uint64_t shard_seen(const struct shard *shard)
+{
+    return shard->seen;
+}
+
+void shard_committed(struct shard *shard, uint64_t seq)
+{
+    orders_number(&shard->orders, seq);
+    stock_publish(&shard->stock, shard->catalogue,
+                  shard->options.bug[BUG_PUBLISHED_TOO_EARLY] ? seq - 1 : seq);
+}
+
+/* ---- recovery ---------------------------------------------------------------------------------- */
+
+enum shard_table shard_recover(struct shard *shard, struct position position,
+                               const struct event *event)
+{
+    const struct slice *slice = event_slices(event);
+    for (uint32_t i = 0; i < event->slice_count; i++, slice = slice_next(slice)) {
+        if (!shard_owns(shard, slice->slot) && !concerns_all(slice))
+            continue;
+        enum shard_table full = apply(shard, position, event, slice);
+        if (full != SHARD_TABLE_NONE)
+            return full;
+    }
+    stock_publish(&shard->stock, shard->catalogue, position.seq);
+    return SHARD_TABLE_NONE;
+}
+
+/* ---- looking at all of it ---------------------------------------------------------------------- */
+
+struct text shard_warehouse(const struct shard *shard, uint32_t warehouse)
+{
+    return topology_name(&shard->topology, warehouse);
+}
+
+uint64_t shard_state_hash(const struct shard *shard)
+{
+    uint64_t sum =
+        stock_hash(&shard->stock) + orders_hash(&shard->orders) + retries_hash(&shard->retries);
+    return shard_owns(shard, TOPOLOGY_SLOT) ? sum + topology_hash(&shard->topology) : sum;
+}
+
+const char *shard_audit(const struct shard *shard)
+{
+    const char *wrong = stock_audit(&shard->stock);
+    return wrong != NULL ? wrong : orders_audit(&shard->orders);
+}
+
+uint32_t shard_equations(const struct shard *shard, struct equation out[EQUATIONS_MAX])
+{
+    const struct stock *stock = &shard->stock;
+    const struct stock_flows *flows = &stock->flows;
+    out[0] = (struct equation){
+        .name = "on_hand",
+        .left = stock->on_hand + stock->in_transfer,
+        .right = flows->received + flows->returned + flows->adjusted - flows->shipped -
+                 flows->written_off,
+    };
+    out[1] = (struct equation){"reserved", stock->reserved, shard->orders.reserved_units};
+    out[2] = (struct equation){"committed", stock->committed, shard->orders.committed_units};
+    return 3;
+}
+
+struct shard_counts shard_counts(const struct shard *shard)
+{
+    return (struct shard_counts){
+        .orders = shard->orders.by_id.used_count,
+        .orders_max = shard->orders.count_max,
+        .order_bytes = (uint64_t)shard->orders.records.used_count * MEMORY_GRANULE_BYTES,
+        .order_bytes_max = (uint64_t)shard->orders.records.granule_count * MEMORY_GRANULE_BYTES,
+        .skus = shard->stock.sku_count,
+        .cells = shard->stock.cell_count,
+        .retries = shard->retries.count,
+        .flights = shard->flights.count,
+    };
+}

@@ -1,0 +1,48 @@
+/* core/shard_state.h - what a shard consists of; for the files of core/ that carry out commands.
+ *
+ * Every part is in its own file with its own contract. */
+#ifndef SPATE_CORE_SHARD_STATE_H
+#define SPATE_CORE_SHARD_STATE_H
+
+#include "core/bug.h"
+#include "core/flight.h"
+#include "core/order.h"
+#include "core/retry.h"
+#include "core/stock.h"
+#include "core/topology.h"
+
+struct shard {
+    struct shard_options options;
+    struct catalogue *catalogue;
+    struct topology topology;
+    struct stock stock;
+    struct orders orders;
+    struct retries retries;
+    struct flights flights;
+    struct waiters waiters;
+    uint64_t seen; /* the newest sequence that the catalogue has shown to this shard */
+
+    /* room to think; nothing in it outlives a call */
+    struct plan plan;
+    struct hold_shorts shorts;
+    struct hold_line asked[ORDER_LINES_MAX];
+};
+
+static inline bool shard_owns(const struct shard *shard, uint32_t slot)
+{
+    return shard->options.slot_shard[slot] == shard->options.shard;
+}
+
+/* Begins an event; its slices are appended with event_add. */
+struct event *shard_event(struct shard *shard, struct turn *turn, enum event_kind kind,
+                          struct text by);
+void *event_add(struct turn *turn, struct event *event, uint32_t slot, enum slice_kind kind,
+                uint32_t bytes);
+/* Applies an event whose slices are all there: own ones at once, the others go to their shards. */
+void shard_apply(struct shard *shard, struct turn *turn, const struct event *event);
+
+/* The two ends of a hold, on the SKUs' shard: its line is an order's now; its lines are free. */
+void shard_settle(struct shard *shard, const struct slice_stock_units *line);
+void shard_unhold(struct shard *shard, const struct hold_line *lines, uint32_t line_count);
+
+#endif
