@@ -1,8 +1,9 @@
 /* core/catalogue.h - the SKU codes and numbers, and what every shard may know of a SKU.
  *
  * Shared by all shards. Each entry has one writer, the owner of the SKU's slot; readers take no
- * lock. An entry is published only after the commit sequence of the turn that changed it was taken,
- * and carries it: whoever reads it raises its own `seen` to that. */
+ * lock and wait for nobody: a reader tries again only if the writer has meanwhile finished a change.
+ * An entry is published only after the commit sequence of the turn that changed it was taken, and
+ * carries it: whoever reads it raises its own `seen` to that. Nothing ever leaves. */
 #ifndef SPATE_CORE_CATALOGUE_H
 #define SPATE_CORE_CATALOGUE_H
 
@@ -26,10 +27,13 @@ struct catalogue_sku {
     char code[ID_BYTES_MAX];
 };
 
+/* Most of it is room for chance: slots fill unevenly, and pages that nobody touches cost nothing.
+ * The memory must be aligned to 64. */
 size_t catalogue_bytes(const struct catalogue_options *options);
 struct catalogue *catalogue_init(void *zeroed_memory, const struct catalogue_options *options);
 
-/* How many SKUs one slot can have: the average with room for chance. */
+/* How many SKUs one slot can have: the average with room for chance. The owner of a slot gives out
+ * no number beyond. */
 uint32_t catalogue_slot_capacity(const struct catalogue_options *options);
 
 /* The number of a code; 0 if there is none (yet). */
@@ -37,7 +41,11 @@ uint32_t catalogue_find(const struct catalogue *catalogue, struct text code);
 /* False if there is no such number (yet). */
 bool catalogue_read(const struct catalogue *catalogue, uint32_t sku, struct catalogue_sku *out);
 
-/* By the slot's owner alone. The first publish of a number makes its code findable. */
+/* The memory that catalogue_read will need. */
+void catalogue_prefetch(const struct catalogue *catalogue, uint32_t sku);
+
+/* By the slot's owner alone. The first publish of a number makes its code findable; a code stays
+ * what it is. */
 void catalogue_publish(struct catalogue *catalogue, const struct catalogue_sku *entry);
 
 #endif
