@@ -1,0 +1,476 @@
+/* tests/unit/core/shop.h - a whole shop in memory: some shards, and a pump that carries their
+ * messages in an order that follows from a seed; FIFO from each shard to each other.
+ *
+ * Every turn's events go into a journal with their sequence, as they would into the log, so that a
+ * test can put the journal through recovery and compare. */
+#ifndef SPATE_TESTS_UNIT_CORE_SHOP_H
+#define SPATE_TESTS_UNIT_CORE_SHOP_H
+
+#include "tests/unit/test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/bug.h"
+#include "core/shard.h"
+
+enum { SHOP_SHARDS_MAX = 8, SHOP_ANSWERS_MAX = 1 << 14 };
+
+struct shop_pile {
+    uint8_t *at;
+    size_t used;
+    size_t capacity;
+};
+
+struct shop {
+    uint32_t shard_count;
+    struct shard_options options[SHOP_SHARDS_MAX];
+    uint8_t slot_shard[SLOT_COUNT];
+    struct catalogue *catalogue;
+    struct shard *shards[SHOP_SHARDS_MAX];
+    struct turn turn;
+    struct shop_pile mail[SHOP_SHARDS_MAX][SHOP_SHARDS_MAX]; /* from, to */
+    size_t mail_read[SHOP_SHARDS_MAX][SHOP_SHARDS_MAX];
+    struct shop_pile journal;                 /* of { uint64_t seq; uint64_t count; events } */
+    struct result *answers[SHOP_ANSWERS_MAX]; /* by request */
+    uint64_t seq;
+    uint64_t request;
+    uint64_t now_ns;
+    uint64_t random;
+};
+
+static inline void *shop_memory(size_t bytes)
+{
+    void *at = aligned_alloc(4096, (bytes + 4095) & ~(size_t)4095);
+    assert_non_null(at);
+    return memset(at, 0, (bytes + 4095) & ~(size_t)4095);
+}
+
+static inline uint64_t shop_random(struct shop *shop)
+{
+    shop->random += UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t x = shop->random;
+    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+    return x ^ x >> 31;
+}
+
+static inline void shop_put(struct shop_pile *pile, const void *bytes, size_t count)
+{
+    if (pile->used + count > pile->capacity) {
+        pile->capacity = (pile->used + count) * 2;
+        pile->at = realloc(pile->at, pile->capacity);
+        assert_non_null(pile->at);
+    }
+    memcpy(pile->at + pile->used, bytes, count);
+    pile->used += count;
+}
+
+static inline struct shard_options shop_options(void)
+{
+    return (struct shard_options){
+        .order_count_max = 20000,
+        .order_bytes_max = 8 << 20,
+        .cell_count_max = 4096,
+        .flight_count_max = 1024,
+        .retry_count_max = 1024,
+        .catalogue = {.sku_count_max = 4096},
+        .payment_deadline_ns = UINT64_C(1800) * 1000000000,
+        .retry_window_ns = UINT64_C(86400) * 1000000000,
+    };
+}
+
+static inline struct shop *shop_open_with(const struct shard_options *options, uint32_t shard_count,
+                                          uint64_t seed)
+{
+    struct shop *shop = shop_memory(sizeof *shop);
+    shop->shard_count = shard_count;
+    shop->random = seed;
+    shop->now_ns = UINT64_C(1605052800) * 1000000000;
+    for (uint32_t i = 0; i < SLOT_COUNT; i++)
+        shop->slot_shard[i] = (uint8_t)(i % shard_count);
+    shop->catalogue =
+        catalogue_init(shop_memory(catalogue_bytes(&options->catalogue)), &options->catalogue);
+    for (uint32_t i = 0; i < shard_count; i++) {
+        shop->options[i] = *options;
+        shop->options[i].shard = i;
+        shop->options[i].shard_count = shard_count;
+        shop->options[i].slot_shard = shop->slot_shard;
+        shop->shards[i] = shard_init(shop_memory(shard_bytes(&shop->options[i])), &shop->options[i],
+                                     shop->catalogue);
+    }
+    enum { PILE = 4 << 20 };
+    struct turn *turn = &shop->turn;
+    turn->shard_count = shard_count;
+    turn->events = (struct pile){.at = shop_memory(PILE), .capacity_bytes = PILE};
+    turn->answers = (struct pile){.at = shop_memory(PILE), .capacity_bytes = PILE};
+    for (uint32_t i = 0; i < shard_count; i++)
+        turn->outbox[i] = (struct pile){.at = shop_memory(PILE), .capacity_bytes = PILE};
+    return shop;
+}
+
+static inline struct shop *shop_open(uint32_t shard_count, uint64_t seed)
+{
+    struct shard_options options = shop_options();
+    return shop_open_with(&options, shard_count, seed);
+}
+
+static inline void shop_close(struct shop *shop)
+{
+    for (uint32_t i = 0; i < shop->shard_count; i++) {
+        free(shop->shards[i]);
+        free(shop->turn.outbox[i].at);
+        for (uint32_t j = 0; j < shop->shard_count; j++)
+            free(shop->mail[i][j].at);
+    }
+    for (uint32_t i = 0; i < SHOP_ANSWERS_MAX; i++)
+        free(shop->answers[i]);
+    free(shop->turn.events.at);
+    free(shop->turn.answers.at);
+    free(shop->journal.at);
+    free(shop->catalogue);
+    free(shop);
+}
+
+static inline void shop_keep_answer(struct shop *shop, const struct result *result)
+{
+    assert_true(result->request < SHOP_ANSWERS_MAX);
+    assert_null(shop->answers[result->request]);
+    shop->answers[result->request] = malloc(result->bytes);
+    memcpy(shop->answers[result->request], result, result->bytes);
+}
+
+/* The end of a turn of `shard`: number, publish, empty. */
+static inline void shop_end_turn(struct shop *shop, uint32_t shard)
+{
+    struct turn *turn = &shop->turn;
+    if (turn->event_count > 0) {
+        uint64_t head[2] = {++shop->seq, turn->event_count};
+        shard_committed(shop->shards[shard], shop->seq);
+        shop_put(&shop->journal, head, sizeof head);
+        shop_put(&shop->journal, turn->events.at, turn->events.used_bytes);
+    }
+    for (uint32_t to = 0; to < shop->shard_count; to++) {
+        shop_put(&shop->mail[shard][to], turn->outbox[to].at, turn->outbox[to].used_bytes);
+        turn->outbox[to].used_bytes = 0;
+    }
+    for (uint32_t at = 0; at < turn->answers.used_bytes;) {
+        const struct result *result = (const void *)(turn->answers.at + at + sizeof(struct answer));
+        shop_keep_answer(shop, result);
+        at += (uint32_t)sizeof(struct answer) + result->bytes;
+    }
+    turn->events.used_bytes = turn->answers.used_bytes = turn->event_count = 0;
+}
+
+static inline void shop_deliver(struct shop *shop, uint32_t from, uint32_t to)
+{
+    /* A copy: whoever reads a message must not rely on it afterwards. */
+    const struct message *stored =
+        (const void *)(shop->mail[from][to].at + shop->mail_read[from][to]);
+    struct message *message = malloc(stored->bytes);
+    memcpy(message, stored, stored->bytes);
+    shop->mail_read[from][to] += message->bytes;
+    if (message->kind == MESSAGE_RESULT)
+        shop_keep_answer(shop, (const void *)((const struct message_result *)(void *)message + 1));
+    else
+        shard_message(shop->shards[to], &shop->turn, message);
+    free(message);
+}
+
+/* One step somewhere: a message that has arrived is read, or nothing is left to be done. */
+static inline bool shop_step(struct shop *shop)
+{
+    uint32_t pairs = shop->shard_count * shop->shard_count;
+    uint32_t first = (uint32_t)(shop_random(shop) % pairs);
+    shop->turn.now_ns = shop->now_ns;
+    for (uint32_t i = 0; i < pairs; i++) {
+        uint32_t from = (first + i) % pairs / shop->shard_count;
+        uint32_t to = (first + i) % shop->shard_count;
+        if (shop->mail_read[from][to] == shop->mail[from][to].used)
+            continue;
+        shop_deliver(shop, from, to);
+        shop_end_turn(shop, to);
+        return true;
+    }
+    return false;
+}
+
+/* Until nothing is on its way; then deadlines that have passed. */
+static inline void shop_run(struct shop *shop)
+{
+    bool busy = true;
+    while (busy) {
+        while (shop_step(shop))
+            continue;
+        busy = false;
+        for (uint32_t i = 0; i < shop->shard_count; i++) {
+            if (shard_deadline_ns(shop->shards[i]) > shop->now_ns)
+                continue;
+            shop->turn.now_ns = shop->now_ns;
+            shard_expire(shop->shards[i], &shop->turn);
+            busy = busy || shop->turn.event_count > 0;
+            shop_end_turn(shop, i);
+        }
+    }
+}
+
+/* Hands in a command without carrying any message; returns its request number. */
+static inline uint64_t shop_send_as(struct shop *shop, struct command *command, const char *caller)
+{
+    struct command_fault fault;
+    command->request = ++shop->request;
+    enum code code = command_check(command, command->bytes, &fault);
+    if (code != CODE_OK)
+        fail_msg("%s in %s", code_facts(code)->name, fault.field);
+    uint32_t slot = command_slot(command);
+    uint32_t shard = slot < SLOT_COUNT ? shop->slot_shard[slot] : 0;
+    /* The connection may be with any shard. */
+    struct request request = {
+        .origin = {.token = command->request,
+                   .shard = (uint32_t)(shop_random(shop) % shop->shard_count)},
+        .caller = {caller, (uint32_t)strlen(caller)},
+        .command = command,
+    };
+    shop->turn.now_ns = shop->now_ns;
+    shard_request(shop->shards[shard], &shop->turn, &request);
+    shop_end_turn(shop, shard);
+    return command->request;
+}
+
+static inline uint64_t shop_send(struct shop *shop, struct command *command)
+{
+    return shop_send_as(shop, command, "shop");
+}
+
+static inline const struct result *shop_answer(struct shop *shop, uint64_t request)
+{
+    assert_non_null(shop->answers[request]);
+    return shop->answers[request];
+}
+
+static inline const struct result *shop_ask(struct shop *shop, struct command *command)
+{
+    uint64_t request = shop_send(shop, command);
+    shop_run(shop);
+    return shop_answer(shop, request);
+}
+
+/* ---- commands ---------------------------------------------------------------------------------- */
+
+union shop_command {
+    struct command head;
+    struct order_create create;
+    struct order_get get;
+    struct sku_put put;
+    struct sku_resolve resolve;
+    struct stock_get stock;
+    struct stock_receive receive;
+    struct warehouse_put warehouse;
+    uint64_t room[COMMAND_BYTES_MAX / 8];
+};
+
+static inline void shop_head(struct command *command, uint16_t op, size_t bytes)
+{
+    command->bytes = (uint32_t)((bytes + 7) & ~(size_t)7);
+    command->op = op;
+}
+
+struct shop_line {
+    uint32_t sku;
+    uint32_t units;
+    int64_t unit_price;
+};
+
+static inline void shop_order_of(union shop_command *command, const char *id, const char *customer,
+                                 const struct shop_line *lines, uint32_t line_count)
+{
+    memset(command, 0, sizeof *command);
+    struct order_create *create = &command->create;
+    create->currency = CURRENCY('C', 'N', 'Y');
+    create->line_count = (uint16_t)line_count;
+    memcpy(create->lines, lines, line_count * sizeof lines[0]);
+    create->text_bytes[ORDER_ID] = (uint8_t)strlen(id);
+    create->text_bytes[ORDER_CUSTOMER] = (uint8_t)strlen(customer);
+    char *at = (char *)(create->lines + line_count);
+    memcpy(at, id, strlen(id));
+    memcpy(at + strlen(id), customer, strlen(customer));
+    shop_head(&create->head, OP_ORDER_CREATE,
+              sizeof *create + line_count * sizeof lines[0] + strlen(id) + strlen(customer));
+}
+
+static inline uint64_t shop_send_order(struct shop *shop, const char *id,
+                                       const struct shop_line *lines, uint32_t line_count)
+{
+    union shop_command *command = malloc(sizeof *command);
+    shop_order_of(command, id, "c778812", lines, line_count);
+    uint64_t request = shop_send(shop, &command->head);
+    free(command);
+    return request;
+}
+
+static inline const struct result *shop_order(struct shop *shop, const char *id,
+                                              const struct shop_line *lines, uint32_t line_count)
+{
+    uint64_t request = shop_send_order(shop, id, lines, line_count);
+    shop_run(shop);
+    return shop_answer(shop, request);
+}
+
+static inline const struct result *shop_get(struct shop *shop, const char *id)
+{
+    union shop_command command;
+    memset(&command, 0, sizeof command);
+    command.get.id_bytes = (uint8_t)strlen(id);
+    memcpy(&command.get + 1, id, strlen(id));
+    shop_head(&command.head, OP_ORDER_GET, sizeof command.get + strlen(id));
+    return shop_ask(shop, &command.head);
+}
+
+static inline void shop_sku_of(union shop_command *command, const char *code)
+{
+    memset(command, 0, sizeof *command);
+    command->put.list_price = 1999;
+    command->put.currency = CURRENCY('C', 'N', 'Y');
+    command->put.code_bytes = (uint8_t)strlen(code);
+    memcpy(&command->put + 1, code, strlen(code));
+    shop_head(&command->head, OP_SKU_PUT, sizeof command->put + strlen(code));
+}
+
+static inline uint32_t shop_sku(struct shop *shop, const char *code)
+{
+    union shop_command command;
+    shop_sku_of(&command, code);
+    const struct result *result = shop_ask(shop, &command.head);
+    assert_true(result->code == CODE_CREATED || result->code == CODE_OK);
+    return ((const struct result_sku *)(const void *)result)->sku;
+}
+
+static inline void shop_warehouse(struct shop *shop, const char *id, uint32_t priority)
+{
+    union shop_command command;
+    memset(&command, 0, sizeof command);
+    command.warehouse.priority = priority;
+    command.warehouse.id_bytes = (uint8_t)strlen(id);
+    memcpy(&command.warehouse + 1, id, strlen(id));
+    shop_head(&command.head, OP_WAREHOUSE_PUT, sizeof command.warehouse + strlen(id));
+    const struct result *result = shop_ask(shop, &command.head);
+    assert_true(result->code == CODE_CREATED || result->code == CODE_OK);
+}
+
+static inline const struct result *shop_receive_key(struct shop *shop, uint32_t sku,
+                                                    const char *warehouse, uint64_t units,
+                                                    const char *key)
+{
+    union shop_command command;
+    memset(&command, 0, sizeof command);
+    command.receive.ok_units = units;
+    command.receive.sku = sku;
+    command.receive.warehouse_bytes = (uint8_t)strlen(warehouse);
+    command.receive.key_bytes = (uint8_t)strlen(key);
+    memcpy(&command.receive + 1, warehouse, strlen(warehouse));
+    memcpy((char *)(&command.receive + 1) + strlen(warehouse), key, strlen(key));
+    shop_head(&command.head, OP_STOCK_RECEIVE,
+              sizeof command.receive + strlen(warehouse) + strlen(key));
+    return shop_ask(shop, &command.head);
+}
+
+static inline void shop_receive(struct shop *shop, uint32_t sku, const char *warehouse,
+                                uint64_t units)
+{
+    char key[32];
+    snprintf(key, sizeof key, "r-%llu", (unsigned long long)shop->request);
+    assert_int_equal(shop_receive_key(shop, sku, warehouse, units, key)->code, CODE_OK);
+}
+
+/* The sums over all warehouses. */
+static inline struct result_cell shop_stock(struct shop *shop, uint32_t sku)
+{
+    union shop_command command;
+    memset(&command, 0, sizeof command);
+    command.stock.sku = sku;
+    shop_head(&command.head, OP_STOCK_GET, sizeof command.stock);
+    const struct result_stock *stock = (const void *)shop_ask(shop, &command.head);
+    assert_int_equal(stock->head.code, CODE_OK);
+    struct result_cell sum = {0};
+    for (uint32_t i = 0; i < stock->cell_count; i++) {
+        sum.free += stock->cells[i].free;
+        sum.held += stock->cells[i].held;
+        sum.reserved += stock->cells[i].reserved;
+        sum.committed += stock->cells[i].committed;
+        sum.quarantined += stock->cells[i].quarantined;
+        sum.missing += stock->cells[i].missing;
+        sum.incoming += stock->cells[i].incoming;
+        sum.in_transfer += stock->cells[i].in_transfer;
+        sum.sellable += stock->cells[i].sellable;
+    }
+    return sum;
+}
+
+/* ---- looking at all of it ---------------------------------------------------------------------- */
+
+static inline uint64_t shop_hash(const struct shop *shop)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < shop->shard_count; i++)
+        sum += shard_state_hash(shop->shards[i]);
+    return sum;
+}
+
+static inline void shop_audit(const struct shop *shop)
+{
+    struct equation sum[EQUATIONS_MAX] = {0};
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < shop->shard_count; i++) {
+        const char *wrong = shard_audit(shop->shards[i]);
+        if (wrong != NULL)
+            fail_msg("shard %u: %s", i, wrong);
+        struct equation of_shard[EQUATIONS_MAX];
+        count = shard_equations(shop->shards[i], of_shard);
+        for (uint32_t e = 0; e < count; e++) {
+            sum[e].name = of_shard[e].name;
+            sum[e].left += of_shard[e].left;
+            sum[e].right += of_shard[e].right;
+        }
+        assert_int_equal(shard_counts(shop->shards[i]).flights, 0);
+    }
+    for (uint32_t e = 0; e < count; e++)
+        if (sum[e].left != sum[e].right)
+            fail_msg("%s: %lld != %lld", sum[e].name, (long long)sum[e].left,
+                     (long long)sum[e].right);
+}
+
+/* The journal through recovery, with so many shards. */
+static inline struct shop *shop_replay(const struct shop *shop, uint32_t shard_count)
+{
+    struct shop *again = shop_open_with(&shop->options[0], shard_count, 1);
+    again->now_ns = shop->now_ns;
+    again->seq = shop->seq;
+    for (size_t at = 0; at < shop->journal.used;) {
+        uint64_t head[2];
+        memcpy(head, shop->journal.at + at, sizeof head);
+        at += sizeof head;
+        for (uint16_t index = 0; index < head[1]; index++) {
+            const struct event *event = (const void *)(shop->journal.at + at);
+            assert_true(event_valid(event, shop->journal.used - at));
+            for (uint32_t i = 0; i < shard_count; i++)
+                assert_int_equal(
+                    shard_recover(again->shards[i], (struct position){head[0], index}, event),
+                    SHARD_TABLE_NONE);
+            at += event->bytes;
+        }
+    }
+    return again;
+}
+
+static inline void shop_assert_replays(const struct shop *shop)
+{
+    for (uint32_t shard_count = 1; shard_count <= 4; shard_count *= 2) {
+        struct shop *again = shop_replay(shop, shard_count);
+        shop_audit(again);
+        assert_true(shop_hash(again) == shop_hash(shop));
+        shop_close(again);
+    }
+}
+
+#endif
