@@ -24,7 +24,7 @@ void json_init(struct json *json, void *bytes, uint32_t count)
 {
     json->start = bytes;
     json->at = bytes;
-    json->end = json->at + count;
+    json->end = count > 0 ? json->at + count : json->at;
     json->text = (struct text){NULL, 0};
     json->integer = 0;
     json->fault = JSON_FINE;
@@ -367,12 +367,12 @@ const char *json_fault_name(enum json_fault fault)
 {
     static const char *const names[JSON_FAULTS] = {
         [JSON_FINE] = "fine",
-        [JSON_SYNTAX] = "this byte cannot stand here",
-        [JSON_CUT_OFF] = "the JSON text ends too early",
-        [JSON_TOO_DEEP] = "nested deeper than 16",
-        [JSON_NUMBER_TOO_BIG] = "a number beyond 2^53",
-        [JSON_BAD_UTF8] = "no UTF-8",
-        [JSON_BAD_ESCAPE] = "no character that may be escaped like this",
+        [JSON_SYNTAX] = "syntax",
+        [JSON_CUT_OFF] = "cut_off",
+        [JSON_TOO_DEEP] = "too_deep",
+        [JSON_NUMBER_TOO_BIG] = "number_beyond_2_53",
+        [JSON_BAD_UTF8] = "bad_utf8",
+        [JSON_BAD_ESCAPE] = "bad_escape",
     };
     return names[fault];
 }
@@ -397,8 +397,10 @@ struct text json_pointer(const struct json *json, char out[JSON_POINTER_BYTES_MA
         const struct json_level *level = &json->levels[depth];
         if (used + 2 * level->key.bytes + 21 > JSON_POINTER_BYTES_MAX)
             break;
-        if (!level->is_array && level->key.at == NULL)
-            break;
+        bool is_fresh =
+            level->is_array ? level->expects == EXPECTS_ELEMENT_OR_END : level->key.at == NULL;
+        if (is_fresh)
+            break; /* its bracket was read last */
         out[used++] = '/';
         if (level->is_array) {
             used += decimal(level->index, out + used);
@@ -485,7 +487,7 @@ static uint32_t plain_bytes(const char *at, const char *end)
 
 void json_write_text(struct json_writer *writer, struct text text)
 {
-    const char *at = text.at, *end = text.at + text.bytes;
+    const char *at = text.at, *end = text.bytes > 0 ? at + text.bytes : at;
     write_comma(writer);
     write_char(writer, '"');
     while (at < end) {

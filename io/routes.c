@@ -584,7 +584,7 @@ static bool path_matches(struct text pattern, struct text path,
             return false;
         uint32_t want = segment_bytes(pattern.at + 1, pattern.bytes - 1);
         uint32_t have = segment_bytes(path.at + 1, path.bytes - 1);
-        if (want > 0 && pattern.at[1] == '{')
+        if (want > 0 && have > 0 && pattern.at[1] == '{')
             params[param_count++] = (struct text){path.at + 1, have};
         else if (want != have || memcmp(pattern.at + 1, path.at + 1, want) != 0)
             return false;

@@ -1,7 +1,7 @@
 #include "io/http.h"
 
-#include "unit/io/shop_double.h"
-#include "unit/test.h"
+#include "tests/unit/io/shop_double.h"
+#include "tests/unit/test.h"
 
 #include <stdio.h>
 #include <stdlib.h>
