@@ -7,6 +7,7 @@
 #include "core/atomics.h"
 #include "persist/group.h"
 #include "persist/manifest.h"
+#include "persist/segment.h"
 
 /* Rules that keep it right, cited where they are kept:
  *   [1] Whoever holds the role gathers alone; the role is free again only after its write has been
@@ -24,7 +25,7 @@
 /* In the user data of a write's sync, beside its slot. */
 enum { SYNCED = 1 << 8 };
 
-enum { WRITES = 2, READY_MAX = 4, RETIRED_MAX = 8, FILL_BYTES = 1 << 20 };
+enum { WRITES = 2, READY_WANTED = 2, READY_MAX = 4, RETIRED_MAX = 8, FILL_BYTES = 1 << 20 };
 static const uint64_t RESERVE_RETRY_NS = 100ull * 1000 * 1000;
 
 struct ring_slot {
@@ -88,34 +89,34 @@ struct log {
 
     /* The helper's alone. */
     _Alignas(128) uint64_t next_serial;
-    struct segment making;
+    int32_t making_file; /* -1: none is being made */
+    char making_name[SEGMENT_NAME_BYTES];
     uint64_t made_bytes;
+    struct segment_head *head; /* a block */
     struct atomic64 full;
     struct atomic64 counts[7];
 };
 
 enum { COUNT_GROUPS, COUNT_GROUP_BYTES, COUNT_WRITES, COUNT_WRITE_BYTES, COUNT_WITNESSES };
 
-static size_t aligned(size_t bytes)
-{
-    return (bytes + BLOCK_BYTES - 1) & ~(size_t)(BLOCK_BYTES - 1);
-}
-
 size_t log_bytes(const struct log_options *options)
 {
-    return aligned(sizeof(struct log)) + aligned(options->ring_groups * sizeof(struct ring_slot)) +
-           WRITES * aligned(options->write_bytes_max) + FILL_BYTES;
+    return block_align(sizeof(struct log)) +
+           block_align(options->ring_groups * sizeof(struct ring_slot)) +
+           WRITES * block_align(options->write_bytes_max) + BLOCK_BYTES + FILL_BYTES;
 }
 
 struct log *log_init(void *zeroed_memory, const struct log_options *options,
                      const struct log_begin *begin)
 {
     struct log *log = zeroed_memory;
-    uint8_t *at = (uint8_t *)zeroed_memory + aligned(sizeof *log);
+    uint8_t *at = (uint8_t *)zeroed_memory + block_align(sizeof *log);
     CHECK((options->ring_groups & (options->ring_groups - 1)) == 0);
     CHECK(options->group_bytes_max + sizeof(struct group_head) + BLOCK_BYTES <=
           options->write_bytes_max);
+    CHECK(options->write_bytes_max <= WRITE_BYTES_MAX);
     CHECK(options->write_bytes_max + 2 * BLOCK_BYTES <= options->segment_bytes);
+    CHECK(options->segment_bytes % BLOCK_BYTES == 0);
     *log = (struct log){
         .options = *options,
         .log_id = begin->log_id,
@@ -129,22 +130,24 @@ struct log *log_init(void *zeroed_memory, const struct log_options *options,
         .chain = begin->chain,
         .segment.file = -1,
         .next_serial = begin->next_serial,
-        .making.file = -1,
+        .making_file = -1,
     };
     log->ring = (void *)at;
-    at += aligned(options->ring_groups * sizeof(struct ring_slot));
+    at += block_align(options->ring_groups * sizeof(struct ring_slot));
     for (uint32_t i = 0; i < WRITES; i++) {
         log->writes[i].buffer = at;
-        at += aligned(options->write_bytes_max);
+        at += block_align(options->write_bytes_max);
     }
-    log->zeros = at;
+    log->head = (void *)at;
+    log->zeros = at + BLOCK_BYTES;
     return log;
 }
 
 void log_buffers(struct log *log, struct env_memory out[2])
 {
     for (uint32_t i = 0; i < WRITES; i++)
-        out[i] = (struct env_memory){log->writes[i].buffer, aligned(log->options.write_bytes_max)};
+        out[i] =
+            (struct env_memory){log->writes[i].buffer, block_align(log->options.write_bytes_max)};
 }
 
 static void count(struct log *log, uint32_t which, uint64_t more)
@@ -305,7 +308,7 @@ static void retire_segment(struct log *log)
 static void submit_write(struct log *log, struct env *env, struct write *write)
 {
     uint32_t slot = (uint32_t)(write - log->writes);
-    uint32_t bytes = (uint32_t)aligned(write->bytes);
+    uint32_t bytes = (uint32_t)block_align(write->bytes);
     memset(write->buffer + write->bytes, 0, bytes - write->bytes);
     write->bytes = bytes;
     write->file = log->segment.file;
@@ -335,7 +338,7 @@ static uint32_t fill_write(struct log *log, struct env *env, struct write *write
     while (is_published(log, log->next_gather)) {
         const struct log_group *group = &slot_of(log, log->next_gather)->group;
         uint64_t bytes = write->bytes + sizeof(struct group_head) + group->event_bytes;
-        bool fits = aligned(bytes) <= segment_room(log);
+        bool fits = block_align(bytes) <= segment_room(log);
         if (!fits && write->bytes == 0) {
             mark(log, write, GROUP_END);
             return GROUP_END;
@@ -469,14 +472,17 @@ uint64_t log_deadline(const struct log *log)
 
 /* ---- the helper ------------------------------------------------------------------------------- */
 
+static int32_t close_file(struct env *env, int32_t file)
+{
+    return env_do(env, &(struct env_op){.kind = ENV_CLOSE, .file = file});
+}
+
 static int32_t close_retired(struct log *log, struct env *env)
 {
     uint64_t taken = atomic_load(&log->retired_taken);
-    while (taken != atomic_load(&log->retired_put) && /* pairs with retire_segment */
+    while (taken != atomic_load(&log->retired_put) && /* pairs with the store in retire_segment */
            atomic_load(&log->advanced) >= log->retired[taken % RETIRED_MAX].after) {
-        int32_t error =
-            env_do(env, &(struct env_op){.kind = ENV_CLOSE,
-                                         .file = log->retired[taken % RETIRED_MAX].file});
+        int32_t error = close_file(env, log->retired[taken % RETIRED_MAX].file);
         if (error < 0)
             return error;
         atomic_store(&log->retired_taken, ++taken);
@@ -487,25 +493,56 @@ static int32_t close_retired(struct log *log, struct env *env)
 static void hand_over(struct log *log, struct env *env)
 {
     uint64_t put = atomic_load(&log->ready_put);
-    log->ready[put % READY_MAX] = log->making;
-    atomic_store(&log->ready_put, put + 1); /* pairs with the load in next_segment */
-    log->making.file = -1;
+    log->ready[put % READY_MAX] = (struct segment){log->making_file, log->next_serial++};
+    atomic_store(&log->ready_put, put + 1); /* pairs with the load in segment_is_ready */
+    log->making_file = -1;
     atomic_fence(); /* [5] */
     if (atomic_load(&log->starved) != 0 && atomic_and(&log->starved, 0) != 0)
         env_doorbell(env, 0); /* any shard gathers what has waited */
 }
 
-static const char making_name[] = "making.tmp";
+/* Without syncs the page cache must not be passed by: then it is what decides when to write. */
+static int32_t open_making(struct log *log, struct env *env, int flags)
+{
+    if (log->options.sync != LOG_SYNC_NONE)
+        return segment_open(env, log->directory, log->making_name, flags | O_RDWR);
+    return env_do(env, &(struct env_op){.kind = ENV_OPEN,
+                                        .file = log->directory,
+                                        .path = log->making_name,
+                                        .flags = (uint32_t)(flags | O_RDWR | O_CLOEXEC)});
+}
+
+/* A spare needs no filling if it has the right length. -ENOENT: there is none. */
+static int32_t begin_with_spare(struct log *log, struct env *env)
+{
+    int32_t file = -ENOENT;
+    for (uint32_t spare = 0; file == -ENOENT && spare < SPARES_MAX; spare++) {
+        segment_spare_name(log->making_name, spare);
+        file = open_making(log, env, 0);
+    }
+    if (file < 0)
+        return file;
+    int64_t bytes = env_file_bytes(env, file);
+    log->making_file = file;
+    log->made_bytes = bytes == (int64_t)log->options.segment_bytes ? (uint64_t)bytes : 0;
+    return bytes < 0 ? (int32_t)bytes : 0;
+}
 
 static int32_t begin_segment(struct log *log, struct env *env)
 {
-    int32_t file = env_do(env, &(struct env_op){.kind = ENV_OPEN,
-                                                .file = log->directory,
-                                                .path = making_name,
-                                                .flags = O_CREAT | O_TRUNC | O_WRONLY | O_DIRECT});
+    int32_t error = begin_with_spare(log, env);
+    if (error != -ENOENT)
+        return error;
+    int64_t free_bytes = env_free_bytes(env, log->directory);
+    if (free_bytes < 0)
+        return (int32_t)free_bytes;
+    if ((uint64_t)free_bytes < log->options.segment_bytes)
+        return -ENOSPC;
+    memcpy(log->making_name, SEGMENT_MAKING, sizeof SEGMENT_MAKING);
+    int32_t file = open_making(log, env, O_CREAT | O_TRUNC);
     if (file < 0)
         return file;
-    log->making = (struct segment){file, log->next_serial++};
+    log->making_file = file;
     log->made_bytes = 0;
     return 0;
 }
@@ -516,7 +553,7 @@ static int32_t fill_segment(struct log *log, struct env *env)
     uint64_t left = log->options.segment_bytes - log->made_bytes;
     uint32_t bytes = left < FILL_BYTES ? (uint32_t)left : FILL_BYTES;
     int32_t wrote = env_do(env, &(struct env_op){.kind = ENV_WRITE,
-                                                 .file = log->making.file,
+                                                 .file = log->making_file,
                                                  .offset = log->made_bytes,
                                                  .data = log->zeros,
                                                  .bytes = bytes});
@@ -531,22 +568,20 @@ static int32_t fill_segment(struct log *log, struct env *env)
 static int32_t finish_segment(struct log *log, struct env *env)
 {
     char name[SEGMENT_NAME_BYTES];
-    segment_name(name, log->making.serial);
-    segment_head_fill((void *)log->zeros, log->log_id, log->making.serial,
-                      log->options.segment_bytes);
+    segment_name(name, log->next_serial);
+    segment_head_fill(log->head, log->log_id, log->next_serial, log->options.segment_bytes);
     int32_t error = env_do(env, &(struct env_op){.kind = ENV_WRITE,
-                                                 .file = log->making.file,
-                                                 .data = log->zeros,
+                                                 .file = log->making_file,
+                                                 .data = log->head,
                                                  .bytes = BLOCK_BYTES});
-    memset(log->zeros, 0, BLOCK_BYTES);
     if (error >= 0 && error != BLOCK_BYTES)
         error = -EIO;
     if (error >= 0)
-        error = env_do(env, &(struct env_op){.kind = ENV_FSYNC, .file = log->making.file});
+        error = env_do(env, &(struct env_op){.kind = ENV_FSYNC, .file = log->making_file});
     if (error >= 0)
         error = env_do(env, &(struct env_op){.kind = ENV_RENAME,
                                              .file = log->directory,
-                                             .path = making_name,
+                                             .path = log->making_name,
                                              .path_to = name});
     if (error >= 0)
         error = env_do(env, &(struct env_op){.kind = ENV_FSYNC, .file = log->directory});
@@ -555,35 +590,45 @@ static int32_t finish_segment(struct log *log, struct env *env)
     return error;
 }
 
-/* The reserve has been reached: what is half made goes away, so that its room is free for others. */
-static uint64_t wait_for_room(struct log *log, struct env *env)
+/* The segments that are ready are the reserve. What is half made goes away, so that its room is free
+ * for others. */
+static int32_t wait_for_room(struct log *log, struct env *env)
 {
     atomic_store(&log->full, 1);
-    if (log->making.file >= 0)
-        (void)!env_do(env, &(struct env_op){.kind = ENV_CLOSE, .file = log->making.file});
-    log->making.file = -1;
-    (void)!env_do(
-        env, &(struct env_op){.kind = ENV_UNLINK, .file = log->directory, .path = making_name});
-    return env_clock(env) + RESERVE_RETRY_NS;
+    if (log->making_file < 0)
+        return 0;
+    int32_t error = close_file(env, log->making_file);
+    log->making_file = -1;
+    int32_t unlinked = env_do(
+        env,
+        &(struct env_op){.kind = ENV_UNLINK, .file = log->directory, .path = log->making_name});
+    return error < 0 ? error : unlinked;
+}
+
+static int32_t make_segment(struct log *log, struct env *env)
+{
+    if (log->making_file < 0)
+        return begin_segment(log, env);
+    if (log->made_bytes < log->options.segment_bytes)
+        return fill_segment(log, env);
+    return finish_segment(log, env);
 }
 
 uint64_t log_prepare(struct log *log, struct env *env, int32_t *failure)
 {
-    int32_t error = close_retired(log, env);
-    if (error == 0 && log->making.file < 0) {
-        uint64_t ready = atomic_load(&log->ready_put) - atomic_load(&log->ready_taken);
-        if (ready >= READY_MAX / 2) {
-            atomic_store(&log->full, 0);
-            return UINT64_MAX;
-        }
-        error = begin_segment(log, env);
-    } else if (error == 0 && log->made_bytes < log->options.segment_bytes) {
-        error = fill_segment(log, env);
-    } else if (error == 0) {
-        error = finish_segment(log, env);
+    *failure = close_retired(log, env);
+    if (*failure < 0)
+        return 0;
+    uint64_t ready = atomic_load(&log->ready_put) - atomic_load(&log->ready_taken);
+    if (ready >= READY_WANTED) {
+        atomic_store(&log->full, 0);
+        return UINT64_MAX;
     }
-    if (error == -ENOSPC || error == -EDQUOT)
-        return wait_for_room(log, env);
+    int32_t error = make_segment(log, env);
+    if (error == -ENOSPC || error == -EDQUOT) {
+        *failure = wait_for_room(log, env);
+        return env_clock(env) + RESERVE_RETRY_NS;
+    }
     *failure = error < 0 ? error : 0;
     return 0;
 }
@@ -593,16 +638,29 @@ bool log_is_full(const struct log *log)
     return atomic_load(&log->full) != 0;
 }
 
-int32_t log_close(struct log *log, struct env *env)
+static int32_t write_last_word(struct log *log, struct env *env)
 {
-    struct manifest manifest;
-    int32_t error = manifest_read(env, log->directory, &manifest);
+    struct manifest *manifest = (void *)log->zeros; /* nobody prepares segments any more */
+    int32_t error = manifest_read(env, log->directory, manifest);
     if (error < 0)
         return error;
-    manifest.witness = atomic_load(&log->watermark);
-    manifest.closed = manifest.witness + 1 == atomic_load(&log->next_seq);
-    manifest.next_serial = log->next_serial;
-    return manifest_write(env, log->directory, &manifest);
+    manifest->witness = atomic_load(&log->watermark);
+    bool all = manifest->witness + 1 == atomic_load(&log->next_seq);
+    manifest->flags |= all ? MANIFEST_CLOSED : 0;
+    return manifest_write(env, log->directory, manifest);
+}
+
+int32_t log_close(struct log *log, struct env *env)
+{
+    int32_t error = write_last_word(log, env);
+    uint64_t taken = atomic_load(&log->ready_taken), put = atomic_load(&log->ready_put);
+    for (; error >= 0 && taken != put; taken++)
+        error = close_file(env, log->ready[taken % READY_MAX].file);
+    if (error >= 0 && log->segment.file >= 0)
+        error = close_file(env, log->segment.file);
+    if (error >= 0 && log->making_file >= 0)
+        error = close_file(env, log->making_file);
+    return error < 0 ? error : close_retired(log, env);
 }
 
 struct log_counts log_counts(const struct log *log)

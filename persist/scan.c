@@ -2,154 +2,234 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 
 void scan_begin(struct scan *scan, struct env *env, int32_t directory,
-                const struct manifest *manifest, void *buffer, uint32_t buffer_bytes,
-                uint64_t serial, uint64_t first_seq)
+                const struct manifest *manifest, void *memory, struct place from)
 {
+    uint8_t *at = memory;
     *scan = (struct scan){
         .env = env,
         .manifest = manifest,
         .directory = directory,
-        .buffer = buffer,
-        .buffer_bytes = buffer_bytes,
-        .serial = serial,
-        .offset = BLOCK_BYTES,
-        .next_seq = first_seq,
+        .at = from,
         .file = -1,
+        .windows = {{.read = at + CARRY_BYTES},
+                    {.read = at + CARRY_BYTES + READ_BYTES + CARRY_BYTES}},
     };
 }
 
+struct place scan_first(const struct manifest *manifest)
+{
+    return (struct place){
+        .serial = manifest->begin_serial,
+        .offset = BLOCK_BYTES,
+        .seq = manifest->begin_seq,
+        .chain = manifest->begin_chain,
+    };
+}
+
+/* ---- bytes of a segment, with one read ahead ---------------------------------------------------- */
+
+static void read_ahead(struct scan *scan)
+{
+    uint64_t offset = scan->windows[scan->current].end;
+    struct window *next = &scan->windows[1 - scan->current];
+    next->offset = offset;
+    scan->reading = offset < scan->file_bytes;
+    if (!scan->reading)
+        return;
+    env_submit(scan->env, &(struct env_op){.kind = ENV_READ,
+                                           .file = scan->file,
+                                           .offset = offset,
+                                           .data = next->read,
+                                           .bytes = READ_BYTES});
+    env_flush(scan->env);
+}
+
+static int32_t finish_read(struct scan *scan)
+{
+    struct env_done done;
+    while (env_reap(scan->env, &done, 1, UINT64_MAX) == 0)
+        ;
+    scan->reading = false;
+    return done.result;
+}
+
+/* The window that was read ahead becomes the current one, in front of it what is left of the other
+ * from `offset` on. 1, or 0: the file ends here. */
+static int32_t turn_window(struct scan *scan, uint64_t offset)
+{
+    if (!scan->reading)
+        return 0;
+    int32_t got = finish_read(scan);
+    if (got < 0)
+        return got;
+    const struct window *old = &scan->windows[scan->current];
+    struct window *next = &scan->windows[1 - scan->current];
+    uint64_t left = scan->file_bytes - next->offset;
+    bool last = (uint64_t)got >= left;
+    uint64_t fresh = last ? left : (uint64_t)got & ~(uint64_t)(BLOCK_BYTES - 1);
+    if (fresh == 0)
+        return -EIO;
+    next->carried_bytes = old->end > offset ? old->end - offset : 0;
+    memcpy(next->read - next->carried_bytes,
+           old->read + (int64_t)(old->end - old->offset) - next->carried_bytes,
+           next->carried_bytes);
+    next->end = next->offset + fresh;
+    scan->read_bytes += fresh;
+    scan->current = 1 - scan->current;
+    read_ahead(scan);
+    return 1;
+}
+
+/* `bytes` at `offset` of the open segment, which never goes back; NULL if it has no so many (or
+ * *error). */
+static const void *look_at(struct scan *scan, uint64_t offset, uint64_t bytes, int32_t *error)
+{
+    *error = 0;
+    if (bytes > CARRY_BYTES || offset + bytes > scan->file_bytes)
+        return NULL;
+    while (offset + bytes > scan->windows[scan->current].end)
+        if ((*error = turn_window(scan, offset)) <= 0)
+            return NULL;
+    *error = 0;
+    const struct window *window = &scan->windows[scan->current];
+    return window->read + (int64_t)(offset - window->offset);
+}
+
+/* ---- segments ----------------------------------------------------------------------------------- */
+
 void scan_end(struct scan *scan)
 {
+    if (scan->reading)
+        (void)finish_read(scan);
     if (scan->file >= 0)
         (void)!env_do(scan->env, &(struct env_op){.kind = ENV_CLOSE, .file = scan->file});
     scan->file = -1;
 }
 
-static void go_to(struct scan *scan, uint64_t serial)
-{
-    scan_end(scan);
-    scan->serial = serial;
-    scan->offset = BLOCK_BYTES;
-}
-
-/* Fills the window from the block of `offset` on. What lies beyond the end of the file reads as
- * nothing: the window is shorter. */
-static int32_t read_window(struct scan *scan, uint64_t offset)
-{
-    scan->window_at = offset & ~(uint64_t)(BLOCK_BYTES - 1);
-    scan->window_bytes = 0;
-    while (scan->window_bytes < scan->buffer_bytes) {
-        int32_t got =
-            env_do(scan->env, &(struct env_op){.kind = ENV_READ,
-                                               .file = scan->file,
-                                               .offset = scan->window_at + scan->window_bytes,
-                                               .data = scan->buffer + scan->window_bytes,
-                                               .bytes = scan->buffer_bytes - scan->window_bytes});
-        if (got < 0)
-            return got;
-        scan->window_bytes += (uint32_t)got;
-        scan->bytes += (uint32_t)got;
-        if (got == 0 || got % BLOCK_BYTES != 0)
-            return 0;
-    }
-    return 0;
-}
-
-/* `bytes` at `offset` of the segment; NULL if it has no so many (or *error). */
-static const void *look_at(struct scan *scan, uint64_t offset, uint64_t bytes, int32_t *error)
-{
-    if (bytes > scan->buffer_bytes - BLOCK_BYTES || offset + bytes > scan->segment_bytes)
-        return NULL;
-    bool inside =
-        offset >= scan->window_at && offset + bytes <= scan->window_at + scan->window_bytes;
-    if (!inside) {
-        *error = read_window(scan, offset);
-        if (*error < 0 || offset + bytes > scan->window_at + scan->window_bytes)
-            return NULL;
-    }
-    return scan->buffer + (offset - scan->window_at);
-}
-
-/* 1: open; 0: there is no such segment, or it is not one of ours; or an error. */
-static int32_t open_segment(struct scan *scan)
+/* The file from `offset` on. 1; 0: there is no such segment; or an error. What another process may
+ * have left in the page cache is made durable before it is believed. */
+static int32_t open_segment(struct scan *scan, uint64_t serial, uint64_t offset)
 {
     char name[SEGMENT_NAME_BYTES];
-    segment_name(name, scan->serial);
-    int32_t file = env_do(scan->env, &(struct env_op){.kind = ENV_OPEN,
-                                                      .file = scan->directory,
-                                                      .path = name,
-                                                      .flags = O_RDONLY | O_DIRECT});
+    segment_name(name, serial);
+    int32_t file = segment_open(scan->env, scan->directory, name, O_RDONLY);
     if (file == -ENOENT)
         return 0;
     if (file < 0)
         return file;
     scan->file = file;
-    scan->window_bytes = 0;
-    scan->segment_bytes = BLOCK_BYTES;
-    int32_t error = 0;
-    const struct segment_head *head = look_at(scan, 0, BLOCK_BYTES, &error);
+    int32_t error = env_do(scan->env, &(struct env_op){.kind = ENV_FSYNC, .file = file});
     if (error < 0)
         return error;
-    if (head == NULL || !segment_head_valid(head) || head->version > FORMAT_VERSION ||
-        head->log_id != scan->manifest->log_id || head->serial != scan->serial) {
-        scan_end(scan);
-        return 0;
-    }
-    scan->segment_bytes = head->bytes;
-    scan->seed = group_seed(head->log_id, head->serial);
+    int64_t bytes = env_file_bytes(scan->env, file);
+    if (bytes < 0)
+        return (int32_t)bytes;
+    scan->file_bytes = (uint64_t)bytes;
+    scan->seed = group_seed(scan->manifest->log_id, serial);
+    scan->windows[scan->current] = (struct window){.read = scan->windows[scan->current].read,
+                                                   .offset = offset & ~(uint64_t)(BLOCK_BYTES - 1),
+                                                   .end = offset & ~(uint64_t)(BLOCK_BYTES - 1)};
+    read_ahead(scan);
     return 1;
 }
 
-/* Heads of epochs that the table does not name belong to a start that never came to serve. */
-static void note_witness(struct scan *scan, const struct group_head *head, uint64_t offset)
+/* As open_segment, but its head must say that it is what its name says; 0 also if that is damaged. */
+static int32_t open_checked(struct scan *scan)
+{
+    int32_t error = open_segment(scan, scan->at.serial, 0);
+    if (error <= 0)
+        return error;
+    const struct segment_head *head = look_at(scan, 0, BLOCK_BYTES, &error);
+    if (error < 0)
+        return error;
+    enum segment_fault fault =
+        head == NULL ? SEGMENT_DAMAGED
+                     : segment_head_check(head, scan->manifest->log_id, scan->at.serial);
+    switch (fault) {
+    case SEGMENT_OK:
+        return 1;
+    case SEGMENT_DAMAGED:
+        return 0;
+    case SEGMENT_NEWER:
+        return -EPROTO;
+    case SEGMENT_FOREIGN:
+        return -EXDEV;
+    }
+    return 0;
+}
+
+static void go_to(struct scan *scan, uint64_t serial)
+{
+    scan_end(scan);
+    scan->at.serial = serial;
+    scan->at.offset = BLOCK_BYTES;
+}
+
+/* ---- groups -------------------------------------------------------------------------------------- */
+
+static const struct epoch *epoch_here(const struct scan *scan)
+{
+    return &scan->manifest->epochs[scan->epoch];
+}
+
+/* Where at.seq belongs to a later epoch than the group before it, its groups stand elsewhere. */
+static void follow_epochs(struct scan *scan)
+{
+    const struct manifest *manifest = scan->manifest;
+    while (scan->epoch + 1 < manifest->epoch_count &&
+           manifest->epochs[scan->epoch + 1].first_seq <= scan->at.seq)
+        scan->epoch++;
+    if (scan->at.serial < epoch_here(scan)->first_serial)
+        go_to(scan, epoch_here(scan)->first_serial);
+}
+
+/* An epoch can speak for its own sequences only; one that the table does not name for none. */
+static void note_witness(struct scan *scan, const struct group_head *head, uint64_t serial,
+                         uint64_t offset)
 {
     uint64_t last = manifest_epoch_last(scan->manifest, head->epoch);
     uint64_t witness = head->witness < last ? head->witness : last;
     if (witness <= scan->witness)
         return;
     scan->witness = witness;
-    scan->witness_serial = scan->serial;
+    scan->witness_serial = serial;
     scan->witness_offset = offset;
 }
 
-static bool is_next(const struct scan *scan, const struct group_head *head)
+/* The valid head at `*offset`, or, where a write has ended, at the next block. */
+static const struct group_head *head_at(struct scan *scan, uint64_t *offset, int32_t *error)
 {
-    return head->seq == scan->next_seq &&
-           head->epoch == manifest_epoch(scan->manifest, head->seq)->epoch &&
-           (!scan->chained || head->chain == scan->chain);
-}
-
-/* The next head at or behind scan->offset that is valid; NULL if the block there begins with none. */
-static const struct group_head *next_head(struct scan *scan, int32_t *error)
-{
-    for (;;) {
-        const struct group_head *head = look_at(scan, scan->offset, sizeof *head, error);
+    for (;; *offset = block_align(*offset)) {
+        const struct group_head *head = look_at(scan, *offset, sizeof *head, error);
         if (*error < 0)
             return NULL;
         if (head != NULL && group_head_valid(head, scan->manifest->log_id, scan->seed))
             return head;
-        if (scan->offset % BLOCK_BYTES == 0)
+        if (*offset % BLOCK_BYTES == 0)
             return NULL;
-        scan->offset = (scan->offset + BLOCK_BYTES - 1) & ~(uint64_t)(BLOCK_BYTES - 1);
     }
 }
 
-static const struct group_head *take_group(struct scan *scan, const struct group_head *head,
+static bool is_alive(const struct scan *scan, const struct group_head *head)
+{
+    uint64_t seq = head->kind == GROUP_EVENTS ? scan->at.seq : scan->at.seq - 1;
+    return head->epoch == epoch_here(scan)->epoch && head->seq == seq &&
+           head->chain == scan->at.chain;
+}
+
+static const struct group_head *take_group(struct scan *scan, uint64_t offset, uint64_t event_bytes,
                                            int32_t *error)
 {
-    uint64_t bytes = sizeof *head + (uint64_t)head->event_bytes;
-    if (!is_next(scan, head))
-        return NULL;
-    head = look_at(scan, scan->offset, bytes, error);
+    uint64_t bytes = sizeof(struct group_head) + event_bytes;
+    const struct group_head *head = look_at(scan, offset, bytes, error);
     if (head == NULL || !group_body_valid(head, scan->seed))
         return NULL;
-    note_witness(scan, head, scan->offset);
-    scan->offset += bytes;
-    scan->next_seq++;
-    scan->chain = head->head_sum;
-    scan->chained = true;
+    scan->at.offset = offset + bytes;
+    scan->at.chain = head->head_sum;
+    scan->at.seq++;
     return head;
 }
 
@@ -157,44 +237,79 @@ const struct group_head *scan_next(struct scan *scan, int32_t *error)
 {
     *error = 0;
     for (;;) {
-        uint64_t begins = manifest_epoch(scan->manifest, scan->next_seq)->first_serial;
-        if (scan->serial < begins)
-            go_to(scan, begins);
-        if (scan->file < 0 && (*error = open_segment(scan)) <= 0)
+        follow_epochs(scan);
+        if (scan->file < 0 && (*error = open_checked(scan)) <= 0)
             return NULL;
-        *error = 0;
-        const struct group_head *head = next_head(scan, error);
-        if (head == NULL)
+        uint64_t offset = scan->at.offset;
+        const struct group_head *head = head_at(scan, &offset, error);
+        if (head == NULL || !is_alive(scan, head))
             return NULL;
+        note_witness(scan, head, scan->at.serial, offset);
         switch ((enum group_kind)head->kind) {
         case GROUP_EVENTS:
-            return take_group(scan, head, error);
+            return take_group(scan, offset, head->event_bytes, error);
         case GROUP_WITNESS:
-            note_witness(scan, head, scan->offset);
-            scan->offset += sizeof *head;
+            scan->at.offset = offset + sizeof *head;
             break;
         case GROUP_END:
-            note_witness(scan, head, scan->offset);
-            go_to(scan, scan->serial + 1);
+            go_to(scan, scan->at.serial + 1);
             break;
         }
     }
 }
 
-int32_t scan_witnesses(struct scan *scan, uint64_t last_serial)
+/* ---- beyond the last group ------------------------------------------------------------------------ */
+
+/* A block of a write that was never finished, or of one beyond such a write. A recycled segment's old
+ * blocks have lower sequences. */
+static void note_torn(struct scan *scan, const struct group_head *head)
 {
-    uint64_t offset = (scan->offset + BLOCK_BYTES - 1) & ~(uint64_t)(BLOCK_BYTES - 1);
-    for (; scan->serial <= last_serial; go_to(scan, scan->serial + 1), offset = BLOCK_BYTES) {
-        int32_t error = 0;
-        if (scan->file < 0 && (error = open_segment(scan)) < 0)
-            return error;
-        const struct group_head *head;
-        for (; scan->file >= 0 && (head = look_at(scan, offset, sizeof *head, &error)) != NULL;
-             offset += BLOCK_BYTES)
-            if (group_head_valid(head, scan->manifest->log_id, scan->seed))
-                note_witness(scan, head, offset);
-        if (error < 0)
-            return error;
+    if (head->magic == GROUP_MAGIC && head->kind == GROUP_EVENTS && head->seq >= scan->at.seq)
+        scan->torn_bytes += block_align(sizeof *head + head->event_bytes);
+}
+
+static void look_beyond(struct scan *scan, const struct group_head *head, uint64_t serial,
+                        uint64_t offset)
+{
+    if (head->magic != 0)
+        scan->blank_from = serial + 1;
+    if (!group_head_valid(head, scan->manifest->log_id, scan->seed)) {
+        note_torn(scan, head);
+        return;
     }
-    return 0;
+    if (manifest_knows(scan->manifest, head->epoch)) {
+        note_torn(scan, head);
+        note_witness(scan, head, serial, offset);
+    } else if ((head->flags & GROUP_COPIED) == 0) {
+        scan->unknown_epoch = head->epoch;
+    }
+}
+
+static int32_t segment_beyond(struct scan *scan, uint64_t serial, uint64_t offset)
+{
+    int32_t error = open_segment(scan, serial, offset);
+    if (error <= 0)
+        return error;
+    const struct group_head *head;
+    if (offset % BLOCK_BYTES != 0 && (head = look_at(scan, offset, sizeof *head, &error)) != NULL)
+        note_torn(scan, head);
+    for (offset = block_align(offset);
+         error >= 0 && (head = look_at(scan, offset, sizeof *head, &error)) != NULL;
+         offset += BLOCK_BYTES)
+        look_beyond(scan, head, serial, offset);
+    return error;
+}
+
+int32_t scan_beyond(struct scan *scan, uint64_t last_serial)
+{
+    int32_t error = 0;
+    uint64_t offset = scan->at.offset;
+    scan->blank_from = scan->at.serial + (offset > BLOCK_BYTES ? 1 : 0);
+    for (uint64_t serial = scan->at.serial; error >= 0 && serial <= last_serial; serial++) {
+        scan_end(scan);
+        error = segment_beyond(scan, serial, offset);
+        offset = BLOCK_BYTES;
+    }
+    scan_end(scan);
+    return error;
 }

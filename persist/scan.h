@@ -1,48 +1,75 @@
-/* persist/scan.h - reads the log's groups in order, from the first segment to the first group that is
- * missing or invalid.
+/* persist/scan.h - reads the log's groups in order, from a place to the first group that is missing
+ * or invalid; and looks for witnesses beyond it.
  *
  * Follows only groups that are alive under the manifest's table of epochs: where a sequence belongs to
- * a later epoch, it goes on in the segment in which that epoch begins. */
+ * a later epoch, it goes on in the segment in which that epoch begins. One read is always under way
+ * while the groups of the one before are looked at, so the actor must have nothing else in flight
+ * between two calls of scan_next. */
 #ifndef SPATE_PERSIST_SCAN_H
 #define SPATE_PERSIST_SCAN_H
 
-#include "persist/group.h"
 #include "persist/manifest.h"
+#include "persist/segment.h"
+
+/* Where a group is looked for, and what must be true of it. */
+struct place {
+    uint64_t serial;
+    uint64_t offset;
+    uint64_t seq;
+    uint64_t chain;
+};
+
+/* A read of the open segment; in front of it stands what was left of the one before, where a group may
+ * have begun. */
+enum { READ_BYTES = 1 << 20, CARRY_BYTES = WRITE_BYTES_MAX };
+struct window {
+    uint8_t *read;   /* CARRY_BYTES in front of it are its own too */
+    uint64_t offset; /* of the read in the file */
+    uint64_t carried_bytes;
+    uint64_t end; /* offset of the first byte behind it */
+};
 
 struct scan {
     struct env *env;
     const struct manifest *manifest;
     int32_t directory;
-    uint8_t *buffer; /* aligned to BLOCK_BYTES */
-    uint32_t buffer_bytes;
+    struct place at;
+    uint32_t epoch; /* index of the entry that at.seq belongs to */
 
-    uint64_t serial; /* where the next group is looked for */
-    uint64_t offset;
-    uint64_t next_seq;
-    uint64_t chain;
-    bool chained;     /* a group has been read, so chain must fit */
-    uint64_t witness; /* the highest that alive blocks have told */
-    uint64_t witness_serial;
+    /* The highest witness that alive blocks have told, and where it stands. */
+    uint64_t witness;
+    uint64_t witness_serial; /* 0: in the manifest */
     uint64_t witness_offset;
-    uint64_t bytes; /* read so far */
+
+    uint64_t read_bytes;
+    uint64_t torn_bytes;    /* found beyond: of writes that never finished */
+    uint32_t unknown_epoch; /* found beyond: has served, but the table does not know it; else 0 */
+    uint64_t blank_from;    /* found beyond: segments from here on hold nothing at all */
 
     int32_t file; /* -1: no segment is open */
     uint64_t seed;
-    uint64_t segment_bytes;
-    uint64_t window_at;
-    uint32_t window_bytes;
+    uint64_t file_bytes;
+    struct window windows[2];
+    uint32_t current;
+    bool reading; /* into the other window */
 };
 
-/* From a place on: the first segment's first block, or one that an earlier scan had come to. */
-void scan_begin(struct scan *scan, struct env *env, int32_t directory,
-                const struct manifest *manifest, void *buffer, uint32_t buffer_bytes,
-                uint64_t serial, uint64_t first_seq);
+enum { SCAN_MEMORY_BYTES = 2 * (READ_BYTES + CARRY_BYTES) };
 
-/* The next group, valid until the next call; NULL at the end, or after an error (*error, negative). */
+/* `memory`: SCAN_MEMORY_BYTES, aligned to BLOCK_BYTES. */
+void scan_begin(struct scan *scan, struct env *env, int32_t directory,
+                const struct manifest *manifest, void *memory, struct place from);
+/* The first group that the manifest knows of. */
+struct place scan_first(const struct manifest *manifest);
+
+/* The next group, valid until the next call. NULL: there is none, and scan->at is where it should
+ * be; or, if *error is negative, the segment cannot be read: -EPROTO a newer format, -EXDEV another
+ * log's. */
 const struct group_head *scan_next(struct scan *scan, int32_t *error);
 
-/* Looks on from where scan_next ended, at every block of every segment, for a witness. */
-int32_t scan_witnesses(struct scan *scan, uint64_t last_serial) MUST_LOOK;
+/* After scan_next has ended: looks at every block beyond, up to segment `last_serial`, for what speaks
+ * of acknowledged groups. scan->at stays. */
+int32_t scan_beyond(struct scan *scan, uint64_t last_serial) MUST_LOOK;
 
 void scan_end(struct scan *scan);
 

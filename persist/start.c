@@ -5,8 +5,10 @@
  *   4  a witness at or above h: acknowledged data is gone: refuse
  *   5  copy what no witness covers (w+1 .. h-1) into new segments under the new epoch, sync
  *   6  one manifest adds the epoch from w+1 on, and the witness h-1
- *   7  apply, and only then serve
- * Nothing is truncated and nothing deleted: what a crash leaves behind is dead by the table. */
+ *   7  serve
+ * Events are applied as step 3 reads them: that is memory alone, thrown away with the process if a
+ * later step refuses; nobody is answered before step 6. Nothing is truncated and nothing deleted: what
+ * a crash leaves behind is dead by the table. */
 #include "persist/start.h"
 
 #include <errno.h>
@@ -18,40 +20,43 @@
 
 #include "persist/scan.h"
 
-enum { NAMES_BYTES = 1 << 20, LOCK_TRIES = 20, PID_BYTES = 32 };
-static const uint64_t LOCK_RETRY_NS = 2 * 1000 * 1000;
+enum {
+    NAMES_BYTES = 4 << 20,
+    LOCK_TRIES = 100,
+    PID_BYTES = 32,
+    MARKS = 64,             /* places to come back to, ... */
+    MARK_BYTES = 256 << 10, /* ... one for so much of the log */
+};
+static const uint64_t LOCK_RETRY_NS = 5 * 1000 * 1000;
+static const uint64_t PROGRESS_NS = UINT64_C(1000) * 1000 * 1000;
 
 struct starting {
     struct start *start;
     struct env *env;
     const struct start_options *options;
+    struct start_visitor *visitor;
     struct start_report *report;
     struct manifest *manifest;
-    uint8_t *buffer;
-    uint32_t buffer_bytes;
+    void *scan_memory;
     uint8_t *output;
     char *names;
-    uint64_t first_serial; /* of the segments that are there */
-    uint64_t last_serial;
-    uint64_t end_seq; /* h: the first that is missing */
-    uint64_t end_chain;
+    uint64_t last_serial; /* of the segments that are there */
+    struct scan scan;
+    struct place marks[MARKS]; /* mark_count - 1 mod MARKS is the latest */
+    uint64_t mark_count;
+    struct place end; /* h: where the first missing group should be */
     uint64_t witness; /* w */
-    uint64_t witness_chain;
+    uint64_t blank_from;
+    uint64_t begun_ns;
+    uint64_t said_ns;
 };
 
-static size_t aligned(size_t bytes)
-{
-    return (bytes + BLOCK_BYTES - 1) & ~(size_t)(BLOCK_BYTES - 1);
-}
-
-static size_t buffer_bytes(const struct start_options *options)
-{
-    return aligned(options->write_bytes_max) + ((size_t)1 << 20);
-}
+enum { MANIFEST_BYTES = (sizeof(struct manifest) + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES };
 
 size_t start_scratch_bytes(const struct start_options *options)
 {
-    return aligned(sizeof(struct manifest)) + 2 * buffer_bytes(options) + NAMES_BYTES;
+    (void)options;
+    return MANIFEST_BYTES + SCAN_MEMORY_BYTES + WRITE_BYTES_MAX + BLOCK_BYTES + NAMES_BYTES;
 }
 
 __attribute__((format(printf, 3, 4))) static bool refuse(struct starting *s, int exit_code,
@@ -126,7 +131,8 @@ static bool refuse_locked(struct starting *s)
                   s->options->directory, atoi(pid));
 }
 
-/* A server that was killed keeps its lock until the kernel has ended its last write. */
+/* A server that was killed keeps its lock until the kernel has ended its last write and taken its
+ * rings apart. */
 static bool lock(struct starting *s)
 {
     int32_t file = open_file(s, s->start->directory, "lock", O_RDWR | O_CREAT);
@@ -141,6 +147,10 @@ static bool lock(struct starting *s)
     }
     if (error < 0)
         return refuse_error(s, "lock the data directory", error);
+    error =
+        env_keep(s->env, file); /* a write of ours in flight keeps others out even when we die */
+    if (error < 0)
+        return refuse_error(s, "keep the lock", error);
     char pid[PID_BYTES];
     memset(pid, ' ', sizeof pid);
     snprintf(pid, sizeof pid, "%llu\n", (unsigned long long)s->options->process);
@@ -152,7 +162,6 @@ static bool lock(struct starting *s)
 
 /* ---- 2: what is there, and an epoch of our own ---------------------------------------------------- */
 
-/* The lowest and highest serial in the directory; false: somebody else's files are in it. */
 static bool list_segments(struct starting *s)
 {
     int32_t count = env_list(s->env, s->start->directory, s->names, NAMES_BYTES);
@@ -161,11 +170,8 @@ static bool list_segments(struct starting *s)
     const char *name = s->names;
     for (int32_t i = 0; i < count; i++, name += strlen(name) + 1) {
         uint64_t serial = segment_serial(name);
-        if (serial == 0)
-            continue;
-        if (s->first_serial == 0)
-            s->first_serial = serial;
-        s->last_serial = serial; /* names are sorted, and serials padded */
+        if (serial > s->last_serial)
+            s->last_serial = serial;
     }
     return true;
 }
@@ -173,11 +179,14 @@ static bool list_segments(struct starting *s)
 static bool is_ours(const char *name)
 {
     return strcmp(name, "lock") == 0 || strcmp(name, "manifest.tmp") == 0 ||
-           strcmp(name, "making.tmp") == 0 || strcmp(name, "lost+found") == 0;
+           strcmp(name, SEGMENT_MAKING) == 0 || strcmp(name, "lost+found") == 0;
 }
 
 static bool begin_new_log(struct starting *s)
 {
+    if (s->options->read_only)
+        return refuse(s, EXIT_CANNOT_CREATE, "%s is not a data directory of Spate: no manifest",
+                      s->options->directory);
     const char *name = s->names;
     int32_t count = env_list(s->env, s->start->directory, s->names, NAMES_BYTES);
     for (int32_t i = 0; i < count; i++, name += strlen(name) + 1)
@@ -189,7 +198,8 @@ static bool begin_new_log(struct starting *s)
                       "or try `spate log salvage`"
                     : "%s is not a data directory of Spate (it has %s): choose an empty one",
                 s->options->directory, name);
-    *s->manifest = (struct manifest){.log_id = env_random(s->env), .next_serial = 1};
+    *s->manifest = (struct manifest){
+        .log_id = env_random(s->env), .next_serial = 1, .begin_serial = 1, .begin_seq = 1};
     return true;
 }
 
@@ -222,163 +232,272 @@ static bool take_epoch(struct starting *s)
     if (manifest->next_serial <= s->last_serial)
         manifest->next_serial = s->last_serial + 1;
     manifest->epoch_used++;
-    s->start->begin.epoch = manifest->epoch_used;
-    s->start->begin.log_id = manifest->log_id;
     return write_manifest(s);
 }
 
 /* ---- 3, 4: how far the log goes, and whether that is far enough ------------------------------------ */
 
-static void scan_from_start(struct starting *s, struct scan *scan)
+static bool refuse_place(struct starting *s, int exit_code, struct place at, const char *what)
 {
-    uint64_t first = s->manifest->epoch_count > 0 ? s->manifest->epochs[0].first_seq : 1;
-    scan_begin(scan, s->env, s->start->directory, s->manifest, s->buffer, s->buffer_bytes,
-               s->first_serial, first);
+    char name[SEGMENT_NAME_BYTES];
+    segment_name(name, at.serial);
+    return refuse(s, exit_code, "%s/%s, offset %llu, sequence %llu: %s", s->options->directory,
+                  name, (unsigned long long)at.offset, (unsigned long long)at.seq, what);
 }
 
-static bool read_to_end(struct starting *s)
+static bool refuse_unreadable(struct starting *s, int32_t error)
 {
-    s->witness = s->manifest->witness;
-    s->end_seq = 1;
-    if (s->manifest->epoch_count == 0)
-        return true;
-    struct scan scan;
-    int32_t error;
-    const struct group_head *head;
-    scan_from_start(s, &scan);
-    scan.witness = s->manifest->witness;
-    while ((head = scan_next(&scan, &error)) != NULL) {
-        s->report->groups++;
-        s->report->events += head->event_count;
+    if (error == -EPROTO)
+        return refuse_place(s, EXIT_DAMAGED, s->scan.at,
+                            "written by a newer version of Spate; start that one");
+    if (error == -EXDEV)
+        return refuse_place(s, EXIT_DAMAGED, s->scan.at,
+                            "belongs to another log; restore the file that was here");
+    char what[128];
+    snprintf(what, sizeof what, "cannot be read: %s", strerror(-error));
+    return refuse_place(s, EXIT_IO, s->scan.at, what);
+}
+
+/* Where a group stands that scan_next has just given. */
+static struct place place_of(const struct starting *s, const struct group_head *head)
+{
+    struct place at = s->scan.at;
+    at.offset -= sizeof *head + head->event_bytes;
+    at.seq = head->seq;
+    return at;
+}
+
+static bool apply_group(struct starting *s, const struct group_head *head)
+{
+    const struct event *event = group_events(head);
+    uint64_t left = head->event_bytes;
+    for (uint32_t i = 0; i < head->event_count; i++) {
+        if (!event_valid(event, left))
+            return refuse_place(s, EXIT_DAMAGED, place_of(s, head),
+                                "its checksum is right but an event in it makes no sense; it was "
+                                "not written by this program");
+        if (!s->visitor->on_event(s->visitor, (struct position){head->seq, (uint16_t)i}, event))
+            return refuse_place(s, EXIT_UNAVAILABLE, place_of(s, head),
+                                "a table is too small for it; start with a larger --memory");
+        left -= event->bytes;
+        event = (const void *)((const char *)event + event->bytes);
     }
-    s->end_seq = scan.next_seq;
-    s->end_chain = scan.chain;
-    uint64_t end_serial = scan.serial, end_offset = scan.offset;
-    if (error == 0)
-        error = scan_witnesses(&scan, s->last_serial);
-    s->witness = scan.witness;
-    s->report->bytes = scan.bytes;
-    scan_end(&scan);
-    if (error < 0)
-        return refuse_error(s, "read the log", error);
-    if (s->witness < s->end_seq)
-        return true;
-    char name[SEGMENT_NAME_BYTES];
-    segment_name(name, end_serial);
+    s->report->groups++;
+    s->report->events += head->event_count;
+    return true;
+}
+
+/* Places near the end, so that copying the tail need not read everything again. */
+static void mark_place(struct starting *s)
+{
+    const struct place *last = &s->marks[(s->mark_count - 1) % MARKS];
+    bool far = s->mark_count == 0 || last->serial != s->scan.at.serial ||
+               s->scan.at.offset - last->offset >= MARK_BYTES;
+    if (far)
+        s->marks[s->mark_count++ % MARKS] = s->scan.at;
+}
+
+static void say_progress(struct starting *s)
+{
+    uint64_t now = env_clock(s->env);
+    if (now - s->said_ns < PROGRESS_NS)
+        return;
+    s->said_ns = now;
+    uint64_t seconds_10 = (now - s->begun_ns) / (PROGRESS_NS / 10);
+    uint64_t done = s->scan.at.serial - s->manifest->begin_serial;
+    uint64_t all = s->last_serial + 1 - s->manifest->begin_serial;
+    char line[160];
+    snprintf(line, sizeof line,
+             "recovering: %llu events, %llu a second; segment %llu of %llu, about %llu s left",
+             (unsigned long long)s->report->events,
+             (unsigned long long)(s->report->events * 10 / seconds_10),
+             (unsigned long long)(done + 1), (unsigned long long)all,
+             (unsigned long long)((all - done) * seconds_10 / (done + 1) / 10));
+    env_say(s->env, line);
+}
+
+static bool read_groups(struct starting *s)
+{
+    int32_t error = 0;
+    bool good = true;
+    const struct group_head *head;
+    mark_place(s);
+    while (good && (head = scan_next(&s->scan, &error)) != NULL) {
+        good = apply_group(s, head);
+        mark_place(s);
+        if (s->report->groups % 1024 == 0)
+            say_progress(s);
+    }
+    s->end = s->scan.at;
+    if (good && error == 0)
+        error = scan_beyond(&s->scan, s->last_serial);
+    s->witness = s->scan.witness;
+    s->blank_from = s->scan.blank_from;
+    s->report->bytes = s->scan.read_bytes;
+    s->report->torn_bytes = s->scan.torn_bytes;
+    return good && (error >= 0 || refuse_unreadable(s, error));
+}
+
+static bool refuse_damaged(struct starting *s)
+{
+    char name[SEGMENT_NAME_BYTES], witness[SEGMENT_NAME_BYTES] = "the manifest";
+    segment_name(name, s->end.serial);
+    if (s->scan.witness_serial != 0)
+        segment_name(witness, s->scan.witness_serial);
     return refuse(
         s, EXIT_DAMAGED,
         "%s/%s is damaged at offset %llu: group %llu is missing or invalid, but everything "
-        "up to %llu was acknowledged; `spate log verify` explains, `spate log salvage` saves "
-        "what can be had",
-        s->options->directory, name, (unsigned long long)end_offset, (unsigned long long)s->end_seq,
-        (unsigned long long)s->witness);
+        "up to %llu was acknowledged (says %s, offset %llu); restore a backup, `spate log "
+        "verify` tells more",
+        s->options->directory, name, (unsigned long long)s->end.offset,
+        (unsigned long long)s->end.seq, (unsigned long long)s->witness, witness,
+        (unsigned long long)s->scan.witness_offset);
+}
+
+static bool read_log(struct starting *s)
+{
+    const struct manifest *manifest = s->manifest;
+    s->end = scan_first(manifest);
+    s->witness = manifest->witness;
+    s->blank_from = s->last_serial + 1;
+    if (manifest->epoch_count == 0)
+        return true;
+    s->begun_ns = s->said_ns = env_clock(s->env);
+    scan_begin(&s->scan, s->env, s->start->directory, manifest, s->scan_memory, s->end);
+    s->scan.witness = manifest->witness;
+    bool good = read_groups(s);
+    scan_end(&s->scan);
+    if (!good)
+        return false;
+    if (s->witness >= s->end.seq)
+        return refuse_damaged(s);
+    if (s->scan.unknown_epoch != 0)
+        return refuse(
+            s, EXIT_DAMAGED,
+            "%s/manifest is older than the log, in which epoch %u has served: restore the "
+            "latest manifest",
+            s->options->directory, s->scan.unknown_epoch);
+    return true;
 }
 
 /* ---- 5: what nobody has witnessed moves under the new epoch ----------------------------------------- */
 
 struct copy {
-    int32_t file;
+    int32_t file; /* -1: none is open */
     uint64_t serial;
     uint64_t offset;
-    uint32_t bytes;
     uint64_t chain;
 };
 
-static bool open_copy(struct starting *s, struct copy *copy)
+static bool write_copy(struct starting *s, struct copy *copy, uint32_t bytes)
 {
-    char name[SEGMENT_NAME_BYTES];
-    copy->serial = s->manifest->next_serial++;
-    copy->offset = BLOCK_BYTES;
-    segment_name(name, copy->serial);
-    copy->file = open_file(s, s->start->directory, name, O_CREAT | O_TRUNC | O_WRONLY);
-    if (copy->file < 0)
-        return refuse_error(s, "make a segment", copy->file);
-    struct segment_head *head = (void *)s->output;
-    memset(s->output, 0, BLOCK_BYTES);
-    segment_head_fill(head, s->manifest->log_id, copy->serial, s->options->segment_bytes);
-    int32_t wrote =
-        env_do(s->env,
-               &(struct env_op){
-                   .kind = ENV_WRITE, .file = copy->file, .data = s->output, .bytes = BLOCK_BYTES});
-    return wrote == BLOCK_BYTES || refuse_error(s, "write a segment", wrote < 0 ? wrote : -EIO);
-}
-
-static bool flush_copy(struct starting *s, struct copy *copy)
-{
-    uint32_t bytes = (uint32_t)aligned(copy->bytes);
-    memset(s->output + copy->bytes, 0, bytes - copy->bytes);
     int32_t wrote = env_do(s->env, &(struct env_op){.kind = ENV_WRITE,
                                                     .file = copy->file,
                                                     .offset = copy->offset,
                                                     .data = s->output,
                                                     .bytes = bytes});
     copy->offset += bytes;
-    copy->bytes = 0;
-    return wrote == (int32_t)bytes || refuse_error(s, "write a segment", wrote < 0 ? wrote : -EIO);
+    return wrote == (int32_t)bytes ||
+           refuse_error(s, "copy the end of the log", wrote < 0 ? wrote : -EIO);
 }
 
-static void put_copy(struct starting *s, struct copy *copy, struct group_head head,
-                     const void *events)
+static bool open_copy(struct starting *s, struct copy *copy)
 {
-    struct group_head *to = (void *)(s->output + copy->bytes);
-    head.epoch = s->start->begin.epoch;
-    head.witness = s->witness;
-    head.chain = copy->chain;
-    memcpy(to + 1, events, head.event_bytes);
-    *to = head;
+    char name[SEGMENT_NAME_BYTES];
+    copy->serial = s->manifest->next_serial++;
+    copy->offset = 0;
+    segment_name(name, copy->serial);
+    copy->file = segment_open(s->env, s->start->directory, name, O_CREAT | O_TRUNC | O_WRONLY);
+    if (copy->file < 0)
+        return refuse_error(s, "make a segment", copy->file);
+    memset(s->output, 0, BLOCK_BYTES);
+    segment_head_fill((void *)s->output, s->manifest->log_id, copy->serial,
+                      s->options->segment_bytes);
+    return write_copy(s, copy, BLOCK_BYTES);
+}
+
+/* Each group is a write of its own: the tail is short, and nothing else waits. */
+static bool put_copy(struct starting *s, struct copy *copy, const struct group_head *head)
+{
+    struct group_head *to = (void *)s->output;
+    uint32_t bytes = (uint32_t)sizeof *to + head->event_bytes;
+    uint32_t padded = (uint32_t)block_align(bytes);
+    memcpy(to, head, bytes);
+    memset(s->output + bytes, 0, padded - bytes);
+    to->epoch = s->manifest->epoch_used;
+    to->flags |= GROUP_COPIED;
+    to->witness = s->witness;
+    to->chain = copy->chain;
     group_seal(to, group_seed(s->manifest->log_id, copy->serial));
-    copy->bytes += (uint32_t)sizeof *to + head.event_bytes;
-    if (head.kind == GROUP_EVENTS)
+    if (head->kind == GROUP_EVENTS)
         copy->chain = to->head_sum;
+    return write_copy(s, copy, padded);
 }
 
 static bool close_copy(struct starting *s, struct copy *copy, uint64_t seq)
 {
-    put_copy(s, copy,
-             (struct group_head){.magic = GROUP_MAGIC,
-                                 .version = FORMAT_VERSION,
-                                 .kind = GROUP_END,
-                                 .log_id = s->manifest->log_id,
-                                 .seq = seq},
-             s->output);
-    if (!flush_copy(s, copy))
+    struct group_head end = {
+        .magic = GROUP_MAGIC,
+        .version = FORMAT_VERSION,
+        .kind = GROUP_END,
+        .log_id = s->manifest->log_id,
+        .seq = seq,
+    };
+    if (!put_copy(s, copy, &end))
         return false;
     int32_t error = env_do(s->env, &(struct env_op){.kind = ENV_FSYNC, .file = copy->file});
     close_file(s, copy->file);
+    copy->file = -1;
     return error == 0 || refuse_error(s, "sync a segment", error);
 }
 
-/* Each group is a write of its own: the tail is short, and nothing else waits. */
 static bool copy_group(struct starting *s, struct copy *copy, const struct group_head *head)
 {
-    uint64_t bytes = aligned(sizeof *head + (uint64_t)head->event_bytes);
-    if (copy->offset + bytes + BLOCK_BYTES > s->options->segment_bytes &&
-        !(close_copy(s, copy, head->seq - 1) && open_copy(s, copy)))
+    uint64_t bytes = block_align(sizeof *head + (uint64_t)head->event_bytes);
+    bool full = copy->file >= 0 && copy->offset + bytes + BLOCK_BYTES > s->options->segment_bytes;
+    if (full && !close_copy(s, copy, head->seq - 1))
         return false;
-    put_copy(s, copy, *head, group_events(head));
-    return flush_copy(s, copy);
+    return (copy->file >= 0 || open_copy(s, copy)) && put_copy(s, copy, head);
+}
+
+static struct place place_before(const struct starting *s, uint64_t seq)
+{
+    uint64_t oldest = s->mark_count > MARKS ? s->mark_count - MARKS : 0;
+    for (uint64_t i = s->mark_count; i > oldest; i--)
+        if (s->marks[(i - 1) % MARKS].seq <= seq)
+            return s->marks[(i - 1) % MARKS];
+    return scan_first(s->manifest);
+}
+
+static bool copy_groups(struct starting *s, struct copy *copy)
+{
+    const struct group_head *head;
+    int32_t error = 0;
+    bool good = true;
+    while (good && s->scan.at.seq < s->end.seq && (head = scan_next(&s->scan, &error)) != NULL) {
+        if (head->seq <= s->witness)
+            copy->chain = head->head_sum;
+        else
+            good = copy_group(s, copy, head);
+    }
+    if (good && s->scan.at.seq < s->end.seq)
+        return refuse_unreadable(s, error < 0 ? error : -EIO);
+    return good && close_copy(s, copy, s->end.seq - 1);
 }
 
 static bool copy_tail(struct starting *s)
 {
-    struct scan scan;
-    struct copy copy = {.file = -1};
-    const struct group_head *head;
-    int32_t error;
-    bool good = true;
-    scan_from_start(s, &scan);
-    while (good && (head = scan_next(&scan, &error)) != NULL && head->seq < s->end_seq) {
-        if (head->seq <= s->witness) {
-            copy.chain = head->head_sum;
-            continue;
-        }
-        good = (copy.file >= 0 || open_copy(s, &copy)) && copy_group(s, &copy, head);
-    }
-    scan_end(&scan);
-    if (!good || !close_copy(s, &copy, s->end_seq - 1))
+    struct place from = place_before(s, s->witness + 1);
+    struct copy copy = {.file = -1, .chain = from.chain};
+    scan_begin(&s->scan, s->env, s->start->directory, s->manifest, s->scan_memory, from);
+    bool good = copy_groups(s, &copy);
+    scan_end(&s->scan);
+    close_file(s, copy.file);
+    if (!good)
         return false;
-    s->end_chain = copy.chain;
-    error = env_do(s->env, &(struct env_op){.kind = ENV_FSYNC, .file = s->start->directory});
+    s->end.chain = copy.chain;
+    int32_t error =
+        env_do(s->env, &(struct env_op){.kind = ENV_FSYNC, .file = s->start->directory});
     return error == 0 || refuse_error(s, "sync the directory", error);
 }
 
@@ -393,69 +512,52 @@ static bool add_epoch(struct starting *s, uint64_t first_serial)
            manifest->epochs[manifest->epoch_count - 1].first_seq >= first_seq)
         manifest->epoch_count--;
     if (manifest->epoch_count == EPOCHS_MAX)
-        return refuse(s, EXIT_UNAVAILABLE, "%s has been started too often without a snapshot",
-                      s->options->directory);
+        return refuse(s, EXIT_UNAVAILABLE, "%s has been started %u times without a snapshot",
+                      s->options->directory, EPOCHS_MAX);
+    if (manifest->epoch_count == 0)
+        manifest->begin_serial = first_serial;
     manifest->epochs[manifest->epoch_count++] = (struct epoch){
-        .first_seq = first_seq, .first_serial = first_serial, .epoch = s->start->begin.epoch};
-    manifest->witness = s->end_seq - 1;
-    manifest->closed = 0;
+        .first_seq = first_seq, .first_serial = first_serial, .epoch = manifest->epoch_used};
+    manifest->witness = s->end.seq - 1;
+    manifest->flags = s->options->sync == LOG_SYNC_NONE ? MANIFEST_UNSYNCED : 0;
     return write_manifest(s);
 }
 
-/* ---- 7 ---------------------------------------------------------------------------------------------- */
-
-static bool apply_group(struct starting *s, struct start_visitor *visitor,
-                        const struct group_head *head)
+/* Segments that were made ready and never written are used for new ones. */
+static bool set_aside_blank(struct starting *s)
 {
-    const struct event *event = group_events(head);
-    uint64_t left = head->event_bytes;
-    for (uint32_t i = 0; i < head->event_count; i++) {
-        if (!event_valid(event, left))
-            return refuse(s, EXIT_DAMAGED, "event %u of group %llu cannot be read", i,
-                          (unsigned long long)head->seq);
-        if (!visitor->on_event(visitor, (struct position){head->seq, (uint16_t)i}, event))
-            return refuse(s, EXIT_UNAVAILABLE, "a table is too small");
-        left -= event->bytes;
-        event = (const void *)((const char *)event + event->bytes);
+    uint32_t spare = 0;
+    for (uint64_t serial = s->blank_from; serial <= s->last_serial && spare < SPARES_MAX;
+         serial++) {
+        char from[SEGMENT_NAME_BYTES], to[SEGMENT_NAME_BYTES];
+        segment_name(from, serial);
+        segment_spare_name(to, spare++);
+        int32_t error = env_do(s->env, &(struct env_op){.kind = ENV_RENAME,
+                                                        .file = s->start->directory,
+                                                        .path = from,
+                                                        .path_to = to});
+        if (error < 0 && error != -ENOENT)
+            return refuse_error(s, "set a segment aside", error);
     }
     return true;
 }
 
-static bool apply_all(struct starting *s, struct start_visitor *visitor)
+/* ---- all of it -------------------------------------------------------------------------------------- */
+
+static bool run_read_only(struct starting *s)
 {
-    struct scan scan;
-    const struct group_head *head;
-    int32_t error = 0;
-    bool good = true;
-    scan_from_start(s, &scan);
-    while (good && (head = scan_next(&scan, &error)) != NULL)
-        good = apply_group(s, visitor, head);
-    bool whole = scan.next_seq == s->end_seq;
-    scan_end(&scan);
-    if (!good)
-        return false;
-    return whole || refuse_error(s, "read the log once more", error < 0 ? error : -EIO);
+    return open_directory(s) && list_segments(s) && read_manifest(s) && read_log(s);
 }
 
-static bool run(struct starting *s, struct start_visitor *visitor)
+static bool run(struct starting *s)
 {
     if (!open_directory(s) || !lock(s) || !list_segments(s) || !read_manifest(s) ||
-        !take_epoch(s) || !read_to_end(s))
+        !take_epoch(s) || !read_log(s))
         return false;
     uint64_t first_serial = s->manifest->next_serial;
-    if (s->witness + 1 < s->end_seq && !copy_tail(s))
+    if (s->witness + 1 < s->end.seq && !copy_tail(s))
         return false;
-    if (!add_epoch(s, first_serial))
-        return false;
-    if (s->first_serial == 0)
-        s->first_serial = first_serial;
-    if (s->end_seq > 1 && !apply_all(s, visitor))
-        return false;
-    s->start->begin.next_seq = s->end_seq;
-    s->start->begin.chain = s->end_chain;
-    s->start->begin.next_serial = s->manifest->next_serial;
-    s->start->begin.directory = s->start->directory;
-    return true;
+    return add_epoch(s, first_serial) && set_aside_blank(s);
 }
 
 bool start_open(struct start *start, struct env *env, const struct start_options *options,
@@ -466,18 +568,31 @@ bool start_open(struct start *start, struct env *env, const struct start_options
         .start = start,
         .env = env,
         .options = options,
+        .visitor = visitor,
         .report = report,
         .manifest = scratch,
-        .buffer = at + aligned(sizeof(struct manifest)),
-        .buffer_bytes = (uint32_t)buffer_bytes(options),
+        .scan_memory = at + MANIFEST_BYTES,
+        .scan.file = -1,
     };
-    s.output = s.buffer + buffer_bytes(options);
-    s.names = (char *)(s.output + buffer_bytes(options));
+    s.output = at + MANIFEST_BYTES + SCAN_MEMORY_BYTES;
+    s.names = (char *)(s.output + WRITE_BYTES_MAX + BLOCK_BYTES);
     *start = (struct start){.directory = -1, .lock = -1};
     *report = (struct start_report){0};
-    if (run(&s, visitor))
-        return true;
-    close_file(&s, start->lock);
-    close_file(&s, start->directory);
-    return false;
+    bool good = options->read_only ? run_read_only(&s) : run(&s);
+    report->witness = s.witness;
+    if (!good) {
+        close_file(&s, start->lock);
+        close_file(&s, start->directory);
+        *start = (struct start){.directory = -1, .lock = -1};
+        return false;
+    }
+    start->begin = (struct log_begin){
+        .log_id = s.manifest->log_id,
+        .next_seq = s.end.seq,
+        .chain = s.end.chain,
+        .next_serial = s.manifest->next_serial,
+        .epoch = s.manifest->epoch_used,
+        .directory = start->directory,
+    };
+    return true;
 }

@@ -37,6 +37,7 @@ struct start_report {
     uint64_t events;
     uint64_t bytes;
     uint64_t torn_bytes; /* of a tail that was never acknowledged */
+    uint64_t witness;    /* the highest sequence that something says was acknowledged */
 };
 
 /* Called for every event that is alive, in commit order. false: a table is too small; start stops.
@@ -53,8 +54,10 @@ struct start {
     int32_t lock;
 };
 
-/* Steps 1 to 7. On failure nothing is left open and report says why. `scratch` is at least
- * start_scratch_bytes(options), aligned to 4096. */
+/* Steps 1 to 6: events are handed to the visitor as they are read; what it has been given stands only
+ * if the start succeeds. On failure report says why, and nothing is left open but what env keeps: the
+ * lock is env_keep'ed here, and wants to be by every other actor that writes. `scratch` is at least
+ * start_scratch_bytes(options), aligned to 4096; it is free again afterwards. */
 size_t start_scratch_bytes(const struct start_options *options);
 bool start_open(struct start *start, struct env *env, const struct start_options *options,
                 void *scratch, struct start_visitor *visitor,

@@ -9,7 +9,7 @@
 
 #include "core/event.h"
 #include "io/env_uring.h"
-#include "persist/group.h"
+#include "persist/segment.h"
 #include "persist/start.h"
 
 /* A log on a real directory, driven by one thread that plays both the shards and the helper. */
