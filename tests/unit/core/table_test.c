@@ -162,12 +162,14 @@ static void a_replaced_reference_is_found_in_its_place(void **state)
     free(memory);
 }
 
-/* A writer inserts and publishes how far it is; a reader must find everything up to there. */
+/* A writer inserts and publishes how far it is; a reader must find everything up to there, and may
+ * find what comes later. */
 struct shared {
     struct table table;
     struct atomic64 inserted;
     uint32_t count;
     uint32_t missed;
+    uint32_t found_early;
 };
 
 static uint64_t hash_of(uint32_t reference)
@@ -187,6 +189,8 @@ static void *read_along(void *argument)
         for (uint32_t i = 0; i < 16; i++) {
             uint32_t reference = 1 + random_below(&random, (uint32_t)upto);
             shared->missed += !table_has(&shared->table, hash_of(reference), reference);
+            uint32_t later = (uint32_t)upto + 1 + i;
+            shared->found_early += table_has(&shared->table, hash_of(later), later);
         }
     }
     return NULL;
