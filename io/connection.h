@@ -49,7 +49,8 @@ struct connection {
     uint8_t *input;
     uint32_t input_read;
     uint32_t input_bytes;
-    uint32_t frame_left; /* commands of the frame at input_read that are still to be taken */
+    uint64_t partial_since_ns; /* a request has begun and is not whole; env_clock, 0: none */
+    uint32_t frame_left;       /* commands of the frame at input_read that are still to be taken */
 
     uint8_t *output;
     uint64_t output_base; /* stream offset of output[0] */

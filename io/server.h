@@ -28,6 +28,7 @@ struct server_options {
     uint64_t payment_deadline_ns;
     uint64_t retry_window_ns;
     uint64_t drain_delay_ns;
+    uint64_t process; /* its id, for whoever finds the directory in use */
     struct log_options log;
     bool bug[64]; /* planted bugs; tests only */
 };
@@ -39,6 +40,9 @@ void server_options_memory(struct server_options *options, uint64_t bytes);
 
 /* Bytes that the server needs; its memory must be zeroed, aligned to 4096 and outlive it. */
 size_t server_bytes(const struct server_options *options);
+/* The part of it, at its beginning, that is worked with all the time and deserves huge pages; behind it
+ * lies address space that is touched only as far as it is used. */
+size_t server_tables_bytes(const struct server_options *options);
 
 /* Lays out the memory, opens the data directory and recovers (persist/start.h). NULL: see report.
  */

@@ -1,5 +1,4 @@
 /* spate - one program, a file for each subcommand. */
-#include <liburing.h>
 #include <llhttp.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,11 +32,9 @@ static int help(void)
 
 static int version(void)
 {
-    printf(
-        "spate %s (%s)\ncompiler: %s\nfeatures: io_uring %d.%d, llhttp %d.%d.%d, xxhash %d.%d.%d\n",
-        SPATE_VERSION, SPATE_REVISION, __VERSION__, IO_URING_VERSION_MAJOR, IO_URING_VERSION_MINOR,
-        LLHTTP_VERSION_MAJOR, LLHTTP_VERSION_MINOR, LLHTTP_VERSION_PATCH, XXH_VERSION_MAJOR,
-        XXH_VERSION_MINOR, XXH_VERSION_RELEASE);
+    printf("spate %s (%s)\ncompiler: %s\nfeatures: io_uring, llhttp %d.%d.%d, xxhash %d.%d.%d\n",
+           SPATE_VERSION, SPATE_REVISION, __VERSION__, LLHTTP_VERSION_MAJOR, LLHTTP_VERSION_MINOR,
+           LLHTTP_VERSION_PATCH, XXH_VERSION_MAJOR, XXH_VERSION_MINOR, XXH_VERSION_RELEASE);
     return 0;
 }
 

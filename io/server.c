@@ -1,0 +1,376 @@
+#include "io/server.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "io/cut.h"
+#include "io/shard_loop.h"
+
+/* Memory, in this order: what is worked with all the time; then the connections' stretches of address
+ * space, which are touched only as far as they are used. */
+struct server {
+    struct server_options options;
+    struct shared shared;
+    struct shard *shards[SHARDS_MAX];
+    struct shard_loop *loops[SHARDS_MAX];
+    struct start start;
+    struct atomic64 running; /* shards that have not returned */
+    char directory[4096];
+};
+
+struct server_options server_options_default(void)
+{
+    struct server_options options = {
+        .shard_count = 1,
+        .connection_count_max = 1024,
+        .mailbox_bytes = 1 << 20,
+        .frame_bytes_max = 2 << 20,
+        .flight_count_max = 4096,
+        .payment_deadline_ns = 30ull * 60 * 1000000000,
+        .retry_window_ns = 24ull * 3600 * 1000000000,
+        .log =
+            {
+                .ring_groups = 1024,
+                .group_bytes_max = 256 << 10,
+                .write_bytes_max = 1 << 20,
+                .segment_bytes = 64 << 20,
+                .idle_ns = 1000 * 1000,
+                .sync = LOG_SYNC_DSYNC,
+            },
+    };
+    server_options_memory(&options, 1ull << 30);
+    return options;
+}
+
+void server_options_memory(struct server_options *options, uint64_t bytes)
+{
+    /* A two-line order takes about 128 bytes with its index; nine tenths go to orders. */
+    options->order_count_max = bytes / 10 * 9 / 160;
+    options->order_bytes_max = bytes / 10 * 7;
+    uint64_t skus = bytes / 20 / 512;
+    options->sku_count_max = (uint32_t)(skus < 1024 ? 1024 : skus > (1 << 24) ? 1 << 24 : skus);
+    options->cell_count_max = options->sku_count_max * 2;
+    options->retry_count_max = options->sku_count_max;
+}
+
+/* A share of something that hashing spreads over the shards: the average, and room for chance. */
+static uint64_t share(uint64_t total, uint32_t shard_count)
+{
+    uint64_t each = total / shard_count;
+    return shard_count == 1 ? each : each + each / 8 + 64;
+}
+
+static struct shard_options shard_options(const struct server *server, uint32_t number)
+{
+    const struct server_options *all = &server->options;
+    struct shard_options options = {
+        .shard = number,
+        .shard_count = all->shard_count,
+        .slot_shard = server->shared.slot_shard,
+        .order_count_max = share(all->order_count_max, all->shard_count),
+        .order_bytes_max = share(all->order_bytes_max, all->shard_count),
+        .cell_count_max = (uint32_t)share(all->cell_count_max, all->shard_count),
+        .flight_count_max = all->flight_count_max,
+        .retry_count_max = (uint32_t)share(all->retry_count_max, all->shard_count),
+        .catalogue = {.sku_count_max = all->sku_count_max},
+        .payment_deadline_ns = all->payment_deadline_ns,
+        .retry_window_ns = all->retry_window_ns,
+    };
+    memcpy(options.bug, all->bug, sizeof options.bug);
+    return options;
+}
+
+static struct start_options start_options(const struct server *server)
+{
+    return (struct start_options){
+        .directory = server->directory,
+        .segment_bytes = server->options.log.segment_bytes,
+        .write_bytes_max = server->options.log.write_bytes_max,
+        .sync = server->options.log.sync,
+        .process = server->options.process,
+    };
+}
+
+/* The same walk measures and lays out, so that they cannot differ. */
+struct pieces {
+    struct server *server;
+    void *catalogue;
+    void *log;
+    void *scratch;
+    void *shards[SHARDS_MAX];
+    void *mailboxes[SHARDS_MAX][SHARDS_MAX];
+    void *loops[SHARDS_MAX];
+};
+
+static void lay_out(struct cut *cut, const struct server *wanted, struct pieces *pieces)
+{
+    const struct server_options *options = &wanted->options;
+    struct start_options start = start_options(wanted);
+    pieces->server = cut_off(cut, sizeof *pieces->server);
+    pieces->catalogue = cut_off(
+        cut, catalogue_bytes(&(struct catalogue_options){.sku_count_max = options->sku_count_max}));
+    pieces->log = cut_off(cut, log_bytes(&options->log));
+    pieces->scratch = cut_off(cut, start_scratch_bytes(&start));
+    for (uint32_t i = 0; i < options->shard_count; i++) {
+        struct shard_options shard = shard_options(wanted, i);
+        pieces->shards[i] = cut_off(cut, shard_bytes(&shard));
+        for (uint32_t to = 0; to < options->shard_count; to++)
+            pieces->mailboxes[i][to] = cut_off(cut, mailbox_bytes(options->mailbox_bytes));
+    }
+    for (uint32_t i = 0; i < options->shard_count; i++)
+        pieces->loops[i] = cut_off(cut, shard_loop_bytes(options));
+}
+
+static struct server described(const struct server_options *options)
+{
+    struct server server = {.options = *options};
+    server.options.log.shard_count = options->shard_count;
+    for (uint32_t slot = 0; slot < SLOT_COUNT; slot++)
+        server.shared.slot_shard[slot] = (uint8_t)(slot * options->shard_count / SLOT_COUNT);
+    if (options->directory != NULL)
+        snprintf(server.directory, sizeof server.directory, "%s", options->directory);
+    return server;
+}
+
+size_t server_bytes(const struct server_options *options)
+{
+    struct server wanted = described(options);
+    struct cut cut = {0};
+    struct pieces pieces;
+    lay_out(&cut, &wanted, &pieces);
+    return cut.used_bytes;
+}
+
+/* ---- recovery ---------------------------------------------------------------------------------- */
+
+struct recovery {
+    struct start_visitor visitor;
+    struct server *server;
+    enum shard_table too_small;
+};
+
+static bool recover_event(struct start_visitor *visitor, struct position position,
+                          const struct event *event)
+{
+    struct recovery *recovery = (struct recovery *)visitor;
+    const struct server *server = recovery->server;
+    for (uint32_t i = 0; i < server->options.shard_count; i++) {
+        recovery->too_small = shard_recover(server->shards[i], position, event);
+        if (recovery->too_small != SHARD_TABLE_NONE)
+            return false;
+    }
+    return true;
+}
+
+static bool recover(struct server *server, struct env *env, void *scratch,
+                    struct start_report *report)
+{
+    struct start_options options = start_options(server);
+    struct recovery recovery = {.visitor = {.on_event = recover_event}, .server = server};
+    bool started = start_open(&server->start, env, &options, scratch, &recovery.visitor, report);
+    if (!started && recovery.too_small != SHARD_TABLE_NONE) {
+        report->exit_code = EXIT_UNAVAILABLE;
+        snprintf(
+            report->message, sizeof report->message,
+            "the data in %.200s does not fit: the table of %s is too small; start with a larger "
+            "--memory",
+            server->directory, shard_table_name(recovery.too_small));
+    }
+    return started;
+}
+
+/* ---- listening --------------------------------------------------------------------------------- */
+
+static bool cannot_listen(struct start_report *report, const char *address, int32_t error)
+{
+    report->exit_code = error == -EACCES ? EXIT_PERMISSION : EXIT_UNAVAILABLE;
+    const char *remedy = error == -EADDRINUSE ? "; another program has it: choose another port"
+                         : error == -EACCES   ? "; ports below 1024 need a privilege"
+                                              : "";
+    snprintf(report->message, sizeof report->message, "cannot listen on %s: %s%s", address,
+             strerror(-error), remedy);
+    return false;
+}
+
+/* One listener on every shard for an address; `bound` is where, once the kernel has chosen a port. */
+static bool listen_all(struct server *server, struct env *env, const char *address,
+                       enum protocol protocol, uint32_t shard_count, const char *name,
+                       struct start_report *report)
+{
+    char bound[ENV_ADDRESS_BYTES_MAX + 1] = "";
+    if (address == NULL)
+        return true;
+    for (uint32_t i = 0; i < shard_count; i++) {
+        int32_t file = env_listen(env, i == 0 ? address : bound, 1024);
+        if (file < 0)
+            return cannot_listen(report, address, file);
+        int32_t bytes = env_address(env, file, false, bound);
+        if (bytes < 0)
+            return cannot_listen(report, address, bytes);
+        bound[bytes] = 0;
+        shard_loop_listen(server->loops[i], (struct listener){file, protocol});
+    }
+    char line[ENV_ADDRESS_BYTES_MAX + 32];
+    snprintf(line, sizeof line, "%s on %s", name, bound);
+    env_say(env, line);
+    return true;
+}
+
+/* Each shard's own address, so that a client can talk to the owner of a slot directly. */
+static bool listen_each(struct server *server, struct env *env, struct start_report *report)
+{
+    struct binary_welcome *welcome = &server->shared.welcome;
+    char own[ENV_ADDRESS_BYTES_MAX];
+    const char *colon = strrchr(server->options.binary_address, ':');
+    snprintf(own, sizeof own, "%.*s:0", (int)(colon - server->options.binary_address),
+             server->options.binary_address);
+    for (uint32_t i = 0; i < server->options.shard_count; i++) {
+        int32_t file = env_listen(env, own, 1024);
+        if (file < 0)
+            return cannot_listen(report, own, file);
+        char *at = welcome->addresses + welcome->address_bytes;
+        int32_t bytes = env_address(env, file, false, at + 1);
+        if (bytes < 0)
+            return cannot_listen(report, own, bytes);
+        *at = (char)bytes;
+        welcome->address_bytes += 1 + (uint32_t)bytes;
+        shard_loop_listen(server->loops[i], (struct listener){file, PROTOCOL_BINARY});
+    }
+    return true;
+}
+
+static bool listen_on_everything(struct server *server, struct env *env,
+                                 struct start_report *report)
+{
+    const struct server_options *options = &server->options;
+    bool own = options->binary_address != NULL && strchr(options->binary_address, ':') != NULL &&
+               strncmp(options->binary_address, "unix:", 5) != 0;
+    return listen_all(server, env, options->binary_address, PROTOCOL_BINARY, options->shard_count,
+                      "binary", report) &&
+           (!own || listen_each(server, env, report)) &&
+           listen_all(server, env, options->http_address, PROTOCOL_HTTP, options->shard_count,
+                      "http", report) &&
+           listen_all(server, env, options->admin_address, PROTOCOL_ADMIN, 1, "admin", report);
+}
+
+/* ---- pages of the admin listener ---------------------------------------------------------------- */
+
+static uint32_t write_page(struct web_pages *pages, enum http_page page, char *out,
+                           uint32_t capacity)
+{
+    const struct shared *shared =
+        (const void *)((const char *)pages - offsetof(struct shared, pages));
+    const struct server *server =
+        (const void *)((const char *)shared - offsetof(struct server, shared));
+    const struct metrics *shards[SHARDS_MAX];
+    if (page != HTTP_PAGE_METRICS)
+        return 0;
+    for (uint32_t i = 0; i < server->options.shard_count; i++)
+        shards[i] = shard_loop_metrics(server->loops[i]);
+    return metrics_write(shards, server->options.shard_count, shared->log, out, capacity);
+}
+
+/* ---- from nothing to ready ---------------------------------------------------------------------- */
+
+static void welcome_fill(struct server *server)
+{
+    struct frame_welcome *body = &server->shared.welcome.body;
+    *body = (struct frame_welcome){
+        .version = FRAME_VERSION,
+        .shard_count = (uint16_t)server->options.shard_count,
+        .frame_bytes_max = server->options.frame_bytes_max,
+        .commands_max = FRAME_COMMANDS_MAX,
+        .credits = UNANSWERED_MAX,
+    };
+    memcpy(body->slot_shard, server->shared.slot_shard, sizeof body->slot_shard);
+}
+
+size_t server_tables_bytes(const struct server_options *options)
+{
+    return server_bytes(options) - options->shard_count * shard_loop_bytes(options);
+}
+
+struct server *server_init(void *zeroed_memory, const struct server_options *options,
+                           struct env *env, struct start_report *report)
+{
+    struct server wanted = described(options);
+    struct cut cut = {.at = zeroed_memory};
+    struct pieces pieces;
+    lay_out(&cut, &wanted, &pieces);
+    struct server *server = pieces.server;
+    *server = wanted;
+    struct shared *shared = &server->shared;
+    shared->options = &server->options;
+    shared->pages.write = write_page;
+    shared->catalogue = catalogue_init(
+        pieces.catalogue, &(struct catalogue_options){.sku_count_max = options->sku_count_max});
+    for (uint32_t i = 0; i < options->shard_count; i++) {
+        struct shard_options shard = shard_options(server, i);
+        server->shards[i] = shard_init(pieces.shards[i], &shard, shared->catalogue);
+        for (uint32_t to = 0; to < options->shard_count; to++)
+            shared->mailboxes[i][to] =
+                mailbox_init(pieces.mailboxes[i][to], options->mailbox_bytes);
+    }
+    *report = (struct start_report){0};
+    if (!recover(server, env, pieces.scratch, report))
+        return NULL;
+    shared->log = log_init(pieces.log, &server->options.log, &server->start.begin);
+    for (uint32_t i = 0; i < options->shard_count; i++)
+        server->loops[i] = shard_loop_init(pieces.loops[i], shared, i, server->shards[i]);
+    welcome_fill(server);
+    if (!listen_on_everything(server, env, report))
+        return NULL;
+    atomic_store(&server->running, options->shard_count);
+    return server;
+}
+
+uint32_t server_actor_count(const struct server *server)
+{
+    return server->options.shard_count + 1;
+}
+
+/* Makes segments ready for as long as a shard may need one. */
+static int run_helper(struct server *server, struct env *env)
+{
+    struct env_done done[16];
+    int32_t failure = 0;
+    while (atomic_load(&server->running) > 0) { /* pairs with the decrement in server_run */
+        uint64_t until = log_prepare(server->shared.log, env, &failure);
+        if (failure != 0) {
+            env_say(env, "a log segment cannot be made ready");
+            return EXIT_IO;
+        }
+        (void)env_reap(env, done, 16, until);
+    }
+    return 0;
+}
+
+int server_run(struct server *server, struct env *env, uint32_t actor)
+{
+    if (actor == server->options.shard_count)
+        return run_helper(server, env);
+    int exit_code =
+        env_keep(env, server->start.lock) < 0 ? EXIT_OS : shard_loop_run(server->loops[actor], env);
+    atomic_add(&server->running, UINT64_MAX); /* one less; pairs with the load in run_helper */
+    env_doorbell(env, server->options.shard_count);
+    return exit_code;
+}
+
+void server_stop(struct server *server)
+{
+    atomic_add(&server->shared.stop, 1); /* pairs with the load in `ended` */
+}
+
+int server_close(struct server *server, struct env *env)
+{
+    return log_close(server->shared.log, env) < 0 ? EXIT_IO : 0;
+}
+
+uint64_t server_state_hash(const struct server *server)
+{
+    uint64_t hash = 0;
+    for (uint32_t i = 0; i < server->options.shard_count; i++)
+        hash += shard_state_hash(server->shards[i]);
+    return hash;
+}

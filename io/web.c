@@ -1,0 +1,85 @@
+#include "io/web.h"
+
+_Static_assert((int)HTTP_OUTPUT_BYTES_MAX <= (int)OUTPUT_ROOM_BYTES, "a response fits");
+
+static struct pile output_of(struct connections *connections, struct connection *c)
+{
+    return (struct pile){.at = connection_room(connections, c),
+                         .capacity_bytes = HTTP_OUTPUT_BYTES_MAX};
+}
+
+static void wrote(struct connections *connections, struct connection *c, const struct pile *output)
+{
+    if (output->used_bytes > 0)
+        connection_wrote(connections, c, output->used_bytes);
+}
+
+enum { PAGE_BYTES_MAX = HTTP_OUTPUT_BYTES_MAX - 4096 };
+
+static void answer_page(struct connections *connections, struct env *env, struct connection *c,
+                        const struct http_server *server, struct web_pages *pages,
+                        struct pile *scratch)
+{
+    char *body = (char *)scratch->at + scratch->used_bytes;
+    uint32_t room = scratch->capacity_bytes - scratch->used_bytes;
+    uint32_t bytes = pages->write(pages, (enum http_page)c->http->page, body,
+                                  room < PAGE_BYTES_MAX ? room : PAGE_BYTES_MAX);
+    struct pile output = output_of(connections, c);
+    bool stays = http_page(c->http, server, (struct text){body, bytes}, &output);
+    wrote(connections, c, &output);
+    if (!stays)
+        connection_end(connections, env, c);
+}
+
+const struct command *web_next(struct connections *connections, struct env *env,
+                               struct connection *c, const struct http_server *server,
+                               struct web_pages *pages, struct pile *commands, uint64_t now_ns)
+{
+    while (c->phase == CONNECTION_OPEN && c->http->stage != HTTP_STAGE_OPEN &&
+           connection_may_ask(c) && c->input_bytes > c->input_read) {
+        struct pile output = output_of(connections, c);
+        struct pile command = {.at = commands->at + commands->used_bytes,
+                               .capacity_bytes = commands->capacity_bytes - commands->used_bytes};
+        uint32_t consumed = 0;
+        enum http_step step =
+            http_feed(c->http, server, c->input + c->input_read, c->input_bytes - c->input_read,
+                      &consumed, &command, &output, now_ns);
+        c->input_read += consumed;
+        wrote(connections, c, &output);
+        switch (step) {
+        case HTTP_MORE:
+            return NULL;
+        case HTTP_COMMAND:
+            commands->used_bytes += command.used_bytes;
+            return (const void *)command.at;
+        case HTTP_PAGE:
+            answer_page(connections, env, c, server, pages, commands);
+            break;
+        case HTTP_ANSWERED:
+            break;
+        case HTTP_CLOSE:
+            connection_end(connections, env, c);
+            break;
+        }
+    }
+    return NULL;
+}
+
+void web_expire(struct connections *connections, struct env *env, struct connection *c,
+                const struct http_server *server)
+{
+    struct pile output = output_of(connections, c);
+    http_expire(c->http, server, &output);
+    wrote(connections, c, &output);
+    connection_end(connections, env, c);
+}
+
+void web_answer(struct connections *connections, struct env *env, struct connection *c,
+                const struct http_server *server, const struct result *result)
+{
+    struct pile output = output_of(connections, c);
+    bool stays = http_answer(c->http, server, result, &output);
+    wrote(connections, c, &output);
+    if (!stays)
+        connection_end(connections, env, c);
+}
