@@ -477,7 +477,7 @@ static struct flight_part *replied(const struct flight *flight, uint32_t from)
     for (uint32_t i = 0; i < flight->part_count; i++)
         if (flight_parts(flight)[i].shard == from)
             return &flight_parts(flight)[i];
-    CHECK(!"a reply from a shard that was asked");
+    CHECK(false); /* a reply from a shard that was asked */
     return NULL;
 }
 

@@ -471,7 +471,7 @@ void shard_message(struct shard *shard, struct turn *turn, const struct message 
         break;
     case MESSAGE_COMMAND:
     case MESSAGE_RESULT:
-        CHECK(!"a message for core");
+        CHECK(false); /* a message for core */
     }
     place_work(shard, turn);
 }

@@ -247,7 +247,7 @@ enum shard_table stock_apply(struct stock *stock, const struct slice *slice)
         apply_release(stock, (const void *)slice);
         return SHARD_TABLE_NONE;
     default:
-        CHECK(!"a slice of stock");
+        CHECK(false); /* a slice of stock */
     }
     return SHARD_TABLE_NONE;
 }
