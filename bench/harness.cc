@@ -21,6 +21,7 @@ int main(int argc, char **argv)
     const struct bench *const lists[] = {
         checksum_benches,
         mailbox_benches,
+        order_benches,
         table_benches,
         wire_benches,
     };
