@@ -94,33 +94,43 @@ static bool text_is(struct text text, const char *string)
 
 /* ---- the framing's own check ------------------------------------------------------------------- */
 
-/* The next byte of a head, of chunk sizes or trailers. */
-static bool frame_byte(struct http *http, uint8_t byte)
+/* The next byte of a head, of chunk sizes or trailers; NULL, or why it cannot be. */
+static const char *frame_byte(struct http *http, uint8_t byte)
 {
     uint8_t last = http->last_byte;
     http->last_byte = byte;
     if (last == '\r' && byte != '\n')
-        return refuse_framing(http, "CR without LF");
+        return "CR without LF";
     if (byte == '\n' && last != '\r')
-        return refuse_framing(http, "LF without CR");
+        return "LF without CR";
     if (byte == '\n' || byte == '\r')
-        return true;
+        return NULL;
     if ((byte < ' ' && byte != '\t') || byte == 0x7f)
-        return refuse_framing(http, "control character");
-    return true;
+        return "control character";
+    return NULL;
 }
 
-/* Looks at the head's next bytes; true: its last one has been seen. */
-static bool frame_head(struct http *http, const char *bytes, uint32_t count)
+static const char *frame_head_byte(struct http *http, uint8_t byte)
 {
+    const char *reason = frame_byte(http, byte);
+    if (reason != NULL)
+        return reason;
+    if (http->line_bytes == 0 && (byte == ' ' || byte == '\t' || byte == ':'))
+        return "a line begins with a space or a colon";
+    if (http->lines == 0 && byte == ' ' && ++http->first_line_spaces > 2)
+        return "too many spaces in the request line";
+    return NULL;
+}
+
+/* Looks at the head's next bytes, up to the first that cannot be; true: its last one was seen. */
+static bool frame_head(struct http *http, const char *bytes, uint32_t count, const char **reason)
+{
+    *reason = NULL;
     while (http->framed_bytes < count) {
         uint8_t byte = (uint8_t)bytes[http->framed_bytes];
-        if (!frame_byte(http, byte))
+        *reason = frame_head_byte(http, byte);
+        if (*reason != NULL)
             return false;
-        if (http->line_bytes == 0 && (byte == ' ' || byte == '\t' || byte == ':'))
-            return refuse_framing(http, "a line begins with a space or a colon");
-        if (http->lines == 0 && byte == ' ' && ++http->first_line_spaces > 2)
-            return refuse_framing(http, "too many spaces in the request line");
         http->framed_bytes++;
         if (byte == '\n' && http->line_bytes == 0 && http->lines > 0)
             return true;
@@ -134,9 +144,11 @@ static bool frame_head(struct http *http, const char *bytes, uint32_t count)
 /* Between the pieces of a chunked body. */
 static bool frame_until(struct http *http, const char *bytes, uint32_t until)
 {
-    while (http->framed_bytes < until)
-        if (!frame_byte(http, (uint8_t)bytes[http->framed_bytes++]))
-            return false;
+    while (http->framed_bytes < until) {
+        const char *reason = frame_byte(http, (uint8_t)bytes[http->framed_bytes++]);
+        if (reason != NULL)
+            return refuse_framing(http, reason);
+    }
     return true;
 }
 
@@ -323,6 +335,15 @@ static int on_end(llhttp_t *parser)
 
 /* ---- head and body ----------------------------------------------------------------------------- */
 
+/* The first byte that cannot be decides what is said about it. */
+static bool refuse_parsed(struct reading *reading)
+{
+    const llhttp_t *parser = parser_of(reading->http);
+    uint32_t at = (uint32_t)(llhttp_get_error_pos(parser) - reading->bytes);
+    return frame_until(reading->http, reading->bytes, at) &&
+           refuse_framing(reading->http, llhttp_get_error_reason(parser));
+}
+
 /* Lets the parser see the bytes up to `until`. */
 static bool parse_until(struct reading *reading, uint32_t until)
 {
@@ -336,7 +357,7 @@ static bool parse_until(struct reading *reading, uint32_t until)
     if (error == HPE_PAUSED && http->whole)
         http->read_bytes = (uint32_t)(llhttp_get_error_pos(parser) - reading->bytes);
     else if (error != HPE_OK && !http->unframed)
-        return refuse_framing(http, llhttp_get_error_reason(parser));
+        return refuse_parsed(reading);
     return !http->unframed;
 }
 
@@ -436,9 +457,12 @@ static bool read_head(struct reading *reading, uint32_t count)
     struct http *http = reading->http;
     uint32_t head_bytes_max = reading->server->head_bytes_max;
     uint32_t until = count < head_bytes_max ? count : head_bytes_max;
-    bool is_end = frame_head(http, reading->bytes, until);
-    if (!parse_until(reading, http->framed_bytes) || http->unframed)
+    const char *reason;
+    bool is_end = frame_head(http, reading->bytes, until, &reason);
+    if (!parse_until(reading, http->framed_bytes))
         return false;
+    if (reason != NULL)
+        return refuse_framing(http, reason);
     if (is_end != http->head_whole)
         return refuse_framing(http, "the head ends ambiguously");
     if (!is_end && http->framed_bytes == head_bytes_max) {
@@ -453,11 +477,13 @@ static bool read_head(struct reading *reading, uint32_t count)
 static bool read_chunks(struct reading *reading, uint32_t count)
 {
     struct http *http = reading->http;
-    if (!parse_until(reading, count) || !frame_until(http, reading->bytes, http->read_bytes))
+    uint32_t limit = http->head_bytes + reading->server->body_bytes_max;
+    if (!parse_until(reading, count < limit ? count : limit) ||
+        !frame_until(http, reading->bytes, http->read_bytes))
         return false;
     if (http->whole)
         return http->last_byte == '\n' || refuse_framing(http, "the last chunk ends ambiguously");
-    if (http->read_bytes - http->head_bytes > reading->server->body_bytes_max) {
+    if (http->read_bytes == limit) {
         refuse(http, CODE_TOO_LARGE, NULL);
         http->unframed = true;
     }
