@@ -16,7 +16,7 @@ struct mailbox {
     _Alignas(128) struct atomic64 released; /* the reader's, up to where they have been used up */
     uint64_t read;
     _Alignas(128) uint32_t capacity_bytes;
-    uint8_t ring[];
+    _Alignas(128) uint8_t ring[];
 };
 
 enum { SKIP = 0 }; /* a message of no bytes: go on at place 0 */
