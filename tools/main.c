@@ -13,6 +13,7 @@ static const struct tool {
     int (*run)(int argc, char **argv);
 } tools[] = {
     {"serve", "take in orders", tool_serve},
+    {"trace", "invent a peak day, and look at one", tool_trace},
 };
 
 enum { TOOLS = sizeof tools / sizeof *tools };

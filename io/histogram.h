@@ -1,0 +1,29 @@
+/* io/histogram.h - how often which value was seen, to within one part in 128.
+ *
+ * Values below 256 are counted exactly; above, each power of two is cut into 128 equal steps. Fixed
+ * memory, no allocation; one writer. */
+#ifndef SPATE_IO_HISTOGRAM_H
+#define SPATE_IO_HISTOGRAM_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+enum { HISTOGRAM_STEPS = 128, HISTOGRAM_BUCKETS = HISTOGRAM_STEPS * (64 - 7 + 1) };
+
+struct histogram {
+    uint64_t total;
+    uint64_t max;
+    uint64_t counts[HISTOGRAM_BUCKETS];
+};
+
+void histogram_add(struct histogram *histogram, uint64_t value);
+void histogram_merge(struct histogram *into, const struct histogram *from);
+
+/* The value that `per_million` millionths of all are at or below: its bucket's upper end, but never
+ * above the highest value seen; 0 for an empty one. */
+uint64_t histogram_at(const struct histogram *histogram, uint32_t per_million);
+
+/* The percentile spectrum as HdrHistogram's .hgrm files have it, values divided by `unit`. */
+void histogram_print(const struct histogram *histogram, FILE *out, double unit);
+
+#endif
