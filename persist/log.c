@@ -330,6 +330,15 @@ static void submit_write(struct log *log, struct env *env, struct write *write)
     count(log, COUNT_WRITE_BYTES, bytes);
 }
 
+/* An end mark promises that there is a next segment: one that has vanished is noticed. */
+static uint32_t end_segment(struct log *log, struct write *write)
+{
+    if (!segment_is_ready(log))
+        return 0;
+    mark(log, write, GROUP_END);
+    return GROUP_END;
+}
+
 /* Fills a write: the consecutive published groups; or the end mark when the next one does not fit;
  * or a witness when the log is idle. What stands in it now; 0: there is nothing to write. */
 static uint32_t fill_write(struct log *log, struct env *env, struct write *write)
@@ -339,10 +348,8 @@ static uint32_t fill_write(struct log *log, struct env *env, struct write *write
         const struct log_group *group = &slot_of(log, log->next_gather)->group;
         uint64_t bytes = write->bytes + sizeof(struct group_head) + group->event_bytes;
         bool fits = block_align(bytes) <= segment_room(log);
-        if (!fits && write->bytes == 0) {
-            mark(log, write, GROUP_END);
-            return GROUP_END;
-        }
+        if (!fits && write->bytes == 0)
+            return end_segment(log, write);
         if (!fits || bytes > most)
             return GROUP_EVENTS;
         copy_group(log, write, group);
@@ -351,10 +358,11 @@ static uint32_t fill_write(struct log *log, struct env *env, struct write *write
         return GROUP_EVENTS;
     if (!witness_is_due(log, env))
         return 0;
-    enum group_kind kind = segment_room(log) >= BLOCK_BYTES ? GROUP_WITNESS : GROUP_END;
-    mark(log, write, kind);
     count(log, COUNT_WITNESSES, 1);
-    return kind;
+    if (segment_room(log) < BLOCK_BYTES)
+        return end_segment(log, write);
+    mark(log, write, GROUP_WITNESS);
+    return GROUP_WITNESS;
 }
 
 /* True if this has used up a ready segment. */

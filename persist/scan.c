@@ -140,6 +140,8 @@ static int32_t open_segment(struct scan *scan, uint64_t serial, uint64_t offset)
 static int32_t open_checked(struct scan *scan)
 {
     int32_t error = open_segment(scan, scan->at.serial, 0);
+    if (error == 0 && scan->promised)
+        return -ENOENT;
     if (error <= 0)
         return error;
     const struct segment_head *head = look_at(scan, 0, BLOCK_BYTES, &error);
@@ -161,11 +163,12 @@ static int32_t open_checked(struct scan *scan)
     return 0;
 }
 
-static void go_to(struct scan *scan, uint64_t serial)
+static void go_to(struct scan *scan, uint64_t serial, bool promised)
 {
     scan_end(scan);
     scan->at.serial = serial;
     scan->at.offset = BLOCK_BYTES;
+    scan->promised = promised;
 }
 
 /* ---- groups -------------------------------------------------------------------------------------- */
@@ -183,7 +186,7 @@ static void follow_epochs(struct scan *scan)
            manifest->epochs[scan->epoch + 1].first_seq <= scan->at.seq)
         scan->epoch++;
     if (scan->at.serial < epoch_here(scan)->first_serial)
-        go_to(scan, epoch_here(scan)->first_serial);
+        go_to(scan, epoch_here(scan)->first_serial, false);
 }
 
 /* An epoch can speak for its own sequences only; one that the table does not name for none. */
@@ -252,7 +255,7 @@ const struct group_head *scan_next(struct scan *scan, int32_t *error)
             scan->at.offset = offset + sizeof *head;
             break;
         case GROUP_END:
-            go_to(scan, scan->at.serial + 1);
+            go_to(scan, scan->at.serial + 1, (head->flags & GROUP_COPIED) == 0);
             break;
         }
     }

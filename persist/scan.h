@@ -41,6 +41,7 @@ struct scan {
     uint64_t witness_serial; /* 0: in the manifest */
     uint64_t witness_offset;
 
+    bool promised; /* the open segment, or the one to open, is there: an end mark says so */
     uint64_t read_bytes;
     uint64_t torn_bytes;    /* found beyond: of writes that never finished */
     uint32_t unknown_epoch; /* found beyond: has served, but the table does not know it; else 0 */
@@ -64,7 +65,7 @@ struct place scan_first(const struct manifest *manifest);
 
 /* The next group, valid until the next call. NULL: there is none, and scan->at is where it should
  * be; or, if *error is negative, the segment cannot be read: -EPROTO a newer format, -EXDEV another
- * log's. */
+ * log's, -ENOENT it is gone. */
 const struct group_head *scan_next(struct scan *scan, int32_t *error);
 
 /* After scan_next has ended: looks at every block beyond, up to segment `last_serial`, for what speaks

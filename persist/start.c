@@ -250,6 +250,9 @@ static bool refuse_unreadable(struct starting *s, int32_t error)
     if (error == -EPROTO)
         return refuse_place(s, EXIT_DAMAGED, s->scan.at,
                             "written by a newer version of Spate; start that one");
+    if (error == -ENOENT)
+        return refuse_place(s, EXIT_DAMAGED, s->scan.at,
+                            "this file is missing: the one before it goes on here; restore it");
     if (error == -EXDEV)
         return refuse_place(s, EXIT_DAMAGED, s->scan.at,
                             "belongs to another log; restore the file that was here");
