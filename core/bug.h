@@ -4,22 +4,28 @@
 #ifndef SPATE_CORE_BUG_H
 #define SPATE_CORE_BUG_H
 
+/* clang-format off */
+#define BUGS(X) \
+    X(BUG_LINES_CHECKED_APART,  "lines-checked-apart")  /* two lines of a SKU each see all of its units */ \
+    X(BUG_HOLD_SEES_HELD,       "hold-sees-held")       /* a hold takes units set aside for others */ \
+    X(BUG_KNOWN_ID_FORGOTTEN,   "known-id-forgotten")   /* a known id is placed again */ \
+    X(BUG_OTHER_BODY_REPLAYED,  "other-body-replayed")  /* a known id or key gets the first answer, whatever the body */ \
+    X(BUG_PROGRESS_NOT_AWAITED, "progress-not-awaited") /* a retry of an order in progress starts another */ \
+    X(BUG_REFUSED_KEEPS_HOLD,   "refused-keeps-hold")   /* what other shards had granted is not given back */ \
+    X(BUG_BUSY_IS_SHORT,        "busy-is-short")        /* who meets a pending hold is refused */ \
+    X(BUG_WAITERS_OVERTAKEN,    "waiters-overtaken")    /* a newcomer passes those that wait */ \
+    X(BUG_UNORDERED_SECOND,     "unordered-second")     /* odd homes make their second attempt in descending order */ \
+    X(BUG_EXPIRY_KEEPS_STOCK,   "expiry-keeps-stock")   /* an expired order's units stay reserved */ \
+    X(BUG_NEVER_EXPIRES,        "never-expires")        /* an unpaid order stays for ever */ \
+    X(BUG_PUBLISHED_TOO_EARLY,  "published-too-early")  /* catalogue entries carry the sequence before theirs */
+/* clang-format on */
+
 enum bug {
     BUG_NONE,
-    BUG_LINES_CHECKED_APART,  /* two lines of one SKU each see all of its units */
-    BUG_HOLD_SEES_HELD,       /* a hold also takes units that are set aside for others */
-    BUG_KNOWN_ID_FORGOTTEN,   /* a known id is placed again */
-    BUG_OTHER_BODY_REPLAYED,  /* a known id or key with another body gets the first answer */
-    BUG_REFUSED_KEEPS_HOLD,   /* what other shards had granted is not given back */
-    BUG_BUSY_IS_SHORT,        /* a first attempt that meets a pending hold is refused */
-    BUG_WAITERS_OVERTAKEN,    /* a first attempt passes those that wait */
-    BUG_UNORDERED_SECOND,     /* the second attempt goes in descending order on odd homes */
-    BUG_EXPIRY_KEEPS_STOCK,   /* an expired order's units stay reserved */
-    BUG_NEVER_EXPIRES,        /* an unpaid order stays for ever */
-    BUG_PUBLISHED_TOO_EARLY,  /* catalogue entries carry the sequence before theirs */
-    BUG_RETRY_KEY_NOT_LOGGED, /* a retry key lives in memory alone */
-    BUG_PROGRESS_NOT_AWAITED, /* a retry of an order in progress starts another */
-    BUG_COUNT
+#define X(id, name) id,
+    BUGS(X)
+#undef X
+        BUG_COUNT
 };
 _Static_assert(BUG_COUNT <= 64, "shard_options.bug has 64");
 

@@ -83,7 +83,7 @@ enum hold_outcome hold_decide(const struct stock *stock, const struct topology *
         const struct stock_sku *sku = stock_sku(stock, lines[at].sku);
         CHECK(sku != NULL);
         same = same_sku(lines + at, line_count - at);
-        if (choose_all(stock, topology, sku, false, lines + at, same, bug))
+        if (choose_all(stock, topology, sku, bug[BUG_HOLD_SEES_HELD], lines + at, same, bug))
             continue;
         if (choose_all(stock, topology, sku, true, lines + at, same, bug) &&
             !bug[BUG_BUSY_IS_SHORT])

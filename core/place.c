@@ -443,8 +443,10 @@ static void place_flight(struct shard *shard, struct turn *turn, uint32_t number
 static void go_on_in_order(struct shard *shard, struct turn *turn, uint32_t number)
 {
     const struct flight *flight = flight_at(&shard->flights, number);
+    bool downwards = shard->options.bug[BUG_UNORDERED_SECOND] && shard->options.shard % 2 == 1;
     if (flight->cursor < flight->part_count)
-        ask_part(shard, turn, number, flight->cursor);
+        ask_part(shard, turn, number,
+                 downwards ? flight->part_count - 1 - flight->cursor : flight->cursor);
     else
         place_flight(shard, turn, number);
 }

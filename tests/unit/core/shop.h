@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "core/bug.h"
 #include "core/shard.h"
@@ -38,13 +39,19 @@ struct shop {
     uint64_t request;
     uint64_t now_ns;
     uint64_t random;
+    void *blocks[32];
+    size_t block_bytes[32];
+    uint32_t block_count;
 };
 
-static inline void *shop_memory(size_t bytes)
+/* Zeros that cost nothing until they are touched. */
+static inline void *shop_memory(struct shop *shop, size_t bytes)
 {
-    void *at = aligned_alloc(4096, (bytes + 4095) & ~(size_t)4095);
-    assert_non_null(at);
-    return memset(at, 0, (bytes + 4095) & ~(size_t)4095);
+    void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(at != MAP_FAILED);
+    shop->blocks[shop->block_count] = at;
+    shop->block_bytes[shop->block_count++] = bytes;
+    return at;
 }
 
 static inline uint64_t shop_random(struct shop *shop)
@@ -67,9 +74,27 @@ static inline void shop_put(struct shop_pile *pile, const void *bytes, size_t co
     pile->used += count;
 }
 
+/* The bug that is to be planted, from the environment; BUG_NONE if there is none. */
+static inline enum bug shop_bug(void)
+{
+    static const char *const names[] = {"none",
+#define X(id, name) name,
+                                        BUGS(X)
+#undef X
+    };
+    const char *name = getenv("SPATE_BUG");
+    if (name == NULL)
+        return BUG_NONE;
+    for (uint32_t i = 0; i < BUG_COUNT; i++)
+        if (strcmp(names[i], name) == 0)
+            return (enum bug)i;
+    fprintf(stderr, "no such bug: %s\n", name);
+    exit(0); /* not a failure: a planted bug must fail for its own reason */
+}
+
 static inline struct shard_options shop_options(void)
 {
-    return (struct shard_options){
+    struct shard_options options = {
         .order_count_max = 20000,
         .order_bytes_max = 8 << 20,
         .cell_count_max = 4096,
@@ -79,34 +104,37 @@ static inline struct shard_options shop_options(void)
         .payment_deadline_ns = UINT64_C(1800) * 1000000000,
         .retry_window_ns = UINT64_C(86400) * 1000000000,
     };
+    options.bug[shop_bug()] = true;
+    return options;
 }
 
 static inline struct shop *shop_open_with(const struct shard_options *options, uint32_t shard_count,
                                           uint64_t seed)
 {
-    struct shop *shop = shop_memory(sizeof *shop);
+    struct shop *shop = calloc(1, sizeof *shop);
+    assert_non_null(shop);
     shop->shard_count = shard_count;
     shop->random = seed;
     shop->now_ns = UINT64_C(1605052800) * 1000000000;
     for (uint32_t i = 0; i < SLOT_COUNT; i++)
         shop->slot_shard[i] = (uint8_t)(i % shard_count);
-    shop->catalogue =
-        catalogue_init(shop_memory(catalogue_bytes(&options->catalogue)), &options->catalogue);
+    shop->catalogue = catalogue_init(shop_memory(shop, catalogue_bytes(&options->catalogue)),
+                                     &options->catalogue);
     for (uint32_t i = 0; i < shard_count; i++) {
         shop->options[i] = *options;
         shop->options[i].shard = i;
         shop->options[i].shard_count = shard_count;
         shop->options[i].slot_shard = shop->slot_shard;
-        shop->shards[i] = shard_init(shop_memory(shard_bytes(&shop->options[i])), &shop->options[i],
-                                     shop->catalogue);
+        shop->shards[i] = shard_init(shop_memory(shop, shard_bytes(&shop->options[i])),
+                                     &shop->options[i], shop->catalogue);
     }
     enum { PILE = 4 << 20 };
     struct turn *turn = &shop->turn;
     turn->shard_count = shard_count;
-    turn->events = (struct pile){.at = shop_memory(PILE), .capacity_bytes = PILE};
-    turn->answers = (struct pile){.at = shop_memory(PILE), .capacity_bytes = PILE};
+    turn->events = (struct pile){.at = shop_memory(shop, PILE), .capacity_bytes = PILE};
+    turn->answers = (struct pile){.at = shop_memory(shop, PILE), .capacity_bytes = PILE};
     for (uint32_t i = 0; i < shard_count; i++)
-        turn->outbox[i] = (struct pile){.at = shop_memory(PILE), .capacity_bytes = PILE};
+        turn->outbox[i] = (struct pile){.at = shop_memory(shop, PILE), .capacity_bytes = PILE};
     return shop;
 }
 
@@ -118,18 +146,14 @@ static inline struct shop *shop_open(uint32_t shard_count, uint64_t seed)
 
 static inline void shop_close(struct shop *shop)
 {
-    for (uint32_t i = 0; i < shop->shard_count; i++) {
-        free(shop->shards[i]);
-        free(shop->turn.outbox[i].at);
+    for (uint32_t i = 0; i < shop->shard_count; i++)
         for (uint32_t j = 0; j < shop->shard_count; j++)
             free(shop->mail[i][j].at);
-    }
-    for (uint32_t i = 0; i < SHOP_ANSWERS_MAX; i++)
+    for (uint64_t i = 0; i <= shop->request; i++)
         free(shop->answers[i]);
-    free(shop->turn.events.at);
-    free(shop->turn.answers.at);
+    for (uint32_t i = 0; i < shop->block_count; i++)
+        munmap(shop->blocks[i], shop->block_bytes[i]);
     free(shop->journal.at);
-    free(shop->catalogue);
     free(shop);
 }
 
