@@ -47,13 +47,22 @@ static void read_ahead(struct scan *scan)
     env_flush(scan->env);
 }
 
-static int32_t finish_read(struct scan *scan)
+void scan_rest(struct scan *scan)
 {
     struct env_done done;
+    if (!scan->reading || scan->has_read)
+        return;
     while (env_reap(scan->env, &done, 1, UINT64_MAX) == 0)
         ;
-    scan->reading = false;
-    return done.result;
+    scan->has_read = true;
+    scan->read_got = done.result;
+}
+
+static int32_t finish_read(struct scan *scan)
+{
+    scan_rest(scan);
+    scan->reading = scan->has_read = false;
+    return scan->read_got;
 }
 
 /* The window that was read ahead becomes the current one, in front of it what is left of the other

@@ -52,7 +52,9 @@ struct scan {
     uint64_t file_bytes;
     struct window windows[2];
     uint32_t current;
-    bool reading; /* into the other window */
+    bool reading;     /* into the other window */
+    bool has_read;    /* and that is over */
+    int32_t read_got; /* its result */
 };
 
 enum { SCAN_MEMORY_BYTES = 2 * (READ_BYTES + CARRY_BYTES) };
@@ -71,6 +73,9 @@ const struct group_head *scan_next(struct scan *scan, int32_t *error);
 /* After scan_next has ended: looks at every block beyond, up to segment `last_serial`, for what speaks
  * of acknowledged groups. scan->at stays. */
 int32_t scan_beyond(struct scan *scan, uint64_t last_serial) MUST_LOOK;
+
+/* Whoever uses the env between two groups calls this before: nothing is under way after it. */
+void scan_rest(struct scan *scan);
 
 void scan_end(struct scan *scan);
 

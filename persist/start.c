@@ -457,6 +457,7 @@ static bool close_copy(struct starting *s, struct copy *copy, uint64_t seq)
 static bool copy_group(struct starting *s, struct copy *copy, const struct group_head *head)
 {
     uint64_t bytes = block_align(sizeof *head + (uint64_t)head->event_bytes);
+    scan_rest(&s->scan);
     bool full = copy->file >= 0 && copy->offset + bytes + BLOCK_BYTES > s->options->segment_bytes;
     if (full && !close_copy(s, copy, head->seq - 1))
         return false;
