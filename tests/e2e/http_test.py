@@ -1,0 +1,430 @@
+#!/usr/bin/env python3
+"""HTTP/JSON as its callers see it, against a real `spate serve`.  usage: http_test.py BUILD_DIR
+
+Prints TAP. Each test gets a server of its own on free loopback ports, with an empty directory."""
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+SPATE = os.path.join(os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build"), "spate")
+JSON = {"Content-Type": "application/json"}
+
+
+def free_ports(count):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
+
+
+class Server:
+    def __init__(self, directory, shards=2, options=()):
+        self.port, self.admin_port = free_ports(2)
+        self.log = open(os.path.join(directory, "log.txt"), "a+")
+        self.process = subprocess.Popen(
+            [SPATE, "serve", "--data", os.path.join(directory, "data"), "--shards", str(shards),
+             "--memory", "128M", "--segment", "4M", "--http", f"127.0.0.1:{self.port}",
+             "--admin", f"127.0.0.1:{self.admin_port}", *options],
+            stdout=self.log, stderr=self.log)
+        self.until(lambda: self.ready() == 200, "ready")
+
+    def until(self, holds, what):
+        end = time.monotonic() + 20
+        while not holds():
+            if self.process.poll() is not None or time.monotonic() > end:
+                self.log.seek(0)
+                raise AssertionError(f"the server never was {what}:\n{self.log.read()}")
+            time.sleep(0.01)
+
+    def ready(self):
+        try:
+            return self.ask("GET", "/readyz", port=self.admin_port)[0]
+        except OSError:
+            return 0
+
+    def ask(self, method, path, body=None, headers=(), port=None):
+        """Status, headers, decoded body; on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=10)
+        try:
+            return ask(connection, method, path, body, headers)
+        finally:
+            connection.close()
+
+    def connect(self):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+
+    def raw(self, data, pieces=None):
+        """What comes back for these bytes until the server closes or falls silent."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as s:
+            s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for piece in pieces or [data]:
+                s.sendall(piece)
+            s.shutdown(socket.SHUT_WR)
+            answer = b""
+            while True:
+                try:
+                    got = s.recv(65536)
+                except ConnectionResetError:
+                    return answer
+                if not got:
+                    return answer
+                answer += got
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        """Drains; the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(20)
+        finally:
+            self.process.kill()
+
+    def stock(self, sku, warehouse="w1"):
+        items = self.ask("GET", f"/v1/stock?sku={sku}")[2]["items"]
+        return next((i for i in items if i["warehouse"] == warehouse), None)
+
+
+def ask(connection, method, path, body=None, headers=()):
+    sent = dict(headers)
+    if body is not None:
+        sent = {**JSON, **sent}
+        body = json.dumps(body) if not isinstance(body, (str, bytes)) else body
+    connection.request(method, path, body, sent)
+    answer = connection.getresponse()
+    text = answer.read()
+    is_json = "json" in (answer.getheader("Content-Type") or "")
+    return answer.status, answer.headers, json.loads(text) if is_json and text else text
+
+
+def order(order_id=None, customer="c1", lines=(("SKU-1", 1, 1999),), **more):
+    body = {"customer": customer, "currency": "CNY", **more,
+            "lines": [{"sku": s, "units": u, "unit_price": p} for s, u, p in lines]}
+    if order_id:
+        body["order_id"] = order_id
+    return body
+
+
+def stock_up(server, skus=1, units=100):
+    assert server.ask("PUT", "/v1/warehouses/w1", {"priority": 1})[0] == 200
+    for i in range(1, skus + 1):
+        put = server.ask("PUT", f"/v1/skus/SKU-{i}", {"currency": "CNY", "list_price": 1999})
+        assert put[0] == 200, put
+        if units:
+            got = server.ask("POST", "/v1/stock/receive",
+                             {"sku": f"SKU-{i}", "warehouse": "w1", "units": units},
+                             {"Idempotency-Key": f"first-{i}"})
+            assert got[0] == 200, got
+
+
+def equal(got, wanted, what=""):
+    assert got == wanted, f"{what}: got {got!r}, wanted {wanted!r}"
+
+
+# ---- tests: a name is a sentence that is true ---------------------------------------------------
+
+def an_order_is_placed_read_and_counted(server):
+    stock_up(server)
+    status, headers, body = server.ask("POST", "/v1/orders", order(
+        "20201111-1", lines=[("SKU-1", 2, 1999)], channel="online", ship_to="a-77 é",
+        adjustments=[{"kind": "discount", "amount": -500}]))
+    equal(status, 201)
+    seq = int(headers["X-Commit-Seq"])
+    assert seq > 0 and headers["Idempotent-Replayed"] is None
+    equal(body["state"], "pending_payment")
+    equal(body["total"], 3498)
+    equal(body["ship_to"], "a-77 é")
+    equal(body["lines"], [{"line": 1, "sku": "SKU-1", "units": 2, "unit_price": 1999,
+                           "warehouse": "w1", "shipped": 0, "returned": 0, "cancelled": 0}])
+    equal(server.ask("GET", "/v1/orders/20201111-1")[2], body)
+    cell = server.stock("SKU-1")
+    equal((cell["on_hand"], cell["free"], cell["reserved"]), (100, 98, 2))
+
+
+def a_known_id_gives_the_first_answer_and_another_body_is_refused(server):
+    stock_up(server)
+    first = server.ask("POST", "/v1/orders", order("o-1"))
+    again = server.ask("POST", "/v1/orders", order("o-1"))
+    other = server.ask("POST", "/v1/orders", order("o-1", customer="c2"))
+    equal((first[0], again[0], other[0]), (201, 201, 422))
+    equal(again[2], first[2])
+    equal(again[1]["Idempotent-Replayed"], "true")
+    equal(other[2]["code"], "key_reused")
+    equal(server.stock("SKU-1")["reserved"], 1)
+
+
+def an_idempotency_key_stands_for_an_id(server):
+    stock_up(server)
+    key = {"Idempotency-Key": "my key"}
+    first = server.ask("POST", "/v1/orders", order(), key)
+    again = server.ask("POST", "/v1/orders", order(), key)
+    without = server.ask("POST", "/v1/orders", order())
+    equal((first[0], again[0], without[0]), (201, 201, 201))
+    equal(first[2]["order_id"], again[2]["order_id"])
+    assert without[2]["order_id"] != first[2]["order_id"]
+    equal(len(without[2]["order_id"]), 26)
+    equal(server.stock("SKU-1")["reserved"], 2)
+
+
+def units_are_received_once_per_key(server):
+    stock_up(server, units=0)
+    body = {"sku": "SKU-1", "warehouse": "w1", "ok": 10, "damaged": 3}
+    for replayed in (None, "true"):
+        status, headers, _ = server.ask("POST", "/v1/stock/receive", body,
+                                        {"Idempotency-Key": "r-1"})
+        equal((status, headers["Idempotent-Replayed"]), (200, replayed))
+    cell = server.stock("SKU-1")
+    equal((cell["free"], cell["quarantined"], cell["on_hand"]), (10, 3, 13))
+    status, _, problem = server.ask("POST", "/v1/stock/receive", {**body, "ok": 11},
+                                    {"Idempotency-Key": "r-1"})
+    equal((status, problem["code"]), (422, "key_reused"))
+
+
+def a_short_order_is_refused_without_a_trace(server):
+    stock_up(server, skus=2, units=5)
+    status, headers, problem = server.ask(
+        "POST", "/v1/orders", order("o-1", lines=[("SKU-1", 2, 1), ("SKU-2", 6, 1)]))
+    equal((status, problem["code"]), (409, "out_of_stock"))
+    equal(headers["Content-Type"], "application/problem+json")
+    equal(problem["lines"], [{"sku": "SKU-2", "requested": 6, "sellable": 5}])
+    equal(server.ask("GET", "/v1/orders/o-1")[0], 404)
+    equal((server.stock("SKU-1")["free"], server.stock("SKU-2")["free"]), (5, 5))
+    equal(server.ask("POST", "/v1/orders", order("o-1", lines=[("SKU-2", 5, 1)]))[0], 201)
+
+
+def many_buyers_of_few_units_buy_exactly_these(server):
+    stock_up(server, skus=2, units=20)
+    results = []
+
+    def buy(thread):
+        connection = server.connect()
+        for i in range(10):
+            lines = [("SKU-1", 1, 1), ("SKU-2", 1, 1)]
+            body = order(f"o-{thread}-{i}", lines=lines if thread % 2 else lines[::-1])
+            results.append(ask(connection, "POST", "/v1/orders", body)[0])
+        connection.close()
+
+    threads = [threading.Thread(target=buy, args=(t,)) for t in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    equal(len(results), 80)
+    equal(results.count(201), 20)
+    assert set(results) <= {201, 409, 503}, set(results)
+    for sku in ("SKU-1", "SKU-2"):
+        cell = server.stock(sku)
+        equal((cell["free"], cell["held"], cell["reserved"]), (0, 0, 20))
+
+
+def what_is_asked_wrongly_is_a_4xx_with_a_code(server):
+    stock_up(server)
+    cases = [
+        ("GET", "/v1/orders/none", None, {}, 404, "not_found"),
+        ("GET", "/v1/nothing", None, {}, 404, "not_found"),
+        ("DELETE", "/v1/orders", None, {}, 405, "method_not_allowed"),
+        ("GET", "/v1/stock?sku=NONE", None, {}, 404, "not_found"),
+        ("POST", "/v1/orders", "{", {}, 400, "malformed"),
+        ("POST", "/v1/orders", "{}", {}, 422, "invalid"),
+        ("POST", "/v1/orders", "{}", {"Content-Type": "text/plain"}, 415, "media_type"),
+        ("POST", "/v1/orders", b"{\"customer\":\"\xff\"}", {}, 400, "malformed"),
+        ("POST", "/v1/orders", order(nonsense=1), {}, 400, "malformed"),
+        ("POST", "/v1/orders", order(lines=[("NONE", 1, 1)]), {}, 422, "unknown_sku"),
+        ("POST", "/v1/orders", {**order(), "currency": "EUR"}, {}, 422, "currency_mismatch"),
+        ("POST", "/v1/orders", order(lines=[("SKU-1", 0, 1)]), {}, 422, "invalid"),
+        ("POST", "/v1/orders", order(lines=[("SKU-1", 4294967295, 9007199254740992)]), {}, 422,
+         "overflow"),
+        ("POST", "/v1/orders", " " * 300000, {}, 413, "too_large"),
+        ("POST", "/v1/stock/receive", {"sku": "SKU-1", "warehouse": "w1", "units": 1}, {}, 400,
+         "idempotency_key_missing"),
+        ("POST", "/v1/stock/receive", {"sku": "SKU-1", "warehouse": "none", "units": 1},
+         {"Idempotency-Key": "k"}, 422, "unknown_warehouse"),
+        ("GET", "/v1/orders/o-1", None, {"X-Big": "x" * 20000}, 431, "head_too_large"),
+    ]
+    for method, path, body, headers, status, code in cases:
+        try:
+            got, sent, problem = server.ask(method, path, body, headers)
+        except ConnectionError as error:
+            # told before the whole request was read, and closed
+            assert status in (413, 431), f"{method} {path}: {error}"
+            continue
+        equal((got, problem["code"], problem["status"]), (status, code, status),
+              f"{method} {path} {str(body)[:80]}")
+        equal(sent["Content-Type"], "application/problem+json")
+    equal(server.stock("SKU-1")["reserved"], 0)
+
+
+def an_order_of_1200_lines_is_taken(server):
+    stock_up(server, skus=3, units=10000)
+    lines = [(f"SKU-{i % 3 + 1}", 2, 100 + i) for i in range(1200)]
+    status, _, body = server.ask("POST", "/v1/orders", order("big", lines=lines))
+    equal(status, 201, body if status != 201 else "")
+    equal([(l["sku"], l["units"], l["unit_price"]) for l in body["lines"]], lines)
+    equal(server.ask("GET", "/v1/orders/big")[2], body)
+    equal(server.stock("SKU-1")["reserved"], 800)
+
+
+def pipelined_requests_are_answered_in_their_order(server):
+    stock_up(server, units=1000)
+    requests = b""
+    for i in range(100):
+        body = json.dumps(order(f"o-{i}")).encode()
+        requests += (b"POST /v1/orders HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                     b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+        requests += b"GET /v1/orders/o-%d HTTP/1.1\r\nHost: a\r\n\r\n" % i
+    answer = server.raw(requests)
+    ids = [p.split(b'"')[0].decode() for p in answer.split(b'"order_id":"')[1:]]
+    equal(ids, [f"o-{i // 2}" for i in range(200)])
+
+
+def bytes_may_come_one_by_one(server):
+    stock_up(server)
+    body = json.dumps(order("slow")).encode()
+    chunk = b"".join(b"1\r\n%c\r\n" % c for c in body) + b"0\r\n\r\n"
+    head = b"POST /v1/orders HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+    data = head + b"Transfer-Encoding: chunked\r\n\r\n" + chunk
+    answer = server.raw(None, [data[i:i + 1] for i in range(len(data))])
+    assert answer.startswith(b"HTTP/1.1 201 "), answer
+    equal(server.stock("SKU-1")["reserved"], 1)
+
+
+def who_expects_100_is_told_to_go_on(server):
+    stock_up(server)
+    body = json.dumps(order("expect")).encode()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as s:
+        s.sendall(b"POST /v1/orders HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                  b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body))
+        equal(s.recv(100), b"HTTP/1.1 100 Continue\r\n\r\n")
+        s.sendall(body)
+        assert s.recv(4096).startswith(b"HTTP/1.1 201 ")
+
+
+def an_ambiguous_framing_is_refused_and_nothing_behind_it_is_read(server):
+    stock_up(server)
+    smuggled = json.dumps(order("smuggled")).encode()
+    behind = (b"POST /v1/orders HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+              b"Content-Length: %d\r\n\r\n%s" % (len(smuggled), smuggled))
+    head = b"POST /v1/orders HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+    for framing in (b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                    b"Content-Length: 0\r\nContent-Length: 5\r\n\r\n",
+                    b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+                    b"Content-Length: +0\r\n\r\n",
+                    b"Content-Length : 0\r\n\r\n",
+                    b"X: a\r\n b\r\nContent-Length: 0\r\n\r\n",
+                    b"X: a\rContent-Length: 5\r\n\r\n",
+                    b"X: a\n\n",
+                    b"X: \0\r\n\r\n",
+                    b"Transfer-Encoding: chunked\r\n\r\n0\n\n",
+                    b"Transfer-Encoding: chunked\r\n\r\n1\r\n{X0\r\n\r\n"):
+        answer = server.raw(head + framing + behind)
+        assert answer.startswith(b"HTTP/1.1 400 "), (framing, answer)
+        equal(answer.count(b"\r\nContent-Length: "), 1, framing)
+    equal(server.ask("GET", "/v1/orders/smuggled")[0], 404)
+
+
+def what_was_answered_is_there_after_a_kill(server, directory):
+    stock_up(server, units=100000)
+    answered = {}
+    stop = threading.Event()
+
+    def buy(thread):
+        connection = server.connect()
+        try:
+            for i in range(1000000):
+                if stop.is_set():
+                    return
+                status, _, body = ask(connection, "POST", "/v1/orders", order(f"k-{thread}-{i}"))
+                if status == 201:
+                    answered[body["order_id"]] = body
+        except (OSError, http.client.HTTPException):
+            pass
+
+    threads = [threading.Thread(target=buy, args=(t,)) for t in range(4)]
+    for t in threads:
+        t.start()
+    server.until(lambda: len(answered) >= 200, "selling")
+    server.kill()
+    stop.set()
+    for t in threads:
+        t.join()
+    for shards in (1, 3):
+        again = Server(directory, shards=shards)
+        try:
+            for order_id, body in list(answered.items())[::7]:
+                equal(again.ask("GET", f"/v1/orders/{order_id}")[2], body)
+            cell = again.stock("SKU-1")
+            assert cell["reserved"] >= len(answered), (cell, len(answered))
+            equal(cell["free"] + cell["reserved"], 100000)
+            equal(cell["held"], 0)
+        finally:
+            equal(again.stop(), 0)
+
+
+def a_drain_ends_with_0(server):
+    stock_up(server)
+    connection = server.connect()
+    equal(ask(connection, "POST", "/v1/orders", order("o-1"))[0], 201)
+    equal(server.stop(), 0)
+
+
+def the_admin_pages_are_served_apart(server):
+    for path, status in (("/livez", 200), ("/readyz", 200), ("/metrics", 200), ("/v1/orders", 404)):
+        equal(server.ask("GET", path, port=server.admin_port)[0], status, path)
+    for path in ("/livez", "/readyz", "/metrics"):
+        equal(server.ask("GET", path)[0], 404, path)
+    page = server.ask("GET", "/metrics", port=server.admin_port)
+    assert page[1]["Content-Type"].startswith("text/plain"), page[1]
+    assert b"\n# TYPE spate_" in page[2]
+
+
+def head_has_no_body(server):
+    stock_up(server)
+    equal(server.ask("HEAD", "/v1/stock?sku=SKU-1")[2], b"")
+
+
+TESTS = [test for name, test in list(globals().items())
+         if callable(test) and getattr(test, "__code__", None)
+         and test.__code__.co_varnames[:1] == ("server",) and name != "stock_up"]
+
+
+def run(test):
+    with tempfile.TemporaryDirectory() as directory:
+        server = Server(directory)
+        try:
+            wants_directory = test.__code__.co_argcount == 2
+            test(*([server, directory] if wants_directory else [server]))
+            if server.process.poll() is None:
+                equal(server.stop(), 0, "exit code")
+        finally:
+            server.kill()
+            server.log.close()
+
+
+def main():
+    failed = 0
+    print(f"1..{len(TESTS)}", flush=True)
+    for number, test in enumerate(TESTS, 1):
+        try:
+            run(test)
+            print(f"ok {number} - {test.__name__}", flush=True)
+        except Exception as error:  # whatever it was, the next test shall run
+            failed += 1
+            print(f"not ok {number} - {test.__name__}", flush=True)
+            for line in f"{type(error).__name__}: {error}".splitlines():
+                print(f"# {line}", flush=True)
+    return failed != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
