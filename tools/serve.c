@@ -112,7 +112,10 @@ static void *take_memory(const struct server_options *options)
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)
         return NULL;
+    /* Touched now, so that no order waits for the kernel to find a page. */
     madvise(memory, server_tables_bytes(options), MADV_HUGEPAGE);
+    if (madvise(memory, server_tables_bytes(options), MADV_POPULATE_WRITE) != 0 && errno == ENOMEM)
+        return NULL;
     return memory;
 }
 
@@ -124,7 +127,7 @@ static int serve(const struct server_options *options)
         return fail(EXIT_OS, message);
     void *memory = take_memory(options);
     if (memory == NULL)
-        return fail(EXIT_OS, "not enough address space; lower --memory or --connections");
+        return fail(EXIT_OS, "not enough memory; lower --memory or --connections");
     struct env_world world = {0};
     struct env *env;
     if (!env_uring_open(&world, options->shard_count, QUEUE_ENTRIES, &env, message, &exit_code))
