@@ -132,6 +132,31 @@ static enum code check_order_get(const struct order_get *get, struct command_fau
     return CODE_OK;
 }
 
+static enum code check_order_cancel(const struct order_cancel *cancel, struct command_fault *fault)
+{
+    uint32_t bytes = sizeof *cancel;
+    if (cancel->head.bytes < bytes || cancel->line_count > ORDER_LINES_MAX)
+        return wrong(fault, CODE_MALFORMED, "cancel", 0);
+    bytes += cancel->line_count * (uint32_t)sizeof cancel->lines[0];
+    if (cancel->head.bytes !=
+        padded(bytes + cancel->id_bytes + cancel->reason_bytes + cancel->key_bytes))
+        return wrong(fault, CODE_MALFORMED, "cancel", 0);
+    for (uint32_t i = 0; i < cancel->line_count; i++) {
+        if (cancel->lines[i].line <= (i == 0 ? 0 : cancel->lines[i - 1].line))
+            return wrong(fault, CODE_INVALID, "line", i + 1);
+        if (cancel->lines[i].units == 0)
+            return wrong(fault, CODE_INVALID, "units", i + 1);
+    }
+    struct text id = {(const char *)(cancel->lines + cancel->line_count), cancel->id_bytes};
+    struct text reason = {id.at + id.bytes, cancel->reason_bytes};
+    struct text key = {reason.at + reason.bytes, cancel->key_bytes};
+    if (!id_valid(id))
+        return wrong(fault, CODE_INVALID, "order_id", 0);
+    if (!is_plain(reason))
+        return wrong(fault, CODE_INVALID, "reason", 0);
+    return is_plain(key) ? CODE_OK : wrong(fault, CODE_INVALID, "Idempotency-Key", 0);
+}
+
 /* ---- stock ------------------------------------------------------------------------------------- */
 
 static enum code check_sku_put(const struct sku_put *put, struct command_fault *fault)
@@ -217,6 +242,8 @@ enum code command_check(const struct command *command, uint64_t available,
         return check_order_create((const void *)command, fault);
     case OP_ORDER_GET:
         return check_order_get((const void *)command, fault);
+    case OP_ORDER_CANCEL:
+        return check_order_cancel((const void *)command, fault);
     case OP_SKU_PUT:
         return check_sku_put((const void *)command, fault);
     case OP_SKU_RESOLVE:
@@ -239,6 +266,11 @@ uint32_t command_slot(const struct command *command)
     case OP_ORDER_GET: {
         const struct order_get *get = (const void *)command;
         return hash_slot(key_hash((struct text){(const char *)(get + 1), get->id_bytes}));
+    }
+    case OP_ORDER_CANCEL: {
+        const struct order_cancel *cancel = (const void *)command;
+        const char *id = (const char *)(cancel->lines + cancel->line_count);
+        return hash_slot(key_hash((struct text){id, cancel->id_bytes}));
     }
     case OP_SKU_PUT: {
         const struct sku_put *put = (const void *)command;

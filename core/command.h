@@ -15,6 +15,7 @@
 enum op {
     OP_ORDER_CREATE = 1,
     OP_ORDER_GET = 2,
+    OP_ORDER_CANCEL = 3,
     OP_SKU_PUT = 64,
     OP_SKU_RESOLVE = 65, /* answered by any shard, from the catalogue */
     OP_STOCK_GET = 66,
@@ -79,6 +80,25 @@ struct order_get { /* behind it: the id */
     struct command head;
     uint8_t id_bytes;
     uint8_t zero[7];
+};
+
+struct cancel_line {
+    uint32_t line; /* counted from 1 */
+    uint32_t units;
+};
+
+/* Without lines: all that is left of the order. Behind it: the lines, ascending and each at most
+ * once; the id, the reason, the Idempotency-Key. The key may be absent: a cancel of the whole then
+ * is refused if the order is cancelled already. */
+struct order_cancel {
+    struct command head;
+    uint64_t issued_at_ns; /* 0: not said */
+    uint16_t line_count;
+    uint8_t id_bytes;
+    uint8_t reason_bytes;
+    uint8_t key_bytes;
+    uint8_t zero[3];
+    struct cancel_line lines[];
 };
 
 enum sku_flag { SKU_FLASH = 1 };

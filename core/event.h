@@ -19,7 +19,9 @@
 
 enum event_kind {
     EVENT_ORDER_PLACED = 1,
-    EVENT_ORDER_EXPIRED,
+    EVENT_ORDER_EXPIRED = 2,
+    EVENT_ORDER_CANCELLED = 3,
+    EVENT_LINES_CANCELLED = 4,
     EVENT_SKU_PUT = 64,
     EVENT_STOCK_RECEIVED = 65,
     EVENT_WAREHOUSE_PUT = 96,
@@ -40,11 +42,12 @@ struct event {
 /* The fields of each kind stand in the file of the state machine that they belong to. */
 enum slice_kind {
     SLICE_ORDER_PLACED = 1, /* core/order.h */
-    SLICE_ORDER_MOVED,
+    SLICE_ORDER_MOVED = 2,
+    SLICE_LINES_CANCELLED = 3,
     SLICE_STOCK_RESERVE = 64, /* core/stock.h */
-    SLICE_SKU_PUT,
-    SLICE_STOCK_RECEIVE,
-    SLICE_STOCK_RELEASE,
+    SLICE_SKU_PUT = 65,
+    SLICE_STOCK_RECEIVE = 66,
+    SLICE_STOCK_RELEASE = 67,
     SLICE_RETRY = 90,         /* core/retry.h */
     SLICE_WAREHOUSE_PUT = 96, /* core/topology.h */
 };

@@ -5,15 +5,10 @@
 
 #include "core/shard_state.h"
 
-struct move {
-    const struct order_step *step;
-    uint64_t deadline_ns; /* of the state it moves to; 0: none */
-    struct text by;
-    struct text reason;
-};
+/* order.cancel: all that is left, or some units of some lines. */
+void move_cancel(struct shard *shard, struct turn *turn, const struct request *request);
 
-/* Expects that the step begins in the order's state. */
-void move_order(struct shard *shard, struct turn *turn, uint32_t record, enum event_kind kind,
-                const struct move *move);
+/* An order whose deadline has passed. */
+void move_expire(struct shard *shard, struct turn *turn, uint32_t record);
 
 #endif

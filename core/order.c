@@ -21,6 +21,15 @@ const struct order_step *order_step(enum order_state from, enum order_move move)
     return NULL;
 }
 
+uint32_t order_allowed(enum order_state from)
+{
+    uint32_t allowed = 0;
+    for (uint32_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
+        if (steps[i].from == from)
+            allowed |= 1u << steps[i].move;
+    return allowed;
+}
+
 bool order_state_reserves(enum order_state state)
 {
     return state == ORDER_PENDING_PAYMENT || state == ORDER_IN_REVIEW ||
@@ -161,21 +170,52 @@ struct text order_text(const struct order *order, enum order_text which, char ou
     return read_kept(which, kept_text(order, which), out);
 }
 
-int64_t order_total(const struct order *order)
+static struct line_progress *progress_of(const struct orders *orders, const struct order *order)
+{
+    return order->progress != 0 ? memory_at(&orders->records, order->progress) : NULL;
+}
+
+static uint32_t progress_bytes(const struct order *order)
+{
+    return order->line_count * (uint32_t)sizeof(struct line_progress);
+}
+
+uint32_t order_line_units(const struct orders *orders, const struct order *order, uint32_t line)
+{
+    const struct line_progress *progress = progress_of(orders, order);
+    return order->lines[line].units - (progress != NULL ? progress[line].cancelled : 0);
+}
+
+static int64_t adjustments_total(const struct order *order)
 {
     int64_t total = 0;
-    for (uint32_t i = 0; i < order->line_count; i++)
-        total += order_line_price(&order->lines[i]) * (int64_t)order->lines[i].units;
     for (uint32_t i = 0; i < order->adjustment_count; i++)
         total += amount_of(adjustments_of(order)[i]);
     return total;
 }
 
-static uint64_t units_of(const struct order *order)
+/* As it was placed. */
+static int64_t first_total(const struct order *order)
+{
+    int64_t total = adjustments_total(order);
+    for (uint32_t i = 0; i < order->line_count; i++)
+        total += order_line_price(&order->lines[i]) * (int64_t)order->lines[i].units;
+    return total;
+}
+
+int64_t order_total(const struct orders *orders, const struct order *order)
+{
+    int64_t total = adjustments_total(order);
+    for (uint32_t i = 0; i < order->line_count; i++)
+        total += order_line_price(&order->lines[i]) * (int64_t)order_line_units(orders, order, i);
+    return total > 0 ? total : 0;
+}
+
+static uint64_t units_of(const struct orders *orders, const struct order *order)
 {
     uint64_t units = 0;
     for (uint32_t i = 0; i < order->line_count; i++)
-        units += order->lines[i].units;
+        units += order_line_units(orders, order, i);
     return units;
 }
 
@@ -268,14 +308,29 @@ uint32_t order_record_bytes_max(const struct order_create *create)
     return bytes;
 }
 
+bool orders_know_caller(const struct orders *orders, struct text caller)
+{
+    return find_name(orders, caller) < ORDER_NAMES_MAX;
+}
+
 bool orders_have_room(struct orders *orders, uint32_t record_bytes, struct text caller)
 {
     if (orders->by_id.used_count + orders->admitted >= orders->count_max ||
-        find_name(orders, caller) == ORDER_NAMES_MAX)
+        !orders_know_caller(orders, caller))
         return false;
     uint32_t record = memory_take(&orders->records, record_bytes);
     if (record != 0)
         memory_give(&orders->records, record, record_bytes);
+    return record != 0;
+}
+
+bool order_has_progress_room(struct orders *orders, const struct order *order)
+{
+    if (order->progress != 0)
+        return true;
+    uint32_t record = memory_take(&orders->records, progress_bytes(order));
+    if (record != 0)
+        memory_give(&orders->records, record, progress_bytes(order));
     return record != 0;
 }
 
@@ -383,14 +438,14 @@ static void count_in(struct orders *orders, const struct order *order)
 {
     orders->by_state[order->state]++;
     if (order_state_reserves((enum order_state)order->state))
-        orders->reserved_units += (int64_t)units_of(order);
+        orders->reserved_units += (int64_t)units_of(orders, order);
 }
 
 static void count_out(struct orders *orders, const struct order *order)
 {
     orders->by_state[order->state]--;
     if (order_state_reserves((enum order_state)order->state))
-        orders->reserved_units -= (int64_t)units_of(order);
+        orders->reserved_units -= (int64_t)units_of(orders, order);
 }
 
 static enum shard_table apply_placed(struct orders *orders, struct position position,
@@ -416,12 +471,27 @@ static enum shard_table apply_placed(struct orders *orders, struct position posi
     return SHARD_TABLE_NONE;
 }
 
+static uint32_t known_order(const struct orders *orders, struct text id)
+{
+    uint32_t record = order_find(orders, id, key_hash(id));
+    CHECK(record != 0);
+    return record;
+}
+
+static void touch(struct orders *orders, uint32_t record, struct position position,
+                  const struct event *event)
+{
+    struct order *order = order_at(orders, record);
+    order->version++;
+    order->modified_by = keep_name(orders, event_by(event));
+    set_position(orders, record, position);
+}
+
 static void apply_moved(struct orders *orders, struct position position, const struct event *event,
                         const struct slice_order_moved *moved)
 {
-    struct text id = {(const char *)(moved + 1), moved->id_bytes};
-    uint32_t record = order_find(orders, id, key_hash(id));
-    CHECK(record != 0);
+    uint32_t record =
+        known_order(orders, (struct text){(const char *)(moved + 1), moved->id_bytes});
     struct order *order = order_at(orders, record);
     CHECK(order->state == moved->from);
     count_out(orders, order);
@@ -431,10 +501,30 @@ static void apply_moved(struct orders *orders, struct position position, const s
     if (moved->deadline_ns != 0)
         timers_set(&orders->timers, record, moved->deadline_ns);
     order->state = moved->to & 15u;
-    order->version++;
-    order->modified_by = keep_name(orders, event_by(event));
-    set_position(orders, record, position);
+    touch(orders, record, position, event);
     count_in(orders, order);
+}
+
+static enum shard_table apply_lines_cancelled(struct orders *orders, struct position position,
+                                              const struct event *event,
+                                              const struct slice_lines_cancelled *cancelled)
+{
+    const char *id = (const char *)(cancelled->lines + cancelled->line_count);
+    uint32_t record = known_order(orders, (struct text){id, cancelled->id_bytes});
+    struct order *order = order_at(orders, record);
+    if (order->progress == 0) {
+        order->progress = memory_take(&orders->records, progress_bytes(order));
+        if (order->progress == 0)
+            return SHARD_TABLE_ORDER_BYTES;
+        memset(progress_of(orders, order), 0, progress_bytes(order));
+    }
+    count_out(orders, order);
+    struct line_progress *progress = progress_of(orders, order);
+    for (uint32_t i = 0; i < cancelled->line_count; i++)
+        progress[cancelled->lines[i].line - 1].cancelled += cancelled->lines[i].units;
+    touch(orders, record, position, event);
+    count_in(orders, order);
+    return SHARD_TABLE_NONE;
 }
 
 enum shard_table order_apply(struct orders *orders, struct position position,
@@ -442,6 +532,8 @@ enum shard_table order_apply(struct orders *orders, struct position position,
 {
     if (slice->kind == SLICE_ORDER_PLACED)
         return apply_placed(orders, position, event, (const void *)slice);
+    if (slice->kind == SLICE_LINES_CANCELLED)
+        return apply_lines_cancelled(orders, position, event, (const void *)slice);
     CHECK(slice->kind == SLICE_ORDER_MOVED);
     apply_moved(orders, position, event, (const void *)slice);
     return SHARD_TABLE_NONE;
@@ -454,7 +546,7 @@ void order_answer_placed(const struct order *order, struct turn *turn, uint32_t 
 {
     struct result_placed *result = turn_answer(turn, self, origin, request, code,
                                                RESULT_ORDER_PLACED, (uint32_t)sizeof *result);
-    result->total = order_total(order);
+    result->total = first_total(order);
     result->version = 1;
     result->state = (uint8_t)order->first_state;
 }
@@ -509,7 +601,8 @@ static uint32_t unpack(struct unpacked *out, const struct orders *orders, const 
     return bytes;
 }
 
-static void write_lines(struct result_order *result, const struct order *order)
+static void write_lines(struct result_order *result, const struct orders *orders,
+                        const struct order *order)
 {
     for (uint32_t i = 0; i < order->line_count; i++) {
         const struct order_line *line = &order->lines[i];
@@ -517,6 +610,7 @@ static void write_lines(struct result_order *result, const struct order *order)
             .sku = line->sku,
             .units = line->units,
             .unit_price = order_line_price(line),
+            .cancelled = line->units - order_line_units(orders, order, i),
             .warehouse = (uint8_t)order_line_warehouse(line),
         };
     }
@@ -549,7 +643,7 @@ void order_answer(const struct orders *orders, const struct order *order, struct
     bytes += (uint32_t)sizeof *result + order->line_count * (uint32_t)sizeof(struct result_line) +
              order->adjustment_count * (uint32_t)sizeof(struct adjustment);
     result = turn_answer(turn, self, origin, request, code, RESULT_ORDER, bytes);
-    result->total = order_total(order);
+    result->total = order_total(orders, order);
     result->stage_ns[STAGE_CREATED] = order->created_ns;
     if (is_terminal(order))
         result->stage_ns[STAGE_CLOSED] = order->timer.deadline_ns;
@@ -559,7 +653,7 @@ void order_answer(const struct orders *orders, const struct order *order, struct
     result->line_count = (uint16_t)order->line_count;
     result->adjustment_count = (uint8_t)order->adjustment_count;
     result->state = (uint8_t)order->state;
-    write_lines(result, order);
+    write_lines(result, orders, order);
     write_texts(result, &unpacked);
 }
 
@@ -588,6 +682,8 @@ static uint64_t order_hash(const struct orders *orders, const struct order *orde
         if (has_text(order, i))
             end += kept_bytes(i, end);
     hash = digest(order->lines, (size_t)(end - (const uint8_t *)order->lines), hash);
+    if (order->progress != 0)
+        hash = digest(progress_of(orders, order), progress_bytes(order), hash);
     struct text by = name_text(orders, order->created_by);
     hash = digest(by.at, by.bytes, hash);
     by = name_text(orders, order->modified_by);
@@ -611,7 +707,7 @@ const char *orders_audit(const struct orders *orders)
     for (uint64_t at = 0; (record = table_each(&orders->by_id, &at)) != 0;) {
         const struct order *order = order_at(orders, record);
         if (order_state_reserves((enum order_state)order->state))
-            reserved += (int64_t)units_of(order);
+            reserved += (int64_t)units_of(orders, order);
         timers += timer_is_running(&order->timer);
     }
     if (timers != orders->timers.running_count)

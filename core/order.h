@@ -27,11 +27,12 @@ enum order_stock { STOCK_STAYS, STOCK_RELEASED };
 /* from, move, to, what becomes of the stock */
 /* clang-format off */
 #define ORDER_MOVES(X) \
-    X(ORDER_PENDING_PAYMENT, MOVE_EXPIRE, ORDER_EXPIRED, STOCK_RELEASED) \
-    X(ORDER_PAYMENT_FAILED,  MOVE_EXPIRE, ORDER_EXPIRED, STOCK_RELEASED)
+    X(ORDER_PENDING_PAYMENT, MOVE_CANCEL, ORDER_CANCELLED, STOCK_RELEASED) \
+    X(ORDER_PENDING_PAYMENT, MOVE_EXPIRE, ORDER_EXPIRED,   STOCK_RELEASED) \
+    X(ORDER_IN_REVIEW,       MOVE_CANCEL, ORDER_CANCELLED, STOCK_RELEASED) \
+    X(ORDER_PAYMENT_FAILED,  MOVE_CANCEL, ORDER_CANCELLED, STOCK_RELEASED) \
+    X(ORDER_PAYMENT_FAILED,  MOVE_EXPIRE, ORDER_EXPIRED,   STOCK_RELEASED)
 /* clang-format on */
-
-enum order_move { MOVE_EXPIRE = 1, ORDER_MOVE_COUNT };
 
 struct order_step {
     enum order_state from;
@@ -42,6 +43,8 @@ struct order_step {
 
 /* NULL: the state does not allow that move. */
 const struct order_step *order_step(enum order_state from, enum order_move move);
+/* One bit for each move that the state allows. */
+uint32_t order_allowed(enum order_state from);
 /* Whether the order's lines are reserved in this state. */
 bool order_state_reserves(enum order_state state);
 
@@ -91,12 +94,29 @@ struct slice_order_moved {
 };
 _Static_assert(sizeof(struct slice_order_moved) == 24, "as it stands in the log");
 
+/* Units of some lines that are cancelled while the order stays what it is. Behind it: the lines, the
+ * id, the reason. */
+struct slice_lines_cancelled {
+    struct slice head;
+    uint16_t line_count;
+    uint8_t id_bytes;
+    uint8_t reason_bytes;
+    uint32_t zero;
+    struct cancel_line lines[]; /* counted from 1, as in the request */
+};
+_Static_assert(sizeof(struct slice_lines_cancelled) == 16, "as it stands in the log");
+
 /* ---- state ------------------------------------------------------------------------------------- */
 
 struct order_line {
     uint32_t sku;
     uint32_t units;
     int64_t price_and_warehouse; /* unit price above, 8 bits of warehouse below */
+};
+
+/* What has become of a line's units since it was placed. */
+struct line_progress {
+    uint32_t cancelled;
 };
 
 struct order {
@@ -106,7 +126,7 @@ struct order {
     uint64_t created_ns;
     uint64_t digest;
     uint32_t customer_next; /* the same customer's order before this one */
-    uint32_t more;          /* what has been added to it since; 0: nothing */
+    uint32_t progress;      /* record of struct line_progress, one for each line; 0: none yet */
     uint32_t version;
     unsigned currency : 24;
     unsigned state : 4;
@@ -160,7 +180,10 @@ int64_t order_line_price(const struct order_line *line);
 uint32_t order_line_warehouse(const struct order_line *line);
 uint32_t order_line_window(const struct order *order, uint32_t line);
 struct text order_text(const struct order *order, enum order_text which, char out[TEXT_BYTES_MAX]);
-int64_t order_total(const struct order *order);
+/* Units of a line that are not cancelled. */
+uint32_t order_line_units(const struct orders *orders, const struct order *order, uint32_t line);
+/* Of what is not cancelled; never below 0. */
+int64_t order_total(const struct orders *orders, const struct order *order);
 /* Where its last event stands; the sequence is 0 while that event's turn has none yet. */
 struct position order_position(const struct order *order);
 uint64_t order_deadline_ns(const struct order *order); /* 0: no deadline runs */
@@ -169,8 +192,13 @@ uint64_t order_deadline_ns(const struct order *order); /* 0: no deadline runs */
 
 /* The most bytes that the record of this order can take. */
 uint32_t order_record_bytes_max(const struct order_create *create);
+/* Whether a caller's name is known or has its place. */
+bool orders_know_caller(const struct orders *orders, struct text caller);
 /* Whether one more order, and a caller of this name, have their place. */
 bool orders_have_room(struct orders *orders, uint32_t record_bytes, struct text caller);
+
+/* Whether an order whose lines have been as placed until now can be told apart from that. */
+bool order_has_progress_room(struct orders *orders, const struct order *order);
 
 /* ---- applying ---------------------------------------------------------------------------------- */
 

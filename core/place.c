@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "core/answer.h"
 #include "core/digest.h"
 
 /* ---- looking at the request -------------------------------------------------------------------- */
@@ -12,24 +13,6 @@ static uint64_t digest_of(const struct order_create *create)
     const char *from = (const char *)&create->pay_by_ns;
     const char *end = (const char *)create + create->head.bytes;
     return digest(from, (size_t)(end - from), OP_ORDER_CREATE);
-}
-
-static void answer_fault(struct shard *shard, struct turn *turn, const struct request *request,
-                         enum code code, const char *field, uint32_t line)
-{
-    struct result_fault *fault =
-        turn_answer(turn, shard->options.shard, request->origin, request->command->request, code,
-                    RESULT_FAULT, (uint32_t)sizeof *fault);
-    fault->line = line;
-    fault->field_bytes = (uint32_t)strlen(field);
-    memcpy(fault->field, field, fault->field_bytes);
-}
-
-static void answer_plain(struct shard *shard, struct turn *turn, const struct request *request,
-                         enum code code)
-{
-    turn_answer(turn, shard->options.shard, request->origin, request->command->request, code,
-                RESULT_PLAIN, (uint32_t)sizeof(struct result));
 }
 
 static void answer_known(struct shard *shard, struct turn *turn, const struct request *request,
@@ -105,8 +88,7 @@ static bool adjustments_are_good(struct shard *shard, struct turn *turn,
 static bool request_is_good(struct shard *shard, struct turn *turn, const struct request *request)
 {
     const struct order_create *create = (const void *)request->command;
-    if (create->issued_at_ns != 0 &&
-        create->issued_at_ns + shard->options.retry_window_ns < turn->now_ns) {
+    if (is_too_old(shard, turn, create->issued_at_ns)) {
         answer_plain(shard, turn, request, CODE_EXPIRED_REQUEST);
         return false;
     }

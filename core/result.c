@@ -20,6 +20,16 @@ const char *order_state_name(enum order_state state)
     return state > 0 && state < ORDER_STATES ? state_names[state] : "unknown";
 }
 
+static const char *const move_names[ORDER_MOVE_COUNT] = {
+    [MOVE_CANCEL] = "cancel",
+    [MOVE_EXPIRE] = "expire",
+};
+
+const char *order_move_name(enum order_move move)
+{
+    return move > 0 && move < ORDER_MOVE_COUNT ? move_names[move] : "unknown";
+}
+
 const struct adjustment *result_order_adjustments(const struct result_order *order)
 {
     return (const void *)(order->lines + order->line_count);

@@ -18,6 +18,7 @@ enum result_kind {
     RESULT_FAULT,        /* struct result_fault: which field, which line */
     RESULT_SKU,          /* struct result_sku */
     RESULT_STOCK,        /* struct result_stock */
+    RESULT_STATE,        /* struct result_state: the move is not allowed */
 };
 
 struct result {
@@ -140,6 +141,18 @@ struct result_stock {
     uint32_t sku;
     uint32_t cell_count;
     struct result_cell cells[];
+};
+
+/* How an order may move; what the moves do stands in core/order.h. */
+enum order_move { MOVE_CANCEL = 1, MOVE_EXPIRE, ORDER_MOVE_COUNT };
+
+const char *order_move_name(enum order_move move);
+
+struct result_state {
+    struct result head;
+    uint32_t allowed; /* one bit for each move: 1 << enum order_move */
+    uint8_t state;
+    uint8_t zero[3];
 };
 
 /* The longest result: an order of ORDER_LINES_MAX lines. */

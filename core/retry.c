@@ -29,18 +29,18 @@ struct retry_key retry_key(struct text caller, struct text key)
     return out;
 }
 
-static uint64_t hash_of(uint32_t sku, struct retry_key key)
+static uint64_t hash_of(uint64_t owner, struct retry_key key)
 {
-    return digest(&key, sizeof key, sku);
+    return digest(&key, sizeof key, owner);
 }
 
-const struct retry *retry_find(const struct retries *retries, uint32_t sku, struct retry_key key)
+const struct retry *retry_find(const struct retries *retries, uint64_t owner, struct retry_key key)
 {
     uint64_t probe = 0;
     uint32_t entry;
-    while ((entry = table_find(&retries->by_key, hash_of(sku, key), &probe)) != 0) {
+    while ((entry = table_find(&retries->by_key, hash_of(owner, key), &probe)) != 0) {
         const struct retry *retry = &retries->entries[entry];
-        if (retry->sku == sku && memcmp(&retry->key, &key, sizeof key) == 0)
+        if (retry->owner == owner && memcmp(&retry->key, &key, sizeof key) == 0)
             return retry;
     }
     return NULL;
@@ -63,10 +63,10 @@ enum shard_table retry_apply(struct retries *retries, const struct slice *slice)
         .digest = new->digest,
         .at_ns = new->at_ns,
         .facts = {new->facts[0], new->facts[1]},
-        .sku = new->sku,
+        .owner = new->owner,
         .code = new->code,
     };
-    CHECK(table_insert(&retries->by_key, hash_of(new->sku, new->key), entry));
+    CHECK(table_insert(&retries->by_key, hash_of(new->owner, new->key), entry));
     return SHARD_TABLE_NONE;
 }
 

@@ -1,6 +1,6 @@
-/* core/retry.h - keys of requests that moved a SKU's stock, so that a retry gets the first answer.
+/* core/retry.h - keys of requests that moved stock, so that a retry gets the first answer.
  *
- * Owned by one shard, beside the SKUs that the keys protect. A key is known by 128 bits of it and
+ * Owned by one shard, beside the SKUs and orders that the keys protect. A key is known by 128 bits of it and
  * of the caller's name; with it stands the digest of the request and what its answer needs. */
 #ifndef SPATE_CORE_RETRY_H
 #define SPATE_CORE_RETRY_H
@@ -20,19 +20,18 @@ struct slice_retry {
     uint64_t digest;
     uint64_t at_ns;
     uint64_t facts[2]; /* of the answer, by kind of request */
-    uint32_t sku;
-    uint16_t code;
-    uint8_t zero[2];
+    uint64_t owner;    /* the number of a SKU, or the hash of an order's id */
+    uint64_t code;     /* enum code */
 };
-_Static_assert(sizeof(struct slice_retry) == 64, "as it stands in the log");
+_Static_assert(sizeof(struct slice_retry) == 72, "as it stands in the log");
 
 struct retry {
     struct retry_key key;
     uint64_t digest;
     uint64_t at_ns;
     uint64_t facts[2];
-    uint32_t sku;
-    uint32_t code;
+    uint64_t owner;
+    uint64_t code;
 };
 
 struct retries {
@@ -48,7 +47,7 @@ void retries_init(struct retries *retries, void *zeroed_memory,
 
 struct retry_key retry_key(struct text caller, struct text key);
 /* NULL: not known. */
-const struct retry *retry_find(const struct retries *retries, uint32_t sku, struct retry_key key);
+const struct retry *retry_find(const struct retries *retries, uint64_t owner, struct retry_key key);
 bool retries_have_room(const struct retries *retries);
 
 enum shard_table retry_apply(struct retries *retries, const struct slice *slice) MUST_LOOK;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "core/answer.h"
 #include "core/digest.h"
 #include "core/move.h"
 #include "core/place.h"
@@ -185,19 +186,6 @@ void shard_unhold(struct shard *shard, const struct hold_line *lines, uint32_t l
 
 /* ---- commands ---------------------------------------------------------------------------------- */
 
-static void *answer(const struct shard *shard, struct turn *turn, const struct request *request,
-                    enum code code, enum result_kind kind, size_t bytes)
-{
-    return turn_answer(turn, shard->options.shard, request->origin, request->command->request, code,
-                       kind, (uint32_t)bytes);
-}
-
-static void answer_plain(const struct shard *shard, struct turn *turn,
-                         const struct request *request, enum code code)
-{
-    answer(shard, turn, request, code, RESULT_PLAIN, sizeof(struct result));
-}
-
 static void answer_sku(const struct shard *shard, struct turn *turn, const struct request *request,
                        enum code code, uint32_t sku)
 {
@@ -336,8 +324,7 @@ static void receive_stock(struct shard *shard, struct turn *turn, const struct r
         answer_plain(shard, turn, request, same ? CODE_REPLAYED : CODE_KEY_REUSED);
         return;
     }
-    if (receive->issued_at_ns != 0 &&
-        receive->issued_at_ns + shard->options.retry_window_ns < turn->now_ns) {
+    if (is_too_old(shard, turn, receive->issued_at_ns)) {
         answer_plain(shard, turn, request, CODE_EXPIRED_REQUEST);
         return;
     }
@@ -366,7 +353,7 @@ static void receive_stock(struct shard *shard, struct turn *turn, const struct r
     kept->key = retry;
     kept->digest = receive_digest(receive);
     kept->at_ns = turn->now_ns;
-    kept->sku = receive->sku;
+    kept->owner = receive->sku;
     kept->code = CODE_OK;
     shard_apply(shard, turn, event);
     answer_plain(shard, turn, request, CODE_OK);
@@ -409,6 +396,9 @@ void shard_request(struct shard *shard, struct turn *turn, const struct request 
         break;
     case OP_ORDER_GET:
         get_order(shard, turn, request);
+        break;
+    case OP_ORDER_CANCEL:
+        move_cancel(shard, turn, request);
         break;
     case OP_SKU_PUT:
         put_sku(shard, turn, request);
@@ -476,14 +466,6 @@ void shard_message(struct shard *shard, struct turn *turn, const struct message 
     place_work(shard, turn);
 }
 
-static void expire_order(struct shard *shard, struct turn *turn, uint32_t record)
-{
-    const struct order *order = order_at(&shard->orders, record);
-    struct move move = {.step = order_step((enum order_state)order->state, MOVE_EXPIRE)};
-    CHECK(move.step != NULL);
-    move_order(shard, turn, record, EVENT_ORDER_EXPIRED, &move);
-}
-
 void shard_expire(struct shard *shard, struct turn *turn)
 {
     uint32_t budget = shard->options.bug[BUG_NEVER_EXPIRES] ? 0 : EXPIRE_MAX;
@@ -492,7 +474,7 @@ void shard_expire(struct shard *shard, struct turn *turn)
         uint32_t record = timers_due(&shard->orders.timers, turn->now_ns, &budget);
         if (record == 0)
             break;
-        expire_order(shard, turn, record);
+        move_expire(shard, turn, record);
         place_work(shard, turn);
     }
 }

@@ -219,6 +219,19 @@ static void write_fault(struct json_writer *writer, const struct result_fault *r
     problem_write_fault(writer, &fault);
 }
 
+static void write_state(struct json_writer *writer, const struct result_state *result)
+{
+    problem_open(writer, result->head.code, (struct text){NULL, 0});
+    json_member_text(writer, "state", text_of(order_state_name(result->state)));
+    json_write_key(writer, "allowed");
+    json_write_open(writer, '[');
+    for (uint32_t move = 1; move < ORDER_MOVE_COUNT; move++)
+        if (result->allowed >> move & 1)
+            json_write_text(writer, text_of(order_move_name((enum order_move)move)));
+    json_write_close(writer, ']');
+    json_write_close(writer, '}');
+}
+
 static void write_problem(struct json_writer *writer, const struct result *result)
 {
     problem_open(writer, result->code, (struct text){NULL, 0});
@@ -252,6 +265,9 @@ void answer_write(struct json_writer *writer, const struct http_server *server,
         return;
     case RESULT_STOCK:
         write_stock(writer, server, (const void *)result);
+        return;
+    case RESULT_STATE:
+        write_state(writer, (const void *)result);
         return;
     }
     CHECK(false);

@@ -322,6 +322,84 @@ static void an_unpaid_order_expires_and_gives_its_stock_back(void **state)
     }
 }
 
+static const struct result_state *as_state(const struct result *result)
+{
+    assert_int_equal(result->code, CODE_ILLEGAL);
+    assert_int_equal(result->kind, RESULT_STATE);
+    return (const void *)result;
+}
+
+static void a_cancelled_order_gives_its_stock_back(void **state)
+{
+    (void)state;
+    EACH_SHOP(seed, shop)
+    {
+        uint32_t skus[3];
+        stock_up(shop, skus, 3, 5);
+        const struct shop_line lines[] = {{skus[0], 3, 1}, {skus[1], 3, 1}, {skus[2], 3, 1}};
+        assert_int_equal(shop_cancel(shop, "o-1", NULL, 0, "")->code, CODE_NOT_FOUND);
+        assert_int_equal(shop_order(shop, "o-1", lines, 3)->code, CODE_CREATED);
+        const struct result_order *order = as_order(shop_cancel(shop, "o-1", NULL, 0, "k-1"));
+        assert_int_equal(order->head.code, CODE_OK);
+        assert_int_equal(order->state, ORDER_CANCELLED);
+        assert_int_equal(order->expires_ns, 0);
+        assert_int_equal(order->stage_ns[STAGE_CLOSED], shop->now_ns);
+        for (uint32_t i = 0; i < 3; i++) {
+            assert_int_equal(shop_stock(shop, skus[i]).free, 5);
+            assert_int_equal(shop_stock(shop, skus[i]).reserved, 0);
+        }
+        order = as_order(shop_cancel(shop, "o-1", NULL, 0, "k-1"));
+        assert_int_equal(order->head.code, CODE_REPLAYED);
+        assert_int_equal(order->version, 2);
+        const struct result_state *refused = as_state(shop_cancel(shop, "o-1", NULL, 0, "k-2"));
+        assert_int_equal(refused->state, ORDER_CANCELLED);
+        assert_int_equal(refused->allowed, 0);
+        /* Nothing is left to expire. */
+        shop->now_ns += 2 * shop->options[0].payment_deadline_ns;
+        shop_run(shop);
+        assert_int_equal(as_order(shop_get(shop, "o-1"))->version, 2);
+        assert_int_equal(shop_order(shop, "o-1", lines, 3)->code, CODE_REPLAYED);
+    }
+}
+
+static void lines_are_cancelled_in_part_and_the_rest_expires(void **state)
+{
+    (void)state;
+    EACH_SHOP(seed, shop)
+    {
+        uint32_t skus[2];
+        stock_up(shop, skus, 2, 5);
+        const struct shop_line lines[] = {{skus[0], 3, 10}, {skus[1], 2, 100}};
+        const struct cancel_line one[] = {{1, 1}, {2, 2}};
+        const struct cancel_line too_many = {1, 3};
+        assert_int_equal(shop_order(shop, "o-1", lines, 2)->code, CODE_CREATED);
+        const struct result_order *order = as_order(shop_cancel(shop, "o-1", one, 2, "k-1"));
+        assert_int_equal(order->head.code, CODE_OK);
+        assert_int_equal(order->state, ORDER_PENDING_PAYMENT);
+        assert_int_equal(order->total, 20);
+        assert_int_equal(order->lines[0].cancelled, 1);
+        assert_int_equal(order->lines[1].cancelled, 2);
+        assert_int_equal(shop_stock(shop, skus[0]).reserved, 2);
+        assert_int_equal(shop_stock(shop, skus[1]).free, 5);
+        assert_int_equal(shop_cancel(shop, "o-1", one, 2, "k-1")->code, CODE_REPLAYED);
+        assert_int_equal(shop_cancel(shop, "o-1", one, 1, "k-1")->code, CODE_KEY_REUSED);
+        assert_int_equal(shop_cancel(shop, "o-1", &too_many, 1, "k-2")->code, CODE_INVALID);
+        const struct result_placed *first = (const void *)shop_order(shop, "o-1", lines, 2);
+        assert_int_equal(first->head.code, CODE_REPLAYED);
+        assert_int_equal(first->total, 230);
+        shop_audit(shop);
+        if (seed % 2 == 0)
+            shop->now_ns += 2 * shop->options[0].payment_deadline_ns;
+        else
+            assert_int_equal(
+                as_order(shop_cancel(shop, "o-1", &(struct cancel_line){1, 2}, 1, ""))->state,
+                ORDER_CANCELLED);
+        shop_run(shop);
+        assert_int_equal(shop_stock(shop, skus[0]).free, 5);
+        assert_int_equal(shop_stock(shop, skus[1]).free, 5);
+    }
+}
+
 static void a_retried_receipt_counts_once(void **state)
 {
     (void)state;
@@ -439,6 +517,8 @@ int main(void)
         cmocka_unit_test(a_known_id_gets_its_first_answer_again),
         cmocka_unit_test(a_retry_of_an_order_in_progress_gets_its_outcome),
         cmocka_unit_test(an_unpaid_order_expires_and_gives_its_stock_back),
+        cmocka_unit_test(a_cancelled_order_gives_its_stock_back),
+        cmocka_unit_test(lines_are_cancelled_in_part_and_the_rest_expires),
         cmocka_unit_test(a_retried_receipt_counts_once),
         cmocka_unit_test(an_unknown_sku_is_named_by_its_line),
         cmocka_unit_test(a_full_table_is_an_answer),

@@ -65,6 +65,8 @@ static inline uint64_t shop_random(struct shop *shop)
 
 static inline void shop_put(struct shop_pile *pile, const void *bytes, size_t count)
 {
+    if (count == 0)
+        return;
     if (pile->used + count > pile->capacity) {
         pile->capacity = (pile->used + count) * 2;
         pile->at = realloc(pile->at, pile->capacity);
@@ -286,6 +288,7 @@ union shop_command {
     struct command head;
     struct order_create create;
     struct order_get get;
+    struct order_cancel cancel;
     struct sku_put put;
     struct sku_resolve resolve;
     struct stock_get stock;
@@ -348,6 +351,27 @@ static inline const struct result *shop_get(struct shop *shop, const char *id)
     command.get.id_bytes = (uint8_t)strlen(id);
     memcpy(&command.get + 1, id, strlen(id));
     shop_head(&command.head, OP_ORDER_GET, sizeof command.get + strlen(id));
+    return shop_ask(shop, &command.head);
+}
+
+/* No lines: all of it. No key: "". */
+static inline const struct result *shop_cancel(struct shop *shop, const char *id,
+                                               const struct cancel_line *lines, uint32_t line_count,
+                                               const char *key)
+{
+    union shop_command command;
+    memset(&command, 0, sizeof command);
+    struct order_cancel *cancel = &command.cancel;
+    cancel->line_count = (uint16_t)line_count;
+    cancel->id_bytes = (uint8_t)strlen(id);
+    cancel->key_bytes = (uint8_t)strlen(key);
+    for (uint32_t i = 0; i < line_count; i++)
+        cancel->lines[i] = lines[i];
+    char *at = (char *)(cancel->lines + line_count);
+    memcpy(at, id, strlen(id));
+    memcpy(at + strlen(id), key, strlen(key));
+    shop_head(&command.head, OP_ORDER_CANCEL,
+              sizeof *cancel + line_count * sizeof lines[0] + strlen(id) + strlen(key));
     return shop_ask(shop, &command.head);
 }
 
