@@ -32,8 +32,9 @@ _Static_assert((int)SPATE_OUT_OF_STOCK == CODE_OUT_OF_STOCK && (int)SPATE_FULL =
                    (int)SPATE_KEY_REUSED == CODE_KEY_REUSED && (int)SPATE_BUSY == CODE_BUSY,
                "numbers of the protocol");
 
+#define NONE UINT32_MAX /* no place in a list */
+
 enum {
-    NONE = UINT32_MAX,
     OPEN_DEFAULT = 1024,
     INLINE_BYTES = 256, /* longer commands get memory of their own */
     ADDRESS_BYTES = 128,

@@ -78,6 +78,10 @@ void wire_greet(struct wire *wire, const char *token)
     uint32_t whole =
         (uint32_t)(sizeof(struct frame) + sizeof(struct frame_hello)) + ((token_bytes + 7u) & ~7u);
     struct frame *frame = wire_frame(wire, whole);
+    if (frame == NULL) {
+        wire_end(wire, strerror(ENOMEM));
+        return;
+    }
     struct frame_hello *hello = (void *)(frame + 1);
     memset(frame, 0, whole);
     *hello = (struct frame_hello){.version_min = FRAME_VERSION,
