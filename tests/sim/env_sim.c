@@ -842,7 +842,7 @@ int32_t env_listen(struct env *env, const char *address, uint32_t backlog)
 int32_t env_socket(struct env *env, const char *address, void *sockaddr_out, uint32_t *bytes_out)
 {
     (void)env, (void)address, (void)sockaddr_out, (void)bytes_out;
-    CHECK(!"nothing above connects, so far");
+    CHECK(false); /* nothing above connects, so far */
     return -ENOSYS;
 }
 
