@@ -1,0 +1,493 @@
+/* tests/crash/crash.c - kill -9 of a real server at random moments under load; nothing that was
+ * acknowledged may be lost, sold twice, or taken back.
+ *
+ * One buyer keeps many orders open. The server is killed after a random number of answers, or while
+ * it recovers, and started again on the same directory with another number of shards. The buyer
+ * goes on by itself: libspate asks again for what has no answer yet. What an order consists of
+ * follows from its number, so only its fate is remembered.
+ *
+ * Afterwards, for every number: acknowledged -> it is there, with these lines; refused -> it is not
+ * there. For every SKU: received == free + reserved, reserved == the orders that are there. No
+ * answer speaks of an earlier sequence than one that was there before the kill. */
+#include "io/client/spate.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    SKUS = 24,
+    SCARCE_SKUS = 4,    /* of which buyers want more than there is */
+    SCARCE_UNITS = 500, /* of each, at first */
+    PLENTY_UNITS = 1 << 30,
+    RESTOCK_EVERY = 500, /* orders; then a scarce SKU gets some more */
+    RESTOCK_UNITS = 10,
+    OPEN_MAX = 256,
+    LINES_MAX = 3,
+    ORDERS_MAX = 1 << 22,
+    RECEIPTS_MAX = 1 << 16,
+    ANSWERS_PER_KILL = 12000,
+    ANSWER_MS = 20000, /* a server that says nothing for so long is broken */
+};
+
+enum fate { UNKNOWN, CREATED, REFUSED };
+
+/* Tags: what was asked, and its number. */
+enum { ASKED_ORDER, ASKED_RECEIPT, ASKED_CHECK, ASKED_STOCK, ASKED_SETUP };
+
+struct trial {
+    const char *program;
+    char directory[64];
+    char address[32];
+    pid_t server;
+    struct spate *client;
+    uint64_t random;
+    uint64_t seed;
+    uint32_t skus[SKUS];
+    uint64_t received[SKUS];
+    uint64_t ordered[SKUS];
+    uint8_t *fates;
+    uint32_t order_count;
+    uint32_t receipt_count;
+    uint64_t answers;
+    uint64_t acknowledged; /* answers that promised something */
+    uint64_t seq;          /* the latest that an answer has spoken of */
+    uint64_t seq_at_kill;
+    uint64_t replayed;
+    uint64_t checked;
+    uint64_t lost;
+    uint64_t wrong;
+    uint32_t kills;
+    uint32_t kills_in_recovery;
+};
+
+static uint64_t mix(uint64_t z)
+{
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+static uint64_t draw(struct trial *trial, uint64_t below)
+{
+    trial->random += UINT64_C(0x9e3779b97f4a7c15);
+    return mix(trial->random) % below;
+}
+
+static _Noreturn void give_up(struct trial *trial, const char *why)
+{
+    fprintf(stderr, "crash: %s (seed %" PRIu64 ", after %u kills; data directory: %s)\n", why,
+            trial->seed, trial->kills, trial->directory);
+    if (trial->server > 0)
+        kill(trial->server, SIGKILL);
+    exit(1);
+}
+
+static void complain(struct trial *trial, const char *what, uint64_t number, const char *how)
+{
+    if (trial->lost + trial->wrong < 20)
+        fprintf(stderr, "crash: %s %" PRIu64 ": %s\n", what, number, how);
+}
+
+/* ---- the server -------------------------------------------------------------------------------- */
+
+/* A port that is free now and stays the same over all restarts. */
+static void choose_address(struct trial *trial)
+{
+    struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t bytes = sizeof any;
+    int file = socket(AF_INET, SOCK_STREAM, 0);
+    if (bind(file, (struct sockaddr *)&any, sizeof any) != 0 ||
+        getsockname(file, (struct sockaddr *)&any, &bytes) != 0)
+        give_up(trial, "no free port");
+    close(file);
+    snprintf(trial->address, sizeof trial->address, "127.0.0.1:%u", ntohs(any.sin_port));
+}
+
+static void server_start(struct trial *trial)
+{
+    static const char *const shard_counts[] = {"1", "2", "4"};
+    const char *shards = shard_counts[draw(trial, 3)];
+    char data[80], log[80];
+    snprintf(data, sizeof data, "%s/data", trial->directory);
+    snprintf(log, sizeof log, "%s/server.log", trial->directory);
+    trial->server = fork();
+    if (trial->server != 0)
+        return;
+    int file = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    dup2(file, 2);
+    execl(trial->program, "spate", "serve", "--data", data, "--shards", shards, "--binary",
+          trial->address, "--memory", "128M", "--segment", "4M", (char *)NULL);
+    _exit(127);
+}
+
+static void server_kill(struct trial *trial)
+{
+    int status;
+    kill(trial->server, SIGKILL);
+    waitpid(trial->server, &status, 0);
+    trial->server = 0;
+    trial->kills++;
+    if (!WIFSIGNALED(status))
+        give_up(trial, "the server ended by itself; see server.log there");
+}
+
+static void nap_us(uint64_t us)
+{
+    struct timespec nap = {.tv_nsec = (long)us * 1000};
+    nanosleep(&nap, NULL);
+}
+
+/* ---- what is asked ----------------------------------------------------------------------------- */
+
+static uint64_t tag_of(uint32_t asked, uint32_t number)
+{
+    return (uint64_t)asked << 32 | number;
+}
+
+/* The lines of order `number`: SKUs by their places in the trial's list. */
+static uint32_t lines_of(uint64_t seed, uint32_t number, struct spate_line lines[LINES_MAX])
+{
+    uint64_t bits = mix(seed ^ mix(number + 1));
+    uint32_t count = 1 + (uint32_t)(bits & 0xff) % LINES_MAX;
+    for (uint32_t i = 0; i < count; i++) {
+        bits = mix(bits + 1);
+        lines[i] = (struct spate_line){.sku = (uint32_t)(bits & 0xffff) % SKUS,
+                                       .units = 1 + (uint32_t)(bits >> 16 & 3),
+                                       .unit_price = (int64_t)(bits >> 32 & 0xfff)};
+    }
+    return count;
+}
+
+static void name_order(char id[24], uint32_t number)
+{
+    snprintf(id, 24, "crash-%u", number);
+}
+
+static bool ask_order(struct trial *trial, uint32_t number)
+{
+    char id[24];
+    struct spate_line lines[LINES_MAX];
+    uint32_t count = lines_of(trial->seed, number, lines);
+    for (uint32_t i = 0; i < count; i++)
+        lines[i].sku = trial->skus[lines[i].sku];
+    name_order(id, number);
+    struct spate_order order = {
+        .id = id, .customer = "buyer", .currency = "CNY", .lines = lines, .line_count = count};
+    return spate_order_create(trial->client, &order, tag_of(ASKED_ORDER, number));
+}
+
+static bool ask_receipt(struct trial *trial, uint32_t sku, uint64_t units)
+{
+    char key[24];
+    snprintf(key, sizeof key, "receipt-%u", trial->receipt_count);
+    struct spate_receipt receipt = {
+        .sku = trial->skus[sku], .warehouse = "w1", .key = key, .ok_units = units};
+    if (!spate_stock_receive(trial->client, &receipt, tag_of(ASKED_RECEIPT, sku)))
+        return false;
+    trial->receipt_count++;
+    trial->received[sku] += units;
+    return true;
+}
+
+/* ---- what is answered -------------------------------------------------------------------------- */
+
+static void on_order(struct trial *trial, uint32_t number, const struct spate_result *result)
+{
+    bool created = result->code == SPATE_CREATED || result->code == SPATE_REPLAYED;
+    bool refused = result->code == SPATE_OUT_OF_STOCK || result->code == SPATE_BUSY;
+    if (!created && !refused) {
+        fprintf(stderr, "crash: order %u: %s\n", number, spate_code_name(result->code));
+        give_up(trial, "an order is answered as none should be");
+    }
+    if (trial->fates[number] == CREATED && !created) {
+        trial->lost++;
+        complain(trial, "order", number, "acknowledged, and then refused as if it were new");
+    }
+    if (created)
+        trial->fates[number] = CREATED;
+    else if (trial->fates[number] == UNKNOWN)
+        trial->fates[number] = REFUSED;
+    trial->replayed += result->code == SPATE_REPLAYED;
+    trial->acknowledged += created;
+}
+
+static void count_lines(struct trial *trial, uint32_t number)
+{
+    struct spate_line lines[LINES_MAX];
+    uint32_t count = lines_of(trial->seed, number, lines);
+    for (uint32_t i = 0; i < count; i++)
+        trial->ordered[lines[i].sku] += lines[i].units;
+}
+
+static bool same_lines(struct trial *trial, uint32_t number, const struct spate_result *result)
+{
+    struct spate_line lines[LINES_MAX];
+    uint32_t count = lines_of(trial->seed, number, lines);
+    if (result->line_count != count)
+        return false;
+    for (uint32_t i = 0; i < count; i++)
+        if (result->lines[i].sku != trial->skus[lines[i].sku] ||
+            result->lines[i].units != lines[i].units ||
+            result->lines[i].unit_price != lines[i].unit_price)
+            return false;
+    return true;
+}
+
+static void on_check(struct trial *trial, uint32_t number, const struct spate_result *result)
+{
+    bool found = result->code == SPATE_OK;
+    bool created = trial->fates[number] == CREATED;
+    trial->checked++;
+    if (created && !found) {
+        trial->lost++;
+        complain(trial, "order", number, "acknowledged, and not there");
+    } else if (!created && found) {
+        trial->wrong++;
+        complain(trial, "order", number, "refused, and there");
+    } else if (found && !same_lines(trial, number, result)) {
+        trial->wrong++;
+        complain(trial, "order", number, "there, with other lines");
+    }
+}
+
+static void on_stock(struct trial *trial, uint32_t sku, const struct spate_result *result)
+{
+    uint64_t free_units = 0, reserved = 0;
+    for (uint32_t i = 0; i < result->cell_count; i++) {
+        free_units += result->cells[i].free;
+        reserved += result->cells[i].reserved;
+    }
+    trial->checked++;
+    if (reserved == trial->ordered[sku] && free_units + reserved == trial->received[sku])
+        return;
+    trial->wrong++;
+    fprintf(stderr,
+            "crash: SKU %u: received %" PRIu64 ", ordered %" PRIu64 "; the server has %" PRIu64
+            " free and %" PRIu64 " reserved\n",
+            sku, trial->received[sku], trial->ordered[sku], free_units, reserved);
+}
+
+static void on_answer(struct trial *trial, const struct spate_result *result)
+{
+    uint32_t number = (uint32_t)result->tag;
+    trial->answers++;
+    trial->seq = result->seq > trial->seq ? result->seq : trial->seq;
+    if (result->seq < trial->seq_at_kill && result->attempts == 1) {
+        trial->lost++;
+        complain(trial, "sequence", result->seq, "earlier than one that was seen before the kill");
+    }
+    switch (result->tag >> 32) {
+    case ASKED_ORDER:
+        on_order(trial, number, result);
+        break;
+    case ASKED_RECEIPT:
+        trial->acknowledged++;
+        if (result->code >= SPATE_MALFORMED)
+            give_up(trial, "stock could not be received");
+        break;
+    case ASKED_CHECK:
+        on_check(trial, number, result);
+        break;
+    case ASKED_STOCK:
+        on_stock(trial, number, result);
+        break;
+    default:
+        if (result->code >= SPATE_MALFORMED)
+            give_up(trial, "the shop could not be set up");
+        if (number < SKUS)
+            trial->skus[number] = result->sku;
+    }
+}
+
+static void take_answer(struct trial *trial)
+{
+    struct spate_result result;
+    int status;
+    if (spate_take(trial->client, &result, ANSWER_MS))
+        on_answer(trial, &result);
+    else if (waitpid(trial->server, &status, WNOHANG) == trial->server)
+        give_up(trial, "the server ended by itself; see server.log there");
+    else
+        give_up(trial, *spate_error(trial->client) ? spate_error(trial->client) : "no answer");
+}
+
+static void settle(struct trial *trial)
+{
+    while (spate_open_count(trial->client) > 0)
+        take_answer(trial);
+}
+
+/* ---- the course of it -------------------------------------------------------------------------- */
+
+static void set_up(struct trial *trial)
+{
+    spate_warehouse_put(trial->client, "w1", 1, tag_of(ASKED_SETUP, SKUS));
+    for (uint32_t i = 0; i < SKUS; i++) {
+        char code[16];
+        snprintf(code, sizeof code, "SKU-%u", i);
+        struct spate_sku sku = {.code = code, .currency = "CNY", .list_price = 100};
+        spate_sku_put(trial->client, &sku, tag_of(ASKED_SETUP, i));
+    }
+    settle(trial);
+    for (uint32_t i = 0; i < SKUS; i++)
+        ask_receipt(trial, i, i < SCARCE_SKUS ? SCARCE_UNITS : PLENTY_UNITS);
+    settle(trial);
+}
+
+static void ask_more(struct trial *trial)
+{
+    while (spate_open_count(trial->client) < OPEN_MAX && trial->order_count < ORDERS_MAX) {
+        if (trial->order_count % RESTOCK_EVERY == RESTOCK_EVERY - 1 &&
+            trial->receipt_count < RECEIPTS_MAX)
+            ask_receipt(trial, (uint32_t)draw(trial, SCARCE_SKUS), RESTOCK_UNITS);
+        bool again = trial->order_count > 0 && draw(trial, 50) == 0;
+        if (again)
+            ask_order(trial, (uint32_t)draw(trial, trial->order_count));
+        else
+            ask_order(trial, trial->order_count++);
+    }
+}
+
+static void load_until_killed(struct trial *trial)
+{
+    uint64_t until = trial->answers + 1 + draw(trial, ANSWERS_PER_KILL);
+    while (trial->answers < until) {
+        ask_more(trial);
+        take_answer(trial);
+    }
+    nap_us(draw(trial, 300));
+    server_kill(trial);
+}
+
+/* Everything that arrived before the kill has been read by then: later answers come from the next
+ * server, and what is asked from now on must not be answered from an earlier state. */
+static void read_rest(struct trial *trial)
+{
+    struct spate_result result;
+    do {
+        while (spate_next(trial->client, &result))
+            on_answer(trial, &result);
+        spate_process(trial->client);
+    } while (*spate_error(trial->client) == '\0');
+    trial->seq_at_kill = trial->seq;
+}
+
+static void run_kills(struct trial *trial, uint32_t kills)
+{
+    while (trial->kills < kills) {
+        load_until_killed(trial);
+        read_rest(trial);
+        server_start(trial);
+        while (trial->kills < kills && draw(trial, 4) == 0) {
+            nap_us(draw(trial, 60000));
+            server_kill(trial);
+            trial->kills_in_recovery++;
+            server_start(trial);
+        }
+    }
+}
+
+static void check_all(struct trial *trial)
+{
+    settle(trial);
+    for (uint32_t i = 0; i < trial->order_count; i++) {
+        char id[24];
+        name_order(id, i);
+        while (!spate_order_get(trial->client, id, tag_of(ASKED_CHECK, i)))
+            take_answer(trial);
+        if (trial->fates[i] == CREATED)
+            count_lines(trial, i);
+    }
+    settle(trial);
+    for (uint32_t i = 0; i < SKUS; i++)
+        spate_stock_get(trial->client, trial->skus[i], tag_of(ASKED_STOCK, i));
+    settle(trial);
+}
+
+static void remove_directory(const char *path)
+{
+    DIR *directory = opendir(path);
+    if (directory == NULL)
+        return;
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        char below[512];
+        snprintf(below, sizeof below, "%s/%s", path, entry->d_name);
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+            unlink(below) != 0 && (errno == EISDIR || errno == EPERM))
+            remove_directory(below);
+    }
+    closedir(directory);
+    rmdir(path);
+}
+
+static int report(struct trial *trial)
+{
+    int status;
+    kill(trial->server, SIGTERM);
+    waitpid(trial->server, &status, 0);
+    bool stopped = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    printf("%u kills (%u while recovering), %" PRIu64 " acknowledged operations (%" PRIu64
+           " resolved by asking again), %" PRIu64 " checked: %" PRIu64 " lost, %" PRIu64 " wrong\n",
+           trial->kills, trial->kills_in_recovery, trial->acknowledged, trial->replayed,
+           trial->checked, trial->lost, trial->wrong);
+    if (!stopped)
+        printf("the server did not stop cleanly after SIGTERM\n");
+    if (trial->lost > 0 || trial->wrong > 0 || !stopped) {
+        printf("seed %" PRIu64 "; data directory: %s\n", trial->seed, trial->directory);
+        return 1;
+    }
+    remove_directory(trial->directory);
+    return 0;
+}
+
+static int usage(void)
+{
+    fprintf(stderr, "usage: spate-crash SPATE --kills N [--seed S]\n");
+    return 2;
+}
+
+int main(int argc, char **argv)
+{
+    static struct trial trial = {.seed = 1};
+    uint32_t kills = 20;
+    const char *place = getenv("TMPDIR");
+    if (argc < 2 || argc % 2 != 0)
+        return usage();
+    trial.program = argv[1];
+    for (int i = 2; i < argc; i += 2) {
+        if (strcmp(argv[i], "--kills") == 0)
+            kills = (uint32_t)strtoul(argv[i + 1], NULL, 10);
+        else if (strcmp(argv[i], "--seed") == 0)
+            trial.seed = strtoull(argv[i + 1], NULL, 10);
+        else
+            return usage();
+    }
+    trial.random = trial.seed;
+    trial.fates = calloc(ORDERS_MAX, 1);
+    snprintf(trial.directory, sizeof trial.directory, "%.40s/spate-crash-XXXXXX",
+             place != NULL ? place : "/tmp");
+    if (trial.fates == NULL || mkdtemp(trial.directory) == NULL) {
+        perror("crash");
+        return 1;
+    }
+    choose_address(&trial);
+    trial.client = spate_open(&(struct spate_options){
+        .address = trial.address, .open_max = OPEN_MAX + 8, .reconnect_ms = 20});
+    server_start(&trial);
+    set_up(&trial);
+    run_kills(&trial, kills);
+    check_all(&trial);
+    spate_close(trial.client);
+    free(trial.fates);
+    return report(&trial);
+}
