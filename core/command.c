@@ -12,6 +12,27 @@ static uint32_t padded(uint32_t bytes)
     return (bytes + 7u) & ~7u;
 }
 
+static bool is_zero(const void *bytes, uint32_t count)
+{
+    uint32_t seen = 0;
+    for (uint32_t i = 0; i < count; i++)
+        seen |= ((const uint8_t *)bytes)[i];
+    return seen == 0;
+}
+
+/* Whether a command ends where its parts do. What is behind them must be zeros, since the digest of
+ * a request covers all of its bytes. */
+static bool ends_after(const struct command *command, uint32_t part_bytes)
+{
+    return command->bytes == padded(part_bytes) &&
+           is_zero((const char *)command + part_bytes, command->bytes - part_bytes);
+}
+
+static struct text text_behind(const void *fixed, uint32_t fixed_bytes, uint32_t bytes)
+{
+    return (struct text){(const char *)fixed + fixed_bytes, bytes};
+}
+
 const struct adjustment *order_create_adjustments(const struct order_create *create)
 {
     return (const void *)(create->lines + create->line_count);
@@ -40,7 +61,7 @@ static enum code check_order_size(const struct order_create *create, struct comm
     bytes += create->adjustment_count * (uint32_t)sizeof(struct adjustment);
     for (uint32_t i = 0; i < ORDER_TEXTS; i++)
         bytes += create->text_bytes[i];
-    return create->head.bytes == padded(bytes) ? CODE_OK : wrong(fault, CODE_MALFORMED, "order", 0);
+    return ends_after(&create->head, bytes) ? CODE_OK : wrong(fault, CODE_MALFORMED, "order", 0);
 }
 
 static const struct {
@@ -58,25 +79,13 @@ static const struct {
     [ORDER_DELIVERY] = {"delivery_method", false, false},
 };
 
-/* Well-formed UTF-8 without control characters is the front end's business; here only NUL and other
- * control bytes are kept out of the log and of lists. */
-static bool is_plain(struct text text)
-{
-    if (text.bytes > TEXT_BYTES_MAX)
-        return false;
-    for (uint32_t i = 0; i < text.bytes; i++)
-        if ((unsigned char)text.at[i] < ' ' || text.at[i] == 0x7f)
-            return false;
-    return true;
-}
-
 static enum code check_order_texts(const struct order_create *create, struct command_fault *fault)
 {
     for (uint32_t i = 0; i < ORDER_TEXTS; i++) {
         struct text text = order_create_text(create, (enum order_text)i);
         if (text.bytes == 0 && !order_texts[i].required)
             continue;
-        if (!(order_texts[i].is_id ? id_valid(text) : is_plain(text)))
+        if (!(order_texts[i].is_id ? id_valid(text) : text_valid(text)))
             return wrong(fault, CODE_INVALID, order_texts[i].field, 0);
     }
     return CODE_OK;
@@ -100,6 +109,8 @@ static enum code check_order_money(const struct order_create *create, struct com
     }
     const struct adjustment *adjustments = order_create_adjustments(create);
     for (uint32_t i = 0; i < create->adjustment_count; i++) {
+        if (!is_zero(adjustments[i].zero, sizeof adjustments[i].zero))
+            return wrong(fault, CODE_MALFORMED, "adjustments", i + 1);
         if (adjustments[i].kind > ADJUST_OTHER)
             return wrong(fault, CODE_INVALID, "kind", i + 1);
         if (__builtin_add_overflow(total, adjustments[i].amount, &total))
@@ -124,10 +135,10 @@ static enum code check_order_create(const struct order_create *create, struct co
 
 static enum code check_order_get(const struct order_get *get, struct command_fault *fault)
 {
-    if (get->head.bytes < sizeof *get ||
-        get->head.bytes != padded((uint32_t)sizeof *get + get->id_bytes))
+    if (get->head.bytes < sizeof *get || !is_zero(get->zero, sizeof get->zero) ||
+        !ends_after(&get->head, (uint32_t)sizeof *get + get->id_bytes))
         return wrong(fault, CODE_MALFORMED, "order_id", 0);
-    if (!id_valid((struct text){(const char *)(get + 1), get->id_bytes}))
+    if (!id_valid(text_behind(get, sizeof *get, get->id_bytes)))
         return wrong(fault, CODE_INVALID, "order_id", 0);
     return CODE_OK;
 }
@@ -161,10 +172,10 @@ static enum code check_order_cancel(const struct order_cancel *cancel, struct co
 
 static enum code check_sku_put(const struct sku_put *put, struct command_fault *fault)
 {
-    if (put->head.bytes < sizeof *put ||
-        put->head.bytes != padded((uint32_t)sizeof *put + put->code_bytes))
+    if (put->head.bytes < sizeof *put || !is_zero(put->zero, sizeof put->zero) ||
+        !ends_after(&put->head, (uint32_t)sizeof *put + put->code_bytes))
         return wrong(fault, CODE_MALFORMED, "sku", 0);
-    if (!sku_code_valid((struct text){(const char *)(put + 1), put->code_bytes}))
+    if (!sku_code_valid(text_behind(put, sizeof *put, put->code_bytes)))
         return wrong(fault, CODE_INVALID, "sku", 0);
     if (currency_exponent(put->currency) < 0)
         return wrong(fault, CODE_INVALID, "currency", 0);
@@ -179,50 +190,60 @@ static enum code check_sku_put(const struct sku_put *put, struct command_fault *
 
 static enum code check_sku_resolve(const struct sku_resolve *resolve, struct command_fault *fault)
 {
-    if (resolve->head.bytes < sizeof *resolve ||
-        resolve->head.bytes != padded((uint32_t)sizeof *resolve + resolve->code_bytes))
+    if (resolve->head.bytes < sizeof *resolve || !is_zero(resolve->zero, sizeof resolve->zero) ||
+        !ends_after(&resolve->head, (uint32_t)sizeof *resolve + resolve->code_bytes))
         return wrong(fault, CODE_MALFORMED, "sku", 0);
-    if (!sku_code_valid((struct text){(const char *)(resolve + 1), resolve->code_bytes}))
+    if (!sku_code_valid(text_behind(resolve, sizeof *resolve, resolve->code_bytes)))
         return wrong(fault, CODE_INVALID, "sku", 0);
     return CODE_OK;
 }
 
 static enum code check_stock_get(const struct stock_get *get, struct command_fault *fault)
 {
-    if (get->head.bytes != sizeof *get)
+    if (get->head.bytes != sizeof *get || get->zero != 0)
         return wrong(fault, CODE_MALFORMED, "sku", 0);
     return get->sku != 0 ? CODE_OK : wrong(fault, CODE_UNKNOWN_SKU, "sku", 0);
 }
 
+static enum code check_receive_texts(const struct stock_receive *receive,
+                                     struct command_fault *fault)
+{
+    struct text warehouse = text_behind(receive, sizeof *receive, receive->warehouse_bytes);
+    struct text key = {warehouse.at + warehouse.bytes, receive->key_bytes};
+    if (!id_valid(warehouse))
+        return wrong(fault, CODE_INVALID, "warehouse", 0);
+    if (key.bytes == 0)
+        return wrong(fault, CODE_KEY_MISSING, "Idempotency-Key", 0);
+    return text_valid(key) ? CODE_OK : wrong(fault, CODE_INVALID, "Idempotency-Key", 0);
+}
+
+/* Units of a cell are counted in 64 bits, and their sums with a sign. */
+static const uint64_t units_max = INT64_MAX / 2;
+
 static enum code check_stock_receive(const struct stock_receive *receive,
                                      struct command_fault *fault)
 {
-    uint32_t bytes = sizeof *receive;
-    if (receive->head.bytes < bytes ||
-        receive->head.bytes != padded(bytes + receive->warehouse_bytes + receive->key_bytes))
+    if (receive->head.bytes < sizeof *receive || !is_zero(receive->zero, sizeof receive->zero) ||
+        !ends_after(&receive->head,
+                    (uint32_t)sizeof *receive + receive->warehouse_bytes + receive->key_bytes))
         return wrong(fault, CODE_MALFORMED, "receive", 0);
-    const char *texts = (const char *)(receive + 1);
     if (receive->sku == 0)
         return wrong(fault, CODE_UNKNOWN_SKU, "sku", 0);
-    if (!id_valid((struct text){texts, receive->warehouse_bytes}))
-        return wrong(fault, CODE_INVALID, "warehouse", 0);
-    if (receive->key_bytes == 0)
-        return wrong(fault, CODE_KEY_MISSING, "Idempotency-Key", 0);
-    if (!is_plain((struct text){texts + receive->warehouse_bytes, receive->key_bytes}))
-        return wrong(fault, CODE_INVALID, "Idempotency-Key", 0);
-    if (receive->ok_units > INT64_MAX / 2 || receive->damaged_units > INT64_MAX / 2)
+    if (receive->ok_units > units_max)
         return wrong(fault, CODE_OVERFLOW, "ok", 0);
+    if (receive->damaged_units > units_max)
+        return wrong(fault, CODE_OVERFLOW, "damaged", 0);
     if (receive->ok_units + receive->damaged_units == 0)
         return wrong(fault, CODE_INVALID, "ok", 0);
-    return CODE_OK;
+    return check_receive_texts(receive, fault);
 }
 
 static enum code check_warehouse_put(const struct warehouse_put *put, struct command_fault *fault)
 {
-    if (put->head.bytes < sizeof *put ||
-        put->head.bytes != padded((uint32_t)sizeof *put + put->id_bytes))
+    if (put->head.bytes < sizeof *put || !is_zero(put->zero, sizeof put->zero) ||
+        !ends_after(&put->head, (uint32_t)sizeof *put + put->id_bytes))
         return wrong(fault, CODE_MALFORMED, "warehouse", 0);
-    if (!id_valid((struct text){(const char *)(put + 1), put->id_bytes}))
+    if (!id_valid(text_behind(put, sizeof *put, put->id_bytes)))
         return wrong(fault, CODE_INVALID, "warehouse", 0);
     return CODE_OK;
 }
@@ -233,8 +254,10 @@ enum code command_check(const struct command *command, uint64_t available,
                         struct command_fault *fault)
 {
     if (available < sizeof *command || command->bytes < sizeof *command ||
-        command->bytes > available || command->bytes % 8 != 0 || command->bytes > COMMAND_BYTES_MAX)
+        command->bytes > available || command->bytes % 8 != 0)
         return wrong(fault, CODE_MALFORMED, "bytes", 0);
+    if (command->bytes > COMMAND_BYTES_MAX)
+        return wrong(fault, CODE_TOO_LARGE, "bytes", 0);
     if (command->flags & ~COMMAND_WANT_RECORD)
         return wrong(fault, CODE_MALFORMED, "flags", 0);
     switch ((enum op)command->op) {
@@ -258,14 +281,20 @@ enum code command_check(const struct command *command, uint64_t available,
     return wrong(fault, CODE_MALFORMED, "op", 0);
 }
 
+static uint32_t slot_of(struct text key)
+{
+    return hash_slot(key_hash(key));
+}
+
 uint32_t command_slot(const struct command *command)
 {
+    const void *fixed = command;
     switch ((enum op)command->op) {
     case OP_ORDER_CREATE:
-        return hash_slot(key_hash(order_create_text((const void *)command, ORDER_ID)));
+        return slot_of(order_create_text(fixed, ORDER_ID));
     case OP_ORDER_GET: {
-        const struct order_get *get = (const void *)command;
-        return hash_slot(key_hash((struct text){(const char *)(get + 1), get->id_bytes}));
+        const struct order_get *get = fixed;
+        return slot_of(text_behind(get, sizeof *get, get->id_bytes));
     }
     case OP_ORDER_CANCEL: {
         const struct order_cancel *cancel = (const void *)command;
@@ -273,13 +302,13 @@ uint32_t command_slot(const struct command *command)
         return hash_slot(key_hash((struct text){id, cancel->id_bytes}));
     }
     case OP_SKU_PUT: {
-        const struct sku_put *put = (const void *)command;
-        return hash_slot(key_hash((struct text){(const char *)(put + 1), put->code_bytes}));
+        const struct sku_put *put = fixed;
+        return slot_of(text_behind(put, sizeof *put, put->code_bytes));
     }
     case OP_STOCK_GET:
-        return sku_slot(((const struct stock_get *)(const void *)command)->sku);
+        return sku_slot(((const struct stock_get *)fixed)->sku);
     case OP_STOCK_RECEIVE:
-        return sku_slot(((const struct stock_receive *)(const void *)command)->sku);
+        return sku_slot(((const struct stock_receive *)fixed)->sku);
     case OP_WAREHOUSE_PUT:
         return TOPOLOGY_SLOT;
     case OP_SKU_RESOLVE:

@@ -153,11 +153,12 @@ enum { COMMAND_BYTES_MAX = 64 + ORDER_LINES_MAX * 16 + ADJUSTMENTS_MAX * 16 + OR
 struct command_fault {
     enum code code;
     const char *field; /* "lines", "customer", ...; static */
-    uint32_t line;     /* counted from 1; 0: not in a line */
+    uint32_t line;     /* of the lines, or of the adjustments; counted from 1; 0: in none */
 };
 
-/* Looks at one command of at most `available` bytes: CODE_OK, and bytes <= available; or what is
- * wrong with it. After CODE_OK every length, count and character has been looked at. */
+/* Looks at one command of at most `available` bytes, at a multiple of 8: CODE_OK, and bytes <=
+ * available; or what is wrong with it. After CODE_OK every length, count and character has been
+ * looked at, no sum overflows, the total is not below 0, and everything named zero is. */
 enum code command_check(const struct command *command, uint64_t available,
                         struct command_fault *fault);
 

@@ -66,5 +66,7 @@ int currency_exponent(uint32_t currency);
 bool id_valid(struct text id);
 /* 1..ID_BYTES_MAX printable ASCII but space. */
 bool sku_code_valid(struct text code);
+/* 0..TEXT_BYTES_MAX bytes of UTF-8 without control characters: whatever else somebody says. */
+bool text_valid(struct text text);
 
 #endif
