@@ -1,25 +1,135 @@
 #include "core/event.h"
 
+#include "core/order.h"
+#include "core/retry.h"
+#include "core/stock.h"
+#include "core/topology.h"
+
+static uint32_t padded(uint32_t bytes)
+{
+    return (bytes + 7u) & ~7u;
+}
+
 struct text event_by(const struct event *event)
 {
     return (struct text){(const char *)(event + 1), event->by_bytes};
 }
 
+/* Each looks at what apply would otherwise take on trust: lengths, and numbers that name a place in
+ * an array. */
+
+static bool placed_valid(const struct slice_order_placed *placed)
+{
+    if (placed->head.bytes < sizeof *placed || placed->line_count == 0 ||
+        placed->line_count > ORDER_LINES_MAX || placed->adjustment_count > ADJUSTMENTS_MAX ||
+        placed->state == 0 || placed->state >= ORDER_STATES)
+        return false;
+    uint32_t bytes = (uint32_t)sizeof *placed + placed->rule_bytes;
+    bytes += placed->line_count * (uint32_t)sizeof placed->lines[0];
+    bytes += placed->adjustment_count * (uint32_t)sizeof(struct adjustment);
+    for (uint32_t i = 0; i < ORDER_TEXTS; i++) {
+        uint32_t bytes_max = i <= ORDER_PAY_METHOD ? ID_BYTES_MAX : TEXT_BYTES_MAX;
+        if (placed->text_bytes[i] > bytes_max)
+            return false;
+        bytes += placed->text_bytes[i];
+    }
+    if (placed->head.bytes != padded(bytes))
+        return false;
+    for (uint32_t i = 0; i < placed->line_count; i++)
+        if (placed->lines[i].warehouse >= WAREHOUSES_MAX)
+            return false;
+    return placed->text_bytes[ORDER_ID] > 0 && placed->text_bytes[ORDER_CUSTOMER] > 0;
+}
+
+static bool moved_valid(const struct slice_order_moved *moved)
+{
+    return moved->head.bytes >= sizeof *moved &&
+           moved->head.bytes ==
+               padded((uint32_t)sizeof *moved + moved->id_bytes + moved->reason_bytes) &&
+           moved->from < ORDER_STATES && moved->to > 0 && moved->to < ORDER_STATES &&
+           moved->id_bytes > 0 && moved->id_bytes <= ID_BYTES_MAX;
+}
+
+static bool is_sku_of(const struct slice *slice, uint32_t sku)
+{
+    return sku_slot(sku) == slice->slot && sku_index(sku) != 0;
+}
+
+static bool units_valid(const struct slice_stock_units *units)
+{
+    return units->head.bytes == sizeof *units && is_sku_of(&units->head, units->sku) &&
+           units->warehouse < WAREHOUSES_MAX;
+}
+
+static bool sku_put_valid(const struct slice_sku_put *put)
+{
+    return put->head.bytes >= sizeof *put &&
+           put->head.bytes == padded((uint32_t)sizeof *put + put->code_bytes) &&
+           put->code_bytes > 0 && put->code_bytes <= ID_BYTES_MAX &&
+           is_sku_of(&put->head, put->sku);
+}
+
+static bool receive_valid(const struct slice_stock_receive *receive)
+{
+    return receive->head.bytes == sizeof *receive && is_sku_of(&receive->head, receive->sku) &&
+           receive->warehouse < WAREHOUSES_MAX;
+}
+
+static bool retry_valid(const struct slice_retry *retry)
+{
+    return retry->head.bytes == sizeof *retry;
+}
+
+static bool warehouse_put_valid(const struct slice_warehouse_put *put)
+{
+    return put->head.bytes >= sizeof *put &&
+           put->head.bytes == padded((uint32_t)sizeof *put + put->id_bytes) && put->id_bytes > 0 &&
+           put->id_bytes <= ID_BYTES_MAX && put->warehouse < WAREHOUSES_MAX &&
+           put->head.slot == TOPOLOGY_SLOT;
+}
+
+static bool slice_valid(const struct slice *slice)
+{
+    const void *fields = slice;
+    switch ((enum slice_kind)slice->kind) {
+    case SLICE_ORDER_PLACED:
+        return placed_valid(fields);
+    case SLICE_ORDER_MOVED:
+        return moved_valid(fields);
+    case SLICE_STOCK_RESERVE:
+    case SLICE_STOCK_RELEASE:
+        return units_valid(fields);
+    case SLICE_SKU_PUT:
+        return sku_put_valid(fields);
+    case SLICE_STOCK_RECEIVE:
+        return receive_valid(fields);
+    case SLICE_RETRY:
+        return retry_valid(fields);
+    case SLICE_WAREHOUSE_PUT:
+        return warehouse_put_valid(fields);
+    }
+    return false;
+}
+
+static bool head_valid(const struct event *event, uint64_t available)
+{
+    return available >= sizeof *event && event->bytes <= available && event->bytes % 8 == 0 &&
+           event->by_bytes <= TEXT_BYTES_MAX &&
+           event->bytes >= sizeof *event + padded(event->by_bytes) && event->slice_count > 0;
+}
+
 bool event_valid(const struct event *event, uint64_t available)
 {
-    if (available < sizeof *event || event->bytes > available || event->bytes % 8 != 0)
-        return false;
-    uint64_t used = sizeof *event + ((event->by_bytes + 7u) & ~7u);
-    if (event->slice_count == 0 || used > event->bytes)
+    if (!head_valid(event, available))
         return false;
     const struct slice *slice = event_slices(event);
+    uint64_t left = event->bytes - sizeof *event - padded(event->by_bytes);
     for (uint32_t i = 0; i < event->slice_count; i++) {
-        uint64_t left = event->bytes - used;
         if (left < sizeof *slice || slice->bytes < sizeof *slice || slice->bytes > left ||
-            slice->bytes % 8 != 0 || slice->slot >= SLOT_COUNT)
+            slice->bytes % 8 != 0 || slice->slot >= SLOT_COUNT || !slice_valid(slice))
             return false;
-        used += slice->bytes;
+        left -= slice->bytes;
         slice = slice_next(slice);
     }
-    return used == event->bytes;
+    return left == 0;
 }

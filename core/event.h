@@ -64,8 +64,9 @@ struct position {
     uint16_t index;
 };
 
-/* Whether these bytes are a whole event, its slices inside it and known; recovery asks this before
- * it applies anything, because a checksum does not say who wrote it. */
+/* Whether these bytes are a whole event, its slices inside it, known, and as long as their own
+ * fields say; recovery asks this before it applies anything, because a checksum does not say who
+ * wrote it. */
 bool event_valid(const struct event *event, uint64_t available);
 
 struct text event_by(const struct event *event);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "core/event.h"
+#include "core/topology.h"
 #include "persist/log.h"
 #include "persist/manifest.h"
 #include "persist/segment.h"
@@ -83,10 +83,11 @@ static void publish(struct fixture *f)
     uint64_t seq = log_take(f->log, f->env);
     uint8_t *at = f->events[seq];
     struct event event = {
-        .bytes = EVENT_BYTES, .kind = EVENT_SKU_PUT, .slice_count = 1, .at_ns = seq};
+        .bytes = EVENT_BYTES, .kind = EVENT_WAREHOUSE_PUT, .slice_count = 1, .at_ns = seq};
     memcpy(at, &event, sizeof event);
-    struct slice slice = {.bytes = EVENT_BYTES - sizeof event, .kind = SLICE_SKU_PUT};
-    memcpy(at + sizeof event, &slice, sizeof slice);
+    struct slice_warehouse_put put = {
+        .head = {EVENT_BYTES - sizeof event, TOPOLOGY_SLOT, SLICE_WAREHOUSE_PUT}, .id_bytes = 16};
+    memcpy(at + sizeof event, &put, sizeof put);
     log_publish(f->log, f->env, seq,
                 &(struct log_group){.events = at, .event_bytes = EVENT_BYTES, .event_count = 1});
 }

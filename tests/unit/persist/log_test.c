@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/event.h"
+#include "core/topology.h"
 #include "io/env_uring.h"
 #include "persist/segment.h"
 #include "persist/start.h"
@@ -145,7 +145,8 @@ static uint64_t append(struct fixture *f, uint64_t number)
     uint8_t *at = f->events[f->next_buffer++ % 8];
     struct event *event = (void *)at;
     *event = (struct event){.bytes = EVENT_BYTES, .slice_count = 1, .at_ns = number};
-    *(struct slice *)(void *)(event + 1) = (struct slice){.bytes = EVENT_BYTES - sizeof *event};
+    *(struct slice_warehouse_put *)(void *)(event + 1) = (struct slice_warehouse_put){
+        .head = {EVENT_BYTES - sizeof *event, TOPOLOGY_SLOT, SLICE_WAREHOUSE_PUT}, .id_bytes = 16};
     struct log_group group = {
         .events = at, .event_bytes = EVENT_BYTES, .event_count = 1, .shard = number % SHARDS};
     uint64_t seq = log_take(f->log, f->env);
@@ -234,10 +235,12 @@ static void groups_published_out_of_order_become_durable_in_order(void **state)
     append(f, 2);
     log_drive(f->log, f->env, 0);
     assert_int_equal(log_gathered(f->log), 0); /* group 1 is still to come */
-    struct event event = {.bytes = sizeof event + 8, .slice_count = 1, .at_ns = 1};
-    uint8_t bytes[sizeof event + 8] = {0};
+    struct event event = {.bytes = EVENT_BYTES, .slice_count = 1, .at_ns = 1};
+    struct slice_warehouse_put put = {
+        .head = {EVENT_BYTES - sizeof event, TOPOLOGY_SLOT, SLICE_WAREHOUSE_PUT}, .id_bytes = 16};
+    uint8_t bytes[EVENT_BYTES] = {0};
     memcpy(bytes, &event, sizeof event);
-    bytes[sizeof event] = 8; /* a slice of no fields */
+    memcpy(bytes + sizeof event, &put, sizeof put);
     log_publish(
         f->log, f->env, first,
         &(struct log_group){.events = bytes, .event_bytes = sizeof bytes, .event_count = 1});
