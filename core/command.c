@@ -143,29 +143,41 @@ static enum code check_order_get(const struct order_get *get, struct command_fau
     return CODE_OK;
 }
 
-static enum code check_order_cancel(const struct order_cancel *cancel, struct command_fault *fault)
+static enum code check_cancel_lines(const struct order_cancel *cancel, struct command_fault *fault)
 {
-    uint32_t bytes = sizeof *cancel;
-    if (cancel->head.bytes < bytes || cancel->line_count > ORDER_LINES_MAX)
-        return wrong(fault, CODE_MALFORMED, "cancel", 0);
-    bytes += cancel->line_count * (uint32_t)sizeof cancel->lines[0];
-    if (cancel->head.bytes !=
-        padded(bytes + cancel->id_bytes + cancel->reason_bytes + cancel->key_bytes))
-        return wrong(fault, CODE_MALFORMED, "cancel", 0);
     for (uint32_t i = 0; i < cancel->line_count; i++) {
         if (cancel->lines[i].line <= (i == 0 ? 0 : cancel->lines[i - 1].line))
             return wrong(fault, CODE_INVALID, "line", i + 1);
         if (cancel->lines[i].units == 0)
             return wrong(fault, CODE_INVALID, "units", i + 1);
     }
+    return CODE_OK;
+}
+
+static enum code check_cancel_texts(const struct order_cancel *cancel, struct command_fault *fault)
+{
     struct text id = {(const char *)(cancel->lines + cancel->line_count), cancel->id_bytes};
     struct text reason = {id.at + id.bytes, cancel->reason_bytes};
     struct text key = {reason.at + reason.bytes, cancel->key_bytes};
     if (!id_valid(id))
         return wrong(fault, CODE_INVALID, "order_id", 0);
-    if (!is_plain(reason))
+    if (!text_valid(reason))
         return wrong(fault, CODE_INVALID, "reason", 0);
-    return is_plain(key) ? CODE_OK : wrong(fault, CODE_INVALID, "Idempotency-Key", 0);
+    return text_valid(key) ? CODE_OK : wrong(fault, CODE_INVALID, "Idempotency-Key", 0);
+}
+
+static enum code check_order_cancel(const struct order_cancel *cancel, struct command_fault *fault)
+{
+    uint32_t bytes = sizeof *cancel;
+    if (cancel->head.bytes < bytes || cancel->line_count > ORDER_LINES_MAX ||
+        !is_zero(cancel->zero, sizeof cancel->zero))
+        return wrong(fault, CODE_MALFORMED, "cancel", 0);
+    bytes += cancel->line_count * (uint32_t)sizeof cancel->lines[0];
+    bytes += (uint32_t)cancel->id_bytes + cancel->reason_bytes + cancel->key_bytes;
+    if (!ends_after(&cancel->head, bytes))
+        return wrong(fault, CODE_MALFORMED, "cancel", 0);
+    enum code code = check_cancel_lines(cancel, fault);
+    return code == CODE_OK ? check_cancel_texts(cancel, fault) : code;
 }
 
 /* ---- stock ------------------------------------------------------------------------------------- */

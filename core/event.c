@@ -50,6 +50,16 @@ static bool moved_valid(const struct slice_order_moved *moved)
            moved->id_bytes > 0 && moved->id_bytes <= ID_BYTES_MAX;
 }
 
+static bool cancelled_valid(const struct slice_lines_cancelled *cancelled)
+{
+    if (cancelled->head.bytes < sizeof *cancelled)
+        return false;
+    uint32_t bytes = cancelled->line_count * (uint32_t)sizeof cancelled->lines[0];
+    bytes += (uint32_t)sizeof *cancelled + cancelled->id_bytes + cancelled->reason_bytes;
+    return cancelled->head.bytes == padded(bytes) && cancelled->id_bytes > 0 &&
+           cancelled->id_bytes <= ID_BYTES_MAX;
+}
+
 static bool is_sku_of(const struct slice *slice, uint32_t sku)
 {
     return sku_slot(sku) == slice->slot && sku_index(sku) != 0;
@@ -96,6 +106,8 @@ static bool slice_valid(const struct slice *slice)
         return placed_valid(fields);
     case SLICE_ORDER_MOVED:
         return moved_valid(fields);
+    case SLICE_LINES_CANCELLED:
+        return cancelled_valid(fields);
     case SLICE_STOCK_RESERVE:
     case SLICE_STOCK_RELEASE:
         return units_valid(fields);
