@@ -272,3 +272,173 @@ void answer_write(struct json_writer *writer, const struct http_server *server,
     }
     CHECK(false);
 }
+
+/* ---- what the bodies hold ---------------------------------------------------------------------- */
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Only said, never read into a struct in earnest: every value stands at offset 0. */
+enum { ANSWER_BYTES = 64 };
+
+#define ANSWER(symbol, label, list)                                                                \
+    const struct schema symbol = {label, list, COUNT(list), ANSWER_BYTES, true}
+
+#define TEXT_MEMBER(label, always)                                                                 \
+    {                                                                                              \
+        .name = (label), .type = SCHEMA_TEXT, .required = (always), .max = TEXT_BYTES_MAX          \
+    }
+#define SENTENCE_MEMBER(label, always)                                                             \
+    {                                                                                              \
+        .name = (label), .type = SCHEMA_TEXT, .required = (always), .max = 512                     \
+    }
+#define ID_MEMBER(label, always)                                                                   \
+    {                                                                                              \
+        .name = (label), .type = SCHEMA_ID, .required = (always)                                   \
+    }
+#define SKU_MEMBER                                                                                 \
+    {                                                                                              \
+        .name = "sku", .type = SCHEMA_SKU, .required = true                                        \
+    }
+#define COUNT_MEMBER(label)                                                                        \
+    {                                                                                              \
+        .name = (label), .type = SCHEMA_INTEGER, .required = true, .max = INT64_MAX                \
+    }
+#define MONEY_MEMBER(label)                                                                        \
+    {                                                                                              \
+        .name = (label), .type = SCHEMA_INTEGER, .required = true, .min = INT64_MIN,               \
+        .max = INT64_MAX, .about = "In minor units of the currency."                               \
+    }
+#define TIME_MEMBER(label, sentence)                                                               \
+    {                                                                                              \
+        .name = (label), .type = SCHEMA_TIME, .about = (sentence)                                  \
+    }
+#define LIST_MEMBER(label, always, items)                                                          \
+    {                                                                                              \
+        .name = (label), .type = SCHEMA_LIST, .required = (always), .max = ORDER_LINES_MAX,        \
+        .of = (items)                                                                              \
+    }
+
+static const struct schema_field order_line_fields[] = {
+    COUNT_MEMBER("line"),          SKU_MEMBER,
+    COUNT_MEMBER("units"),         MONEY_MEMBER("unit_price"),
+    ID_MEMBER("warehouse", false), COUNT_MEMBER("shipped"),
+    COUNT_MEMBER("returned"),      COUNT_MEMBER("cancelled"),
+};
+static ANSWER(answer_order_line, "OrderLineState", order_line_fields);
+
+static const struct schema_field order_adjustment_fields[] = {
+    ID_MEMBER("kind", true),
+    MONEY_MEMBER("amount"),
+};
+static ANSWER(answer_adjustment, "OrderAdjustment", order_adjustment_fields);
+
+static const struct schema_field stage_fields[] = {
+    TIME_MEMBER("created", NULL), TIME_MEMBER("reviewed", NULL),  TIME_MEMBER("paid", NULL),
+    TIME_MEMBER("shipped", NULL), TIME_MEMBER("delivered", NULL), TIME_MEMBER("closed", NULL),
+};
+static ANSWER(answer_stages, "OrderStages", stage_fields);
+
+static const char *const order_states[] = {
+    "pending_payment",   "in_review", "rejected",    "payment_failed", "paid",
+    "partially_shipped", "shipped",   "ship_failed", "delivered",      "completed",
+    "cancelled",         "expired",   NULL};
+
+static const struct schema_field answer_order_fields[] = {
+    ID_MEMBER("order_id", true),
+    {.name = "state", .type = SCHEMA_CHOICE, .required = true, .choices = order_states},
+    COUNT_MEMBER("version"),
+    MONEY_MEMBER("total"),
+    {.name = "currency", .type = SCHEMA_CURRENCY, .required = true},
+    ID_MEMBER("customer", true),
+    ID_MEMBER("channel", false),
+    ID_MEMBER("region", false),
+    ID_MEMBER("pay_method", false),
+    TEXT_MEMBER("campaign", false),
+    TEXT_MEMBER("ship_to", false),
+    TEXT_MEMBER("delivery_method", false),
+    LIST_MEMBER("lines", true, &answer_order_line),
+    LIST_MEMBER("adjustments", false, &answer_adjustment),
+    {.name = "stages",
+     .type = SCHEMA_OBJECT,
+     .required = true,
+     .of = &answer_stages,
+     .about = "When the order entered each stage."},
+    TEXT_MEMBER("created_by", true),
+    TEXT_MEMBER("modified_by", true),
+    TIME_MEMBER("expires_at", "Unpaid by then, the order expires."),
+};
+ANSWER(answer_order, "Order", answer_order_fields);
+
+static const struct schema_field answer_cell_fields[] = {
+    SKU_MEMBER,
+    ID_MEMBER("warehouse", true),
+    COUNT_MEMBER("on_hand"),
+    COUNT_MEMBER("free"),
+    COUNT_MEMBER("held"),
+    COUNT_MEMBER("reserved"),
+    COUNT_MEMBER("committed"),
+    COUNT_MEMBER("quarantined"),
+    COUNT_MEMBER("incoming"),
+    COUNT_MEMBER("in_transfer"),
+    COUNT_MEMBER("missing"),
+    COUNT_MEMBER("sellable"),
+    COUNT_MEMBER("version"),
+};
+static ANSWER(answer_cell, "StockCell", answer_cell_fields);
+
+static const struct schema_field answer_stock_fields[] = {LIST_MEMBER("items", true, &answer_cell)};
+ANSWER(answer_stock, "Stock", answer_stock_fields);
+
+static const struct schema_field answer_sku_fields[] = {SKU_MEMBER};
+ANSWER(answer_sku, "Sku", answer_sku_fields);
+
+static const struct schema_field answer_done_fields[] = {COUNT_MEMBER("commit_seq")};
+ANSWER(answer_done, "Done", answer_done_fields);
+
+static const char *const health_states[] = {"ok", "starting", "draining", NULL};
+static const struct schema_field answer_health_fields[] = {
+    {.name = "status", .type = SCHEMA_CHOICE, .required = true, .choices = health_states}};
+ANSWER(answer_health, "Health", answer_health_fields);
+
+static const struct schema_field short_line_fields[] = {SKU_MEMBER, COUNT_MEMBER("requested"),
+                                                        COUNT_MEMBER("sellable")};
+static ANSWER(answer_short_line, "ShortLine", short_line_fields);
+
+static const struct schema_field field_error_fields[] = {
+    {.name = "pointer",
+     .type = SCHEMA_TEXT,
+     .required = true,
+     .max = JSON_POINTER_BYTES_MAX,
+     .about = "RFC 6901, into the body or to a parameter's name."},
+    TEXT_MEMBER("code", true),
+};
+static ANSWER(answer_field_error, "FieldError", field_error_fields);
+
+static const char *const code_names[] = {
+#define X(id, number, name, status, again, title) name,
+    CODES(X)
+#undef X
+        NULL};
+
+static const struct schema_field answer_problem_fields[] = {
+    SENTENCE_MEMBER("type", true),
+    SENTENCE_MEMBER("title", true),
+    COUNT_MEMBER("status"),
+    {.name = "code", .type = SCHEMA_CHOICE, .required = true, .choices = code_names},
+    {.name = "retryable",
+     .type = SCHEMA_BOOL,
+     .required = true,
+     .about = "Whether the same request may succeed later."},
+    SENTENCE_MEMBER("detail", false),
+    {.name = "byte",
+     .type = SCHEMA_INTEGER,
+     .max = INT64_MAX,
+     .about = "Where in the body, if its bytes are at fault."},
+    LIST_MEMBER("errors", false, &answer_field_error),
+    {.name = "lines",
+     .type = SCHEMA_LIST,
+     .max = ORDER_LINES_MAX,
+     .of = &answer_short_line,
+     .about = "What is short."},
+};
+ANSWER(answer_problem, "Problem", answer_problem_fields);

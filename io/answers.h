@@ -5,9 +5,18 @@
 #include "core/result.h"
 #include "io/http.h"
 #include "io/json.h"
+#include "io/schema.h"
 
 /* The resource, or the problem, as result->code says. */
 void answer_write(struct json_writer *writer, const struct http_server *server,
                   const struct result *result);
+
+/* What the bodies hold, for the table of routes. */
+extern const struct schema answer_done;
+extern const struct schema answer_health;
+extern const struct schema answer_order;
+extern const struct schema answer_problem;
+extern const struct schema answer_sku;
+extern const struct schema answer_stock;
 
 #endif

@@ -4,6 +4,7 @@
 #include "io/http.h"
 
 #include "io/answers.h"
+#include "io/openapi.h"
 #include "io/problem.h"
 #include "io/routes.h"
 
@@ -646,8 +647,8 @@ static void settle_keep_alive(struct http *http, const struct http_server *serve
         http->keep_alive = false;
 }
 
-static enum http_step answer_fault(struct http *http, const struct http_server *server,
-                                   const struct schema_fault *fault, struct pile *output)
+static enum http_step respond_fault(struct http *http, const struct http_server *server,
+                                    const struct schema_fault *fault, struct pile *output)
 {
     struct response response = response_of(fault->code);
     uint32_t body_at = response_open(output);
@@ -657,8 +658,8 @@ static enum http_step answer_fault(struct http *http, const struct http_server *
     return end_request(http) ? HTTP_ANSWERED : HTTP_CLOSE;
 }
 
-static enum http_step answer_refusal(struct http *http, const struct http_server *server,
-                                     struct pile *output)
+static enum http_step respond_refusal(struct http *http, const struct http_server *server,
+                                      struct pile *output)
 {
     struct response response = response_of(http->fault);
     struct json_writer writer = {.pile = output};
@@ -673,8 +674,8 @@ static enum http_step answer_refusal(struct http *http, const struct http_server
     return end_request(http) ? HTTP_ANSWERED : HTTP_CLOSE;
 }
 
-static enum http_step answer_health(struct http *http, const struct http_server *server,
-                                    struct pile *output)
+static enum http_step respond_health(struct http *http, const struct http_server *server,
+                                     struct pile *output)
 {
     bool is_ready = server->ready && !server->draining;
     struct response response = {.status = 200, .type = "application/json"};
@@ -689,6 +690,17 @@ static enum http_step answer_health(struct http *http, const struct http_server 
     json_write_open(&writer, '{');
     json_member_text(&writer, "status", text_of(status));
     json_write_close(&writer, '}');
+    response_close(http, output, body_at, &response);
+    return end_request(http) ? HTTP_ANSWERED : HTTP_CLOSE;
+}
+
+static enum http_step respond_openapi(struct http *http, const struct http_server *server,
+                                      struct pile *output)
+{
+    struct response response = {.status = 200, .type = "application/json"};
+    uint32_t body_at = response_open(output);
+    settle_keep_alive(http, server);
+    openapi_write(&(struct json_writer){.pile = output});
     response_close(http, output, body_at, &response);
     return end_request(http) ? HTTP_ANSWERED : HTTP_CLOSE;
 }
@@ -729,7 +741,7 @@ void http_expire(struct http *http, const struct http_server *server, struct pil
     http->fault = CODE_OK;
     refuse(http, CODE_TIMEOUT, NULL);
     http->unframed = true;
-    answer_refusal(http, server, output);
+    respond_refusal(http, server, output);
 }
 
 /* ---- requests ---------------------------------------------------------------------------------- */
@@ -764,7 +776,7 @@ static enum http_step read_command(struct reading *reading, struct pile *command
                               reading->bytes + http->body.at, http->body.bytes);
     http->seen = request.seen;
     if (!is_read)
-        return answer_fault(http, reading->server, &request.reader.fault, output);
+        return respond_fault(http, reading->server, &request.reader.fault, output);
     http->min_seq = request.min_seq;
     http->stage = HTTP_STAGE_OPEN;
     return HTTP_COMMAND;
@@ -775,13 +787,15 @@ static enum http_step read_request(struct reading *reading, struct pile *command
 {
     struct http *http = reading->http;
     if (http->fault != CODE_OK)
-        return answer_refusal(http, reading->server, output);
+        return respond_refusal(http, reading->server, output);
     switch ((enum http_page)http->route->page) {
     case HTTP_PAGE_NONE:
         return read_command(reading, command, output, now_ns);
     case HTTP_PAGE_LIVE:
     case HTTP_PAGE_READY:
-        return answer_health(http, reading->server, output);
+        return respond_health(http, reading->server, output);
+    case HTTP_PAGE_OPENAPI:
+        return respond_openapi(http, reading->server, output);
     case HTTP_PAGE_METRICS:
         break;
     }
@@ -791,15 +805,15 @@ static enum http_step read_request(struct reading *reading, struct pile *command
 }
 
 /* The head is whole, the body is not: whoever asks for leave to send it gets an answer now. */
-static enum http_step answer_expectation(struct http *http, const struct http_server *server,
-                                         const char *bytes, struct pile *output)
+static enum http_step respond_expectation(struct http *http, const struct http_server *server,
+                                          const char *bytes, struct pile *output)
 {
     struct text expect = header_text(http, bytes, HTTP_EXPECT);
     if (http->continued || http->version_minor == 0 || !text_is(expect, "100-continue"))
         return HTTP_MORE;
     if (http->fault != CODE_OK) {
         http->unframed = true; /* the body may come all the same, or not */
-        return answer_refusal(http, server, output);
+        return respond_refusal(http, server, output);
     }
     http->continued = true;
     head_line(output, "HTTP/1.1 100 Continue\r\n", "");
@@ -826,10 +840,10 @@ enum http_step http_feed(struct http *http, const struct http_server *server, vo
     bool is_whole = http->stage == HTTP_STAGE_BODY && !http->unframed && read_body(&reading, count);
     if (http->unframed) {
         *consumed = count;
-        return answer_refusal(http, server, output);
+        return respond_refusal(http, server, output);
     }
     if (!is_whole)
-        return http->stage == HTTP_STAGE_BODY ? answer_expectation(http, server, bytes, output)
+        return http->stage == HTTP_STAGE_BODY ? respond_expectation(http, server, bytes, output)
                                               : HTTP_MORE;
     *consumed = http->read_bytes;
     return read_request(&reading, command, output, now_ns);

@@ -121,7 +121,13 @@ enum http_step {
     HTTP_CLOSE,    /* answered already; to be closed when sent, nothing may be fed */
 };
 
-enum http_page { HTTP_PAGE_NONE, HTTP_PAGE_LIVE, HTTP_PAGE_READY, HTTP_PAGE_METRICS };
+enum http_page {
+    HTTP_PAGE_NONE,
+    HTTP_PAGE_LIVE,
+    HTTP_PAGE_READY,
+    HTTP_PAGE_METRICS,
+    HTTP_PAGE_OPENAPI
+};
 
 /* Looks at the bytes from the first one that is not consumed: always the same ones and those that
  * have come since, maybe elsewhere in memory. They are rewritten in place while being read. Consumes

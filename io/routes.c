@@ -1,5 +1,7 @@
 #include "io/routes.h"
 
+#include "io/answers.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -7,6 +9,11 @@
 #include <xxhash.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define SCHEMA(symbol, label, list, form)                                                          \
+    const struct schema symbol = {.name = (label),                                                 \
+                                  .fields = (list),                                                \
+                                  .field_count = COUNT(list),                                      \
+                                  .struct_bytes = sizeof(form)}
 
 /* ---- what commands are made with --------------------------------------------------------------- */
 
@@ -113,8 +120,7 @@ static const struct schema_field line_fields[] = {
      .max = JSON_INTEGER_MAX,
      .about = "In minor units of the order's currency."},
 };
-static const struct schema line_schema = {"OrderLine", line_fields, COUNT(line_fields),
-                                          sizeof(struct form_line)};
+static SCHEMA(line_schema, "OrderLine", line_fields, struct form_line);
 
 struct form_adjustment {
     int64_t amount;
@@ -137,8 +143,7 @@ static const struct schema_field adjustment_fields[] = {
      .max = JSON_INTEGER_MAX,
      .about = "Added to the total; negative takes away from it."},
 };
-static const struct schema adjustment_schema = {
-    "Adjustment", adjustment_fields, COUNT(adjustment_fields), sizeof(struct form_adjustment)};
+static SCHEMA(adjustment_schema, "Adjustment", adjustment_fields, struct form_adjustment);
 
 struct form_order {
     struct text texts[ORDER_TEXTS];
@@ -205,8 +210,7 @@ static const struct schema_field order_fields[] = {
      .offset = offsetof(struct form_order, prefer),
      .choices = order_prefers},
 };
-static const struct schema order_schema = {"OrderRequest", order_fields, COUNT(order_fields),
-                                           sizeof(struct form_order)};
+static SCHEMA(order_schema, "OrderRequest", order_fields, struct form_order);
 
 static bool add_line(struct route_request *request, const struct form_line *form)
 {
@@ -294,9 +298,8 @@ static const struct schema_field customer_limit_fields[] = {
      .min = 1,
      .max = UINT32_MAX},
 };
-static const struct schema customer_limit_schema = {"CustomerLimit", customer_limit_fields,
-                                                    COUNT(customer_limit_fields),
-                                                    sizeof(struct form_customer_limit)};
+static SCHEMA(customer_limit_schema, "CustomerLimit", customer_limit_fields,
+              struct form_customer_limit);
 
 struct form_sku {
     int64_t list_price;
@@ -336,8 +339,7 @@ static const struct schema_field sku_fields[] = {
      .offset = offsetof(struct form_sku, max_per_customer),
      .of = &customer_limit_schema},
 };
-static const struct schema sku_schema = {"SkuRequest", sku_fields, COUNT(sku_fields),
-                                         sizeof(struct form_sku)};
+static SCHEMA(sku_schema, "SkuRequest", sku_fields, struct form_sku);
 
 static bool build_sku_put(struct route_request *request)
 {
@@ -364,8 +366,7 @@ static const struct schema_field stock_query_fields[] = {
      .required = true,
      .offset = offsetof(struct form_stock_query, sku)},
 };
-static const struct schema stock_query_schema = {
-    "StockQuery", stock_query_fields, COUNT(stock_query_fields), sizeof(struct form_stock_query)};
+static SCHEMA(stock_query_schema, "StockQuery", stock_query_fields, struct form_stock_query);
 
 static bool build_stock_get(struct route_request *request)
 {
@@ -413,8 +414,7 @@ static const struct schema_field receive_fields[] = {
      .offset = offsetof(struct form_receive, issued_at_ns),
      .about = "A request older than the window for retries is never executed."},
 };
-static const struct schema receive_schema = {"StockReceiveRequest", receive_fields,
-                                             COUNT(receive_fields), sizeof(struct form_receive)};
+static SCHEMA(receive_schema, "StockReceiveRequest", receive_fields, struct form_receive);
 
 static bool build_stock_receive(struct route_request *request)
 {
@@ -449,8 +449,7 @@ static const struct schema_field warehouse_fields[] = {
      .max = UINT32_MAX,
      .about = "Among warehouses that cost the same, the lower number ships."},
 };
-static const struct schema warehouse_schema = {
-    "WarehouseRequest", warehouse_fields, COUNT(warehouse_fields), sizeof(struct form_warehouse)};
+static SCHEMA(warehouse_schema, "WarehouseRequest", warehouse_fields, struct form_warehouse);
 
 static bool build_warehouse_put(struct route_request *request)
 {
@@ -463,6 +462,28 @@ static bool build_warehouse_put(struct route_request *request)
 
 /* ---- the table --------------------------------------------------------------------------------- */
 
+static const enum code order_create_refusals[] = {CODE_OUT_OF_STOCK,
+                                                  CODE_LIMIT,
+                                                  CODE_EXPIRED_REQUEST,
+                                                  CODE_UNKNOWN_SKU,
+                                                  CODE_UNKNOWN_REGION,
+                                                  CODE_KEY_REUSED,
+                                                  CODE_OVERFLOW,
+                                                  CODE_STORAGE_FULL,
+                                                  CODE_CURRENCY_MISMATCH,
+                                                  CODE_FULL,
+                                                  CODE_OK};
+static const enum code get_refusals[] = {CODE_NOT_FOUND, CODE_OK};
+static const enum code put_refusals[] = {CODE_FULL, CODE_OK};
+static const enum code sku_put_refusals[] = {CODE_CURRENCY_MISMATCH, CODE_FULL, CODE_OK};
+static const enum code receive_refusals[] = {CODE_EXPIRED_REQUEST,
+                                             CODE_UNKNOWN_SKU,
+                                             CODE_UNKNOWN_WAREHOUSE,
+                                             CODE_KEY_REUSED,
+                                             CODE_OVERFLOW,
+                                             CODE_FULL,
+                                             CODE_OK};
+
 static const struct route shop_routes[] = {
     {.method = ROUTE_POST,
      .pattern = "/v1/orders",
@@ -473,6 +494,8 @@ static const struct route shop_routes[] = {
      .command_bytes = sizeof(struct order_create),
      .body = &order_schema,
      .key = ROUTE_KEY_OPTIONAL,
+     .answer = &answer_order,
+     .refusals = order_create_refusals,
      .build = build_order_create},
     {.method = ROUTE_GET,
      .pattern = "/v1/orders/{id}",
@@ -482,6 +505,8 @@ static const struct route shop_routes[] = {
      .op = OP_ORDER_GET,
      .command_bytes = sizeof(struct order_get),
      .takes_min_seq = true,
+     .answer = &answer_order,
+     .refusals = get_refusals,
      .build = build_order_get},
     {.method = ROUTE_PUT,
      .pattern = "/v1/skus/{sku}",
@@ -491,6 +516,8 @@ static const struct route shop_routes[] = {
      .op = OP_SKU_PUT,
      .command_bytes = sizeof(struct sku_put),
      .body = &sku_schema,
+     .answer = &answer_sku,
+     .refusals = sku_put_refusals,
      .build = build_sku_put},
     {.method = ROUTE_GET,
      .pattern = "/v1/stock",
@@ -501,6 +528,8 @@ static const struct route shop_routes[] = {
      .command_bytes = sizeof(struct stock_get),
      .query = &stock_query_schema,
      .takes_min_seq = true,
+     .answer = &answer_stock,
+     .refusals = get_refusals,
      .build = build_stock_get},
     {.method = ROUTE_POST,
      .pattern = "/v1/stock/receive",
@@ -511,6 +540,8 @@ static const struct route shop_routes[] = {
      .command_bytes = sizeof(struct stock_receive),
      .body = &receive_schema,
      .key = ROUTE_KEY_REQUIRED,
+     .answer = &answer_done,
+     .refusals = receive_refusals,
      .build = build_stock_receive},
     {.method = ROUTE_PUT,
      .pattern = "/v1/warehouses/{id}",
@@ -520,6 +551,8 @@ static const struct route shop_routes[] = {
      .op = OP_WAREHOUSE_PUT,
      .command_bytes = sizeof(struct warehouse_put),
      .body = &warehouse_schema,
+     .answer = &answer_done,
+     .refusals = put_refusals,
      .build = build_warehouse_put},
 };
 
@@ -529,19 +562,27 @@ static const struct route admin_routes[] = {
      .name = "isAlive",
      .about = "The process runs.",
      .status = 200,
-     .page = HTTP_PAGE_LIVE},
+     .page = HTTP_PAGE_LIVE,
+     .answer = &answer_health},
     {.method = ROUTE_GET,
      .pattern = "/readyz",
      .name = "isReady",
      .about = "New connections are welcome; no longer so as soon as a drain begins.",
      .status = 200,
-     .page = HTTP_PAGE_READY},
+     .page = HTTP_PAGE_READY,
+     .answer = &answer_health},
     {.method = ROUTE_GET,
      .pattern = "/metrics",
      .name = "getMetrics",
      .about = "Metrics in the text format of Prometheus.",
      .status = 200,
      .page = HTTP_PAGE_METRICS},
+    {.method = ROUTE_GET,
+     .pattern = "/openapi.json",
+     .name = "getDescription",
+     .about = "This description, made from the table that routes the requests.",
+     .status = 200,
+     .page = HTTP_PAGE_OPENAPI},
 };
 
 const struct route *route_list(bool admin, uint32_t *count)

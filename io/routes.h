@@ -51,6 +51,8 @@ struct route {
     const struct schema *query; /* NULL: takes none */
     enum route_key key;
     bool takes_min_seq;
+    const struct schema *answer; /* NULL: no JSON */
+    const enum code *refusals;   /* beyond what every route can say; CODE_OK at the end */
     /* Fills in the command from params and form; false: refused, see reader.fault. */
     bool (*build)(struct route_request *request);
 };

@@ -45,6 +45,7 @@ struct schema {
     const struct schema_field *fields;
     uint32_t field_count;
     uint32_t struct_bytes; /* of a list's item: at most SCHEMA_STRUCT_BYTES_MAX */
+    bool may_grow;         /* of an answer: later versions may say more */
 };
 
 /* Why something was refused. */

@@ -1,6 +1,8 @@
 #include "io/routes.h"
 
 #include "core/result.h"
+#include "io/answers.h"
+#include "io/openapi.h"
 #include "tests/unit/io/shop_double.h"
 #include "tests/unit/test.h"
 
@@ -382,6 +384,27 @@ static void every_path_refuses_the_methods_that_it_does_not_take(void **state)
     }
 }
 
+static bool take_item(struct schema_reader *reader, const struct schema_field *list,
+                      const void *item)
+{
+    (void)reader, (void)list, (void)item;
+    return true;
+}
+
+/* The body is what the table of routes says about it, and nothing else. */
+static void expect_shape(const struct schema *schema)
+{
+    _Alignas(8) static uint8_t into[SCHEMA_STRUCT_BYTES_MAX];
+    static char body[HTTP_OUTPUT_BYTES_MAX];
+    static struct schema_reader reader = {.on_item = take_item};
+    const char *at = strstr(said(), "\r\n\r\n") + 4;
+    uint32_t bytes = (uint32_t)(out.used_bytes - (size_t)(at - said()));
+    memcpy(body, at, bytes);
+    if (!schema_read(&reader, schema, body, bytes, into))
+        fail_msg("%s: %s at %.*s\n%s", schema->name, reader.fault.what,
+                 (int)reader.fault.pointer_bytes, reader.fault.pointer, at);
+}
+
 /* ---- cases by hand ----------------------------------------------------------------------------- */
 
 #define LINE "{\"sku\":\"SKU-1\",\"units\":2,\"unit_price\":1999}"
@@ -458,6 +481,7 @@ static void what_is_refused_says_where_and_why(void **state)
             strstr(said(), refusals[i].part) == NULL)
             fail_msg("%s\n%s\n%s", refusals[i].head, refusals[i].body, said());
         assert_non_null(strstr(said(), "Content-Type: application/problem+json\r\n"));
+        expect_shape(&answer_problem);
     }
 }
 
@@ -657,7 +681,7 @@ static void ids_made_without_a_key_sort_by_time_and_stay_at_home(void **state)
 
 /* ---- answers ----------------------------------------------------------------------------------- */
 
-static const char *answer(const char *head, const char *body, void *result)
+static const struct route *answer_whatever(const char *head, const char *body, void *result)
 {
     struct http http;
     uint32_t consumed;
@@ -670,8 +694,17 @@ static const char *answer(const char *head, const char *body, void *result)
     assert_int_equal(
         http_feed(&http, &server, request_memory, (uint32_t)bytes, &consumed, &command, &out, 1),
         HTTP_COMMAND);
+    const struct route *route = http.route;
     assert_true(http_answer(&http, &server, result, &out));
     out.at[out.used_bytes] = 0;
+    return route;
+}
+
+static const char *answer(const char *head, const char *body, void *result)
+{
+    const struct route *route = answer_whatever(head, body, result);
+    bool is_problem = code_facts(((struct result *)result)->code)->status >= 400;
+    expect_shape(is_problem ? &answer_problem : route->answer);
     return said();
 }
 
@@ -783,6 +816,55 @@ static void a_fault_found_by_the_shard_points_to_its_field(void **state)
     assert_non_null(strstr(response, "\"pointer\":\"/lines/1/sku\""));
 }
 
+/* ---- the description --------------------------------------------------------------------------- */
+
+static uint32_t references_in(struct json *json, char names[256][128])
+{
+    uint32_t count = 0;
+    enum json_token token;
+    bool is_reference = false;
+    while ((token = json_next(json)) != JSON_END) {
+        assert_int_not_equal(token, JSON_WRONG);
+        if (is_reference && token == JSON_TEXT)
+            snprintf(names[count++], 128, "%.*s", (int)json->text.bytes, json->text.at);
+        assert_in_range(count, 0, 255);
+        is_reference =
+            token == JSON_KEY && json->text.bytes == 4 && memcmp(json->text.at, "$ref", 4) == 0;
+    }
+    return count;
+}
+
+static void the_description_is_json_and_names_every_route_and_only_schemas_that_it_has(void **state)
+{
+    (void)state;
+    static char copy[HTTP_OUTPUT_BYTES_MAX], names[256][128];
+    struct json json;
+    struct pile pile = {out_memory, 0, sizeof out_memory};
+    openapi_write(&(struct json_writer){.pile = &pile});
+    memcpy(copy, pile.at, pile.used_bytes);
+    json_init(&json, copy, pile.used_bytes);
+    uint32_t count = references_in(&json, names);
+    pile.at[pile.used_bytes] = 0;
+    const char *text = (const char *)pile.at;
+    for (uint32_t i = 0; i < count; i++) {
+        char schema[160];
+        assert_memory_equal(names[i], "#/components/schemas/", 21);
+        snprintf(schema, sizeof schema, "\"%s\":{\"type\":\"object\"", names[i] + 21);
+        assert_non_null(strstr(text, schema));
+    }
+    for (int admin = 0; admin < 2; admin++) {
+        uint32_t routes;
+        const struct route *list = route_list(admin == 1, &routes);
+        for (uint32_t i = 0; i < routes; i++) {
+            char part[160];
+            snprintf(part, sizeof part, "\"operationId\":\"%s\"", list[i].name);
+            assert_non_null(strstr(text, part));
+            snprintf(part, sizeof part, "\"%s\":{", list[i].pattern);
+            assert_non_null(strstr(text, part));
+        }
+    }
+}
+
 /* The longest answer there can be has room in what a caller of http_answer provides. */
 static void the_longest_order_fits_its_answer(void **state)
 {
@@ -806,7 +888,7 @@ static void the_longest_order_fits_its_answer(void **state)
         order->text_bytes[i] = 64;
     order->created_by_bytes = order->modified_by_bytes = 64;
     memset(texts, 1, (ORDER_TEXTS + 2) * 64);
-    answer("POST /v1/orders", ORDER(""), order);
+    answer_whatever("POST /v1/orders", ORDER(""), order);
     /* codes and names of warehouses are short here; they may be 27 and 30 bytes longer, twice that
      * when every character is escaped */
     assert_true(out.used_bytes + ORDER_LINES_MAX * (59 + 30) < HTTP_OUTPUT_BYTES_MAX);
@@ -832,6 +914,8 @@ int main(void)
         cmocka_unit_test(a_shortage_lists_its_lines),
         cmocka_unit_test(stock_is_answered_in_its_shape),
         cmocka_unit_test(a_fault_found_by_the_shard_points_to_its_field),
+        cmocka_unit_test(
+            the_description_is_json_and_names_every_route_and_only_schemas_that_it_has),
         cmocka_unit_test(the_longest_order_fits_its_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
