@@ -11,6 +11,7 @@
     X(BUG_KNOWN_ID_FORGOTTEN,   "known-id-forgotten")   /* a known id is placed again */ \
     X(BUG_OTHER_BODY_REPLAYED,  "other-body-replayed")  /* a known id or key gets the first answer, whatever the body */ \
     X(BUG_PROGRESS_NOT_AWAITED, "progress-not-awaited") /* a retry of an order in progress starts another */ \
+    X(BUG_LIMIT_BEFORE_HOLDS,   "limit-before-holds")   /* a limit per buyer does not count what is pending */ \
     X(BUG_REFUSED_KEEPS_HOLD,   "refused-keeps-hold")   /* what other shards had granted is not given back */ \
     X(BUG_BUSY_IS_SHORT,        "busy-is-short")        /* who meets a pending hold is refused */ \
     X(BUG_WAITERS_OVERTAKEN,    "waiters-overtaken")    /* a newcomer passes those that wait */ \

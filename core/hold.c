@@ -51,18 +51,70 @@ static bool choose_all(const struct stock *stock, const struct topology *topolog
     return true;
 }
 
-static void add_short(struct hold_shorts *shorts, const struct stock *stock,
-                      const struct stock_sku *sku, const struct hold_line *lines,
-                      uint32_t line_count)
+static uint64_t units_of(const struct hold_line *lines, uint32_t line_count)
 {
-    struct short_line line = {.sku = sku->sku};
+    uint64_t units = 0;
     for (uint32_t i = 0; i < line_count; i++)
-        line.requested += lines[i].units;
+        units += lines[i].units;
+    return units;
+}
+
+static void add_short(struct hold_shorts *shorts, enum code code, const struct stock_sku *sku,
+                      uint64_t requested, uint64_t sellable)
+{
+    if (shorts->line_count == 0 || code > shorts->code)
+        shorts->code = code;
+    shorts->lines[shorts->line_count++] =
+        (struct short_line){.sku = sku->sku, .requested = requested, .sellable = sellable};
+}
+
+/* The window that an order of this time counts in, for a SKU with a limit per buyer. */
+static uint32_t window_of(const struct stock_sku *sku, uint64_t at_ns)
+{
+    uint32_t at_s = (uint32_t)(at_ns / 1000000000);
+    return sku->customer_window_s == 0 ? 0 : at_s - at_s % sku->customer_window_s + 1;
+}
+
+static enum hold_outcome keep_limits(const struct stock *stock, const struct hold_ask *ask,
+                                     const struct stock_sku *sku, struct hold_line *lines,
+                                     uint32_t line_count, struct hold_shorts *shorts,
+                                     const bool *bug)
+{
+    uint64_t requested = units_of(lines, line_count);
+    struct limit_key key = {ask->customer, sku->sku, window_of(sku, ask->at_ns)};
+    for (uint32_t i = 0; i < line_count; i++)
+        lines[i].window_s = key.window_s;
+    if (sku->max_per_order != 0 && requested > sku->max_per_order) {
+        add_short(shorts, CODE_LIMIT, sku, requested, sku->max_per_order);
+        return HOLD_SHORT;
+    }
+    if (key.window_s == 0)
+        return HOLD_GRANTED;
+    uint64_t had = limit_units(&stock->limits, &key);
+    if (had + requested > sku->max_per_customer) {
+        uint64_t max = sku->max_per_customer;
+        add_short(shorts, CODE_LIMIT, sku, requested, had < max ? max - had : 0);
+        return HOLD_SHORT;
+    }
+    uint64_t pending = bug[BUG_LIMIT_BEFORE_HOLDS] ? 0 : limit_pending(&stock->limits, &key);
+    return had + pending + requested <= sku->max_per_customer ? HOLD_GRANTED : HOLD_BUSY;
+}
+
+static enum hold_outcome find_stock(const struct stock *stock, const struct topology *topology,
+                                    const struct stock_sku *sku, struct hold_line *lines,
+                                    uint32_t line_count, struct hold_shorts *shorts,
+                                    const bool *bug)
+{
+    if (choose_all(stock, topology, sku, bug[BUG_HOLD_SEES_HELD], lines, line_count, bug))
+        return HOLD_GRANTED;
+    if (choose_all(stock, topology, sku, true, lines, line_count, bug) && !bug[BUG_BUSY_IS_SHORT])
+        return HOLD_BUSY;
+    uint64_t sellable_units = 0;
     const struct stock_cell *cell = NULL;
     while ((cell = stock_next_cell(stock, sku, cell)) != NULL)
-        line.sellable += stock_sellable_without_holds(cell);
-    shorts->code = CODE_OUT_OF_STOCK;
-    shorts->lines[shorts->line_count++] = line;
+        sellable_units += stock_sellable_without_holds(cell);
+    add_short(shorts, CODE_OUT_OF_STOCK, sku, units_of(lines, line_count), sellable_units);
+    return HOLD_SHORT;
 }
 
 static uint32_t same_sku(const struct hold_line *lines, uint32_t line_count)
@@ -73,37 +125,65 @@ static uint32_t same_sku(const struct hold_line *lines, uint32_t line_count)
     return same;
 }
 
+static enum hold_outcome worse(enum hold_outcome a, enum hold_outcome b)
+{
+    if (a == HOLD_SHORT || b == HOLD_SHORT)
+        return HOLD_SHORT;
+    return a == HOLD_BUSY || b == HOLD_BUSY ? HOLD_BUSY : HOLD_GRANTED;
+}
+
 enum hold_outcome hold_decide(const struct stock *stock, const struct topology *topology,
-                              struct hold_line *lines, uint32_t line_count,
+                              const struct hold_ask *ask, struct hold_line *lines,
                               struct hold_shorts *shorts, const bool *bug)
 {
     enum hold_outcome outcome = HOLD_GRANTED;
+    uint32_t limited_count = 0;
     shorts->line_count = 0;
-    for (uint32_t at = 0, same; at < line_count; at += same) {
+    for (uint32_t at = 0, same; at < ask->line_count; at += same) {
         const struct stock_sku *sku = stock_sku(stock, lines[at].sku);
         CHECK(sku != NULL);
-        same = same_sku(lines + at, line_count - at);
-        if (choose_all(stock, topology, sku, bug[BUG_HOLD_SEES_HELD], lines + at, same, bug))
-            continue;
-        if (choose_all(stock, topology, sku, true, lines + at, same, bug) &&
-            !bug[BUG_BUSY_IS_SHORT])
-            outcome = HOLD_BUSY;
-        else
-            add_short(shorts, stock, sku, lines + at, same);
+        same = same_sku(lines + at, ask->line_count - at);
+        limited_count += sku->customer_window_s != 0;
+        enum hold_outcome limits = keep_limits(stock, ask, sku, lines + at, same, shorts, bug);
+        outcome = worse(outcome, limits);
+        if (limits != HOLD_SHORT)
+            outcome =
+                worse(outcome, find_stock(stock, topology, sku, lines + at, same, shorts, bug));
     }
-    return shorts->line_count > 0 ? HOLD_SHORT : outcome;
+    if (outcome == HOLD_GRANTED && limited_count > limits_room(&stock->limits)) {
+        shorts->code = CODE_FULL;
+        return HOLD_SHORT;
+    }
+    return outcome;
 }
 
-void hold_take(struct stock *stock, const struct hold_line *lines, uint32_t line_count)
+static struct stock_promise promise_of(uint64_t customer, const struct hold_line *line)
 {
-    for (uint32_t i = 0; i < line_count; i++)
-        stock_set_aside(stock, lines[i].sku, lines[i].warehouse, lines[i].units);
+    return (struct stock_promise){
+        .customer = customer,
+        .units = line->units,
+        .sku = line->sku,
+        .window_s = line->window_s,
+        .warehouse = line->warehouse,
+    };
 }
 
-void hold_drop(struct stock *stock, const struct hold_line *lines, uint32_t line_count)
+void hold_take(struct stock *stock, uint64_t customer, const struct hold_line *lines,
+               uint32_t line_count)
 {
-    for (uint32_t i = 0; i < line_count; i++)
-        stock_give_back(stock, lines[i].sku, lines[i].warehouse, lines[i].units);
+    for (uint32_t i = 0; i < line_count; i++) {
+        struct stock_promise promise = promise_of(customer, &lines[i]);
+        stock_set_aside(stock, &promise);
+    }
+}
+
+void hold_drop(struct stock *stock, uint64_t customer, const struct hold_line *lines,
+               uint32_t line_count)
+{
+    for (uint32_t i = 0; i < line_count; i++) {
+        struct stock_promise promise = promise_of(customer, &lines[i]);
+        stock_give_back(stock, &promise);
+    }
 }
 
 /* ---- waiting ----------------------------------------------------------------------------------- */

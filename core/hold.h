@@ -72,6 +72,7 @@ struct message_busy {
 
 struct message_unhold {
     struct message head;
+    uint64_t customer;
     uint32_t line_count;
     uint32_t zero;
     struct hold_line lines[];
@@ -88,7 +89,7 @@ struct message_slices {
 
 enum hold_outcome { HOLD_GRANTED, HOLD_SHORT, HOLD_BUSY };
 
-/* What a refusal says: which SKUs, and how many could be had. */
+/* What a refusal says: which SKUs, and how many could be had of each. */
 struct hold_shorts {
     enum code code;
     uint32_t line_count;
@@ -98,11 +99,13 @@ struct hold_shorts {
 /* Looks at one ask as if nobody waited; changes nothing. GRANTED: warehouses and windows are in the
  * lines. SHORT: the reason is in `shorts`. Expects SKUs of this shard. */
 enum hold_outcome hold_decide(const struct stock *stock, const struct topology *topology,
-                              struct hold_line *lines, uint32_t line_count,
+                              const struct hold_ask *ask, struct hold_line *lines,
                               struct hold_shorts *shorts, const bool *bug);
 
-void hold_take(struct stock *stock, const struct hold_line *lines, uint32_t line_count);
-void hold_drop(struct stock *stock, const struct hold_line *lines, uint32_t line_count);
+void hold_take(struct stock *stock, uint64_t customer, const struct hold_line *lines,
+               uint32_t line_count);
+void hold_drop(struct stock *stock, uint64_t customer, const struct hold_line *lines,
+               uint32_t line_count);
 
 /* ---- waiting ----------------------------------------------------------------------------------- */
 

@@ -262,7 +262,7 @@ static uint64_t channel_of(const struct order_create *create)
 }
 
 static void place_at_once(struct shard *shard, struct turn *turn, const struct request *request,
-                          uint64_t id_hash)
+                          const struct hold_ask *ask, uint64_t id_hash)
 {
     const struct order_create *create = (const void *)request->command;
     struct granted granted = {
@@ -270,8 +270,8 @@ static void place_at_once(struct shard *shard, struct turn *turn, const struct r
         .lines = shard->plan.lines,
         .order_line = shard->plan.order_line,
         .digest = digest_of(create),
-        .customer = key_hash(order_create_text(create, ORDER_CUSTOMER)),
-        .channel = channel_of(create),
+        .customer = ask->customer,
+        .channel = ask->channel,
     };
     shard_apply(shard, turn, emit(shard, turn, &granted, request->caller, id_hash));
     answer_known(shard, turn, request, placed_order(shard, create, id_hash), CODE_CREATED);
@@ -343,12 +343,13 @@ static void unhold_part(struct shard *shard, struct turn *turn, struct flight *f
     if (shard->options.bug[BUG_REFUSED_KEEPS_HOLD])
         return;
     if (part->shard == shard->options.shard) {
-        shard_unhold(shard, lines, part->line_count);
+        shard_unhold(shard, flight->customer, lines, part->line_count);
         return;
     }
     struct message_unhold *unhold =
         turn_send(turn, shard->options.shard, part->shard, MESSAGE_UNHOLD,
                   (uint32_t)sizeof *unhold + part->line_count * (uint32_t)sizeof *lines);
+    unhold->customer = flight->customer;
     unhold->line_count = part->line_count;
     memcpy(unhold->lines, lines, part->line_count * sizeof *lines);
 }
@@ -565,15 +566,15 @@ static void reply_busy(struct shard *shard, struct turn *turn, const struct hold
     busy->flight = ask->flight;
 }
 
-/* What this shard says to an ask; GRANTED has been set aside already. */
-static enum hold_outcome look_at(struct shard *shard, struct hold_line *lines, uint32_t line_count,
-                                 bool may_pass)
+/* What this shard says to an ask; changes nothing. */
+static enum hold_outcome look_at(struct shard *shard, const struct hold_ask *ask,
+                                 struct hold_line *lines, bool may_pass)
 {
     const bool *bug = shard->options.bug;
     enum hold_outcome outcome =
-        hold_decide(&shard->stock, &shard->topology, lines, line_count, &shard->shorts, bug);
+        hold_decide(&shard->stock, &shard->topology, ask, lines, &shard->shorts, bug);
     if (outcome == HOLD_GRANTED && !may_pass && !bug[BUG_WAITERS_OVERTAKEN] &&
-        hold_would_pass(&shard->stock, lines, line_count))
+        hold_would_pass(&shard->stock, lines, ask->line_count))
         return HOLD_BUSY;
     return outcome;
 }
@@ -581,9 +582,9 @@ static enum hold_outcome look_at(struct shard *shard, struct hold_line *lines, u
 static void arrive(struct shard *shard, struct turn *turn, const struct hold_ask *ask,
                    struct hold_line *lines)
 {
-    switch (look_at(shard, lines, ask->line_count, false)) {
+    switch (look_at(shard, ask, lines, false)) {
     case HOLD_GRANTED:
-        hold_take(&shard->stock, lines, ask->line_count);
+        hold_take(&shard->stock, ask->customer, lines, ask->line_count);
         reply_granted(shard, turn, ask, lines);
         return;
     case HOLD_SHORT:
@@ -665,9 +666,15 @@ static void decide(struct shard *shard, struct turn *turn, const struct request 
         begin(shard, turn, request, id_hash, false);
         return;
     }
-    switch (look_at(shard, plan->lines, plan->line_count, false)) {
+    struct hold_ask ask = {
+        .at_ns = turn->now_ns,
+        .customer = key_hash(order_create_text(create, ORDER_CUSTOMER)),
+        .channel = channel_of(create),
+        .line_count = plan->line_count,
+    };
+    switch (look_at(shard, &ask, plan->lines, false)) {
     case HOLD_GRANTED:
-        place_at_once(shard, turn, request, id_hash);
+        place_at_once(shard, turn, request, &ask, id_hash);
         return;
     case HOLD_SHORT:
         answer_short(shard, turn, request->origin, request->command->request, shard->shorts.code,
@@ -737,7 +744,7 @@ static bool look_at_waiters(struct shard *shard, struct turn *turn)
         struct hold_ask ask = waiter->ask;
         next = waiter->next;
         memcpy(shard->asked, waiter->lines, ask.line_count * sizeof waiter->lines[0]);
-        enum hold_outcome outcome = look_at(shard, shard->asked, ask.line_count, true);
+        enum hold_outcome outcome = look_at(shard, &ask, shard->asked, true);
         if (outcome == HOLD_BUSY ||
             (outcome == HOLD_GRANTED && waiter_is_behind(waiters, &shard->stock, waiter))) {
             waiter_marks(waiters, &shard->stock, waiter);
@@ -749,7 +756,7 @@ static bool look_at_waiters(struct shard *shard, struct turn *turn)
             reply_short(shard, turn, &ask);
             continue;
         }
-        hold_take(&shard->stock, shard->asked, ask.line_count);
+        hold_take(&shard->stock, ask.customer, shard->asked, ask.line_count);
         reply_granted(shard, turn, &ask, shard->asked);
     }
     return true;

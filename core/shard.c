@@ -24,6 +24,8 @@ const char *shard_table_name(enum shard_table table)
         return "stock cells";
     case SHARD_TABLE_RETRIES:
         return "retry keys";
+    case SHARD_TABLE_LIMITS:
+        return "limits per buyer";
     }
     return "none";
 }
@@ -173,13 +175,18 @@ void shard_apply(struct shard *shard, struct turn *turn, const struct event *eve
 
 void shard_settle(struct shard *shard, const struct slice_stock_units *line)
 {
-    stock_give_back(&shard->stock, line->sku, line->warehouse, line->units);
+    stock_give_back(&shard->stock, &(struct stock_promise){.customer = line->customer,
+                                                           .sku = line->sku,
+                                                           .window_s = line->window_s,
+                                                           .warehouse = line->warehouse,
+                                                           .units = line->units});
     CHECK(apply_stock(shard, &line->head) == SHARD_TABLE_NONE);
 }
 
-void shard_unhold(struct shard *shard, const struct hold_line *lines, uint32_t line_count)
+void shard_unhold(struct shard *shard, uint64_t customer, const struct hold_line *lines,
+                  uint32_t line_count)
 {
-    hold_drop(&shard->stock, lines, line_count);
+    hold_drop(&shard->stock, customer, lines, line_count);
     for (uint32_t i = 0; i < line_count; i++)
         look_again(shard, lines[i].sku);
 }
@@ -453,7 +460,7 @@ void shard_message(struct shard *shard, struct turn *turn, const struct message 
         break;
     case MESSAGE_UNHOLD: {
         const struct message_unhold *unhold = (const void *)message;
-        shard_unhold(shard, unhold->lines, unhold->line_count);
+        shard_unhold(shard, unhold->customer, unhold->lines, unhold->line_count);
         break;
     }
     case MESSAGE_SLICES:
@@ -558,6 +565,7 @@ struct shard_counts shard_counts(const struct shard *shard)
         .skus = shard->stock.sku_count,
         .cells = shard->stock.cell_count,
         .retries = shard->retries.count,
+        .limits = shard->stock.limits.count,
         .flights = shard->flights.count,
     };
 }

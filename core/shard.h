@@ -27,6 +27,7 @@ struct shard_options {
     uint32_t cell_count_max;   /* (SKU, warehouse) pairs */
     uint32_t flight_count_max; /* orders that wait for other shards' holds */
     uint32_t retry_count_max;
+    uint32_t limit_count_max; /* (SKU, buyer, window) triples, of SKUs with a limit per buyer */
     struct catalogue_options catalogue;
     uint64_t payment_deadline_ns; /* how long an order may stay unpaid */
     uint64_t retry_window_ns;
@@ -39,7 +40,8 @@ enum shard_table {
     SHARD_TABLE_ORDER_BYTES,
     SHARD_TABLE_SKUS,
     SHARD_TABLE_CELLS,
-    SHARD_TABLE_RETRIES
+    SHARD_TABLE_RETRIES,
+    SHARD_TABLE_LIMITS
 };
 const char *shard_table_name(enum shard_table table);
 
@@ -114,6 +116,7 @@ struct shard_counts {
     uint64_t skus;
     uint64_t cells;
     uint64_t retries;
+    uint64_t limits;
     uint64_t flights;
 };
 struct shard_counts shard_counts(const struct shard *shard);

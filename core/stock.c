@@ -16,13 +16,18 @@ static uint32_t owned_slots(const struct shard_options *options)
 
 static size_t skus_bytes(const struct shard_options *options)
 {
-    return (size_t)owned_slots(options) * catalogue_slot_capacity(&options->catalogue) *
-           sizeof(struct stock_sku);
+    size_t count = (size_t)owned_slots(options) * catalogue_slot_capacity(&options->catalogue);
+    return (count * sizeof(struct stock_sku) + 63) & ~(size_t)63;
+}
+
+static size_t cells_bytes(const struct shard_options *options)
+{
+    return (((size_t)options->cell_count_max + 1) * sizeof(struct stock_cell) + 63) & ~(size_t)63;
 }
 
 size_t stock_bytes(const struct shard_options *options)
 {
-    return skus_bytes(options) + ((size_t)options->cell_count_max + 1) * sizeof(struct stock_cell);
+    return skus_bytes(options) + cells_bytes(options) + limits_bytes(options);
 }
 
 void stock_init(struct stock *stock, void *zeroed_memory, const struct shard_options *options)
@@ -33,6 +38,7 @@ void stock_init(struct stock *stock, void *zeroed_memory, const struct shard_opt
         .cell_count_max = options->cell_count_max,
         .slot_capacity = catalogue_slot_capacity(&options->catalogue),
     };
+    limits_init(&stock->limits, (char *)stock->cells + cells_bytes(options), options);
     uint16_t rank = 0;
     for (uint32_t slot = 0; slot < SLOT_COUNT; slot++) {
         bool own = options->slot_shard[slot] == options->shard;
@@ -207,18 +213,30 @@ static void move_units(uint64_t *from, uint64_t *to, uint64_t units)
     *to += units;
 }
 
-static void apply_reserve(struct stock *stock, const struct slice_stock_units *line)
+static struct limit_key key_of(const struct slice_stock_units *line)
+{
+    return (struct limit_key){line->customer, line->sku, line->window_s};
+}
+
+static enum shard_table apply_reserve(struct stock *stock, const struct slice_stock_units *line)
 {
     struct stock_cell *cell = cell_of(stock, line->sku, line->warehouse);
+    struct limit_key key = key_of(line);
     move_units(&cell->free, &cell->reserved, line->units);
     stock->reserved += line->units;
+    if (line->window_s != 0 && !limit_add(&stock->limits, &key, line->units, 0))
+        return SHARD_TABLE_LIMITS;
+    return SHARD_TABLE_NONE;
 }
 
 static void apply_release(struct stock *stock, const struct slice_stock_units *line)
 {
     struct stock_cell *cell = cell_of(stock, line->sku, line->warehouse);
+    struct limit_key key = key_of(line);
     move_units(&cell->reserved, &cell->free, line->units);
     stock->reserved -= line->units;
+    if (line->window_s != 0)
+        limit_remove(&stock->limits, &key, line->units, 0);
 }
 
 uint32_t stock_slice_sku(const struct slice *slice)
@@ -241,8 +259,7 @@ enum shard_table stock_apply(struct stock *stock, const struct slice *slice)
     case SLICE_STOCK_RECEIVE:
         return apply_receive(stock, (const void *)slice);
     case SLICE_STOCK_RESERVE:
-        apply_reserve(stock, (const void *)slice);
-        return SHARD_TABLE_NONE;
+        return apply_reserve(stock, (const void *)slice);
     case SLICE_STOCK_RELEASE:
         apply_release(stock, (const void *)slice);
         return SHARD_TABLE_NONE;
@@ -252,16 +269,27 @@ enum shard_table stock_apply(struct stock *stock, const struct slice *slice)
     return SHARD_TABLE_NONE;
 }
 
-void stock_set_aside(struct stock *stock, uint32_t sku, uint32_t warehouse, uint64_t units)
+static struct limit_key promise_key(const struct stock_promise *promise)
 {
-    struct stock_cell *cell = cell_of(stock, sku, warehouse);
-    move_units(&cell->free, &cell->held, units);
+    return (struct limit_key){promise->customer, promise->sku, promise->window_s};
 }
 
-void stock_give_back(struct stock *stock, uint32_t sku, uint32_t warehouse, uint64_t units)
+void stock_set_aside(struct stock *stock, const struct stock_promise *promise)
 {
-    struct stock_cell *cell = cell_of(stock, sku, warehouse);
-    move_units(&cell->held, &cell->free, units);
+    struct stock_cell *cell = cell_of(stock, promise->sku, promise->warehouse);
+    struct limit_key key = promise_key(promise);
+    move_units(&cell->free, &cell->held, promise->units);
+    if (promise->window_s != 0)
+        CHECK(limit_add(&stock->limits, &key, 0, promise->units));
+}
+
+void stock_give_back(struct stock *stock, const struct stock_promise *promise)
+{
+    struct stock_cell *cell = cell_of(stock, promise->sku, promise->warehouse);
+    struct limit_key key = promise_key(promise);
+    move_units(&cell->held, &cell->free, promise->units);
+    if (promise->window_s != 0)
+        limit_remove(&stock->limits, &key, 0, promise->units);
 }
 
 void stock_publish(struct stock *stock, struct catalogue *catalogue, uint64_t seq)
@@ -342,7 +370,7 @@ static const struct stock_sku *each_sku(const struct stock *stock, uint64_t *at)
 
 uint64_t stock_hash(const struct stock *stock)
 {
-    uint64_t sum = 0;
+    uint64_t sum = limits_hash(&stock->limits);
     const struct stock_sku *sku;
     for (uint64_t at = 0; (sku = each_sku(stock, &at)) != NULL;)
         sum += sku_hash(stock, sku);

@@ -13,6 +13,7 @@
 #define SPATE_CORE_STOCK_H
 
 #include "core/event.h"
+#include "core/limit.h"
 #include "core/shard.h"
 
 /* ---- slices ------------------------------------------------------------------------------------ */
@@ -52,7 +53,7 @@ struct slice_stock_units {
     uint64_t channel;  /* key_hash; 0: none */
     uint32_t sku;
     uint32_t units;
-    uint32_t window_s; /* seconds since the epoch at which it began; 0: the SKU had no limit */
+    uint32_t window_s; /* as in core/limit.h; 0: the SKU had no limit per buyer */
     uint8_t warehouse;
     uint8_t zero[3];
 };
@@ -104,6 +105,7 @@ struct stock_sku {
 };
 
 struct stock {
+    struct limits limits;
     struct stock_sku *skus;
     struct stock_cell *cells; /* counted from 1 */
     uint32_t cell_count;
@@ -157,8 +159,16 @@ uint32_t stock_slice_sku(const struct slice *slice);
 enum shard_table stock_apply(struct stock *stock, const struct slice *slice) MUST_LOOK;
 
 /* Free units that are set aside, and back: no event, no slice (core/hold.h). */
-void stock_set_aside(struct stock *stock, uint32_t sku, uint32_t warehouse, uint64_t units);
-void stock_give_back(struct stock *stock, uint32_t sku, uint32_t warehouse, uint64_t units);
+struct stock_promise {
+    uint64_t customer;
+    uint64_t units;
+    uint32_t sku;
+    uint32_t window_s;
+    uint32_t warehouse;
+    uint32_t zero;
+};
+void stock_set_aside(struct stock *stock, const struct stock_promise *promise);
+void stock_give_back(struct stock *stock, const struct stock_promise *promise);
 
 /* Shows the SKUs that changed since the last call to all shards. */
 void stock_publish(struct stock *stock, struct catalogue *catalogue, uint64_t seq);

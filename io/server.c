@@ -73,6 +73,7 @@ static struct shard_options shard_options(const struct server *server, uint32_t 
         .cell_count_max = (uint32_t)share(all->cell_count_max, all->shard_count),
         .flight_count_max = all->flight_count_max,
         .retry_count_max = (uint32_t)share(all->retry_count_max, all->shard_count),
+        .limit_count_max = (uint32_t)share(all->order_count_max / 8, all->shard_count),
         .catalogue = {.sku_count_max = all->sku_count_max},
         .payment_deadline_ns = all->payment_deadline_ns,
         .retry_window_ns = all->retry_window_ns,

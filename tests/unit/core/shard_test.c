@@ -400,6 +400,72 @@ static void lines_are_cancelled_in_part_and_the_rest_expires(void **state)
     }
 }
 
+static void limit_sku(struct shop *shop, const char *code, uint32_t per_order,
+                      uint32_t per_customer)
+{
+    union shop_command command;
+    shop_sku_of(&command, code);
+    command.put.max_per_order = per_order;
+    command.put.max_per_customer = per_customer;
+    command.put.customer_window_s = per_customer > 0 ? 3600 : 0;
+    assert_int_equal(shop_ask(shop, &command.head)->code, CODE_OK);
+}
+
+static void an_order_keeps_to_the_limit_of_a_sku(void **state)
+{
+    (void)state;
+    EACH_SHOP(seed, shop)
+    {
+        uint32_t skus[2];
+        stock_up(shop, skus, 2, 50);
+        limit_sku(shop, "S1", 5, 0);
+        const struct shop_line lines[] = {{skus[0], 9, 1}, {skus[1], 3, 1}, {skus[1], 3, 2}};
+        const struct result_short *refused = as_short(shop_order(shop, "o-1", lines, 3));
+        assert_int_equal(refused->head.code, CODE_LIMIT);
+        assert_int_equal(refused->line_count, 1);
+        assert_int_equal(refused->lines[0].requested, 6);
+        assert_int_equal(refused->lines[0].sellable, 5);
+        assert_int_equal(shop_order(shop, "o-1", lines, 2)->code, CODE_CREATED);
+    }
+}
+
+static void a_buyer_keeps_to_the_limit_of_a_window(void **state)
+{
+    (void)state;
+    EACH_SHOP(seed, shop)
+    {
+        uint32_t skus[3];
+        stock_up(shop, skus, 3, 50);
+        limit_sku(shop, "S2", 0, 5);
+        const struct shop_line lines[] = {{skus[0], 1, 1}, {skus[1], 1, 1}, {skus[2], 2, 1}};
+        uint64_t requests[4];
+        for (uint32_t i = 0; i < 4; i++) {
+            const char *ids[] = {"o-0", "o-1", "o-2", "o-3"};
+            requests[i] = shop_send_order(shop, ids[i], lines, 3);
+        }
+        shop_run(shop);
+        uint32_t placed = 0;
+        for (uint32_t i = 0; i < 4; i++) {
+            enum code code = shop_answer(shop, requests[i])->code;
+            assert_true(code == CODE_CREATED || code == CODE_LIMIT);
+            placed += code == CODE_CREATED;
+        }
+        assert_int_equal(placed, 2);
+        assert_int_equal(shop_stock(shop, skus[2]).reserved, 4);
+        /* What is given up may be had again. */
+        for (uint32_t i = 0; i < 4; i++) {
+            const char *ids[] = {"o-0", "o-1", "o-2", "o-3"};
+            if (shop_answer(shop, requests[i])->code == CODE_CREATED)
+                assert_int_equal(shop_cancel(shop, ids[i], NULL, 0, "")->code, CODE_OK);
+        }
+        assert_int_equal(shop_order(shop, "o-4", lines, 3)->code, CODE_CREATED);
+        assert_int_equal(shop_order(shop, "o-5", lines, 3)->code, CODE_CREATED);
+        assert_int_equal(shop_order(shop, "o-6", lines, 3)->code, CODE_LIMIT);
+        shop->now_ns += UINT64_C(3600) * 1000000000;
+        assert_int_equal(shop_order(shop, "o-6", lines, 3)->code, CODE_CREATED);
+    }
+}
+
 static void a_retried_receipt_counts_once(void **state)
 {
     (void)state;
@@ -519,6 +585,8 @@ int main(void)
         cmocka_unit_test(an_unpaid_order_expires_and_gives_its_stock_back),
         cmocka_unit_test(a_cancelled_order_gives_its_stock_back),
         cmocka_unit_test(lines_are_cancelled_in_part_and_the_rest_expires),
+        cmocka_unit_test(an_order_keeps_to_the_limit_of_a_sku),
+        cmocka_unit_test(a_buyer_keeps_to_the_limit_of_a_window),
         cmocka_unit_test(a_retried_receipt_counts_once),
         cmocka_unit_test(an_unknown_sku_is_named_by_its_line),
         cmocka_unit_test(a_full_table_is_an_answer),

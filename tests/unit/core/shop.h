@@ -102,6 +102,7 @@ static inline struct shard_options shop_options(void)
         .cell_count_max = 4096,
         .flight_count_max = 1024,
         .retry_count_max = 1024,
+        .limit_count_max = 1024,
         .catalogue = {.sku_count_max = 4096},
         .payment_deadline_ns = UINT64_C(1800) * 1000000000,
         .retry_window_ns = UINT64_C(86400) * 1000000000,

@@ -1,0 +1,103 @@
+#include "core/limit.h"
+
+#include <string.h>
+
+#include "core/digest.h"
+
+static size_t entries_bytes(const struct shard_options *options)
+{
+    return (((size_t)options->limit_count_max + 1) * sizeof(struct limit_entry) + 63) & ~(size_t)63;
+}
+
+size_t limits_bytes(const struct shard_options *options)
+{
+    return entries_bytes(options) + table_bytes(options->limit_count_max);
+}
+
+void limits_init(struct limits *limits, void *zeroed_memory, const struct shard_options *options)
+{
+    *limits = (struct limits){.entries = zeroed_memory, .count_max = options->limit_count_max};
+    table_init(&limits->by_key, (char *)zeroed_memory + entries_bytes(options),
+               options->limit_count_max);
+}
+
+static uint64_t hash_of(const struct limit_key *key)
+{
+    return digest(key, sizeof *key, 0);
+}
+
+static uint32_t find(const struct limits *limits, const struct limit_key *key)
+{
+    uint64_t probe = 0;
+    uint32_t number;
+    while ((number = table_find(&limits->by_key, hash_of(key), &probe)) != 0)
+        if (memcmp(&limits->entries[number].key, key, sizeof *key) == 0)
+            return number;
+    return 0;
+}
+
+uint64_t limit_units(const struct limits *limits, const struct limit_key *key)
+{
+    uint32_t number = find(limits, key);
+    return number != 0 ? limits->entries[number].units : 0;
+}
+
+uint64_t limit_pending(const struct limits *limits, const struct limit_key *key)
+{
+    uint32_t number = find(limits, key);
+    return number != 0 ? limits->entries[number].pending : 0;
+}
+
+static uint32_t take_entry(struct limits *limits)
+{
+    uint32_t number = limits->first_free;
+    if (number == 0)
+        return ++limits->top;
+    limits->first_free = (uint32_t)limits->entries[number].units;
+    return number;
+}
+
+bool limit_add(struct limits *limits, const struct limit_key *key, uint64_t units, uint64_t pending)
+{
+    uint32_t number = find(limits, key);
+    if (number == 0) {
+        if (limits_room(limits) == 0)
+            return false;
+        number = take_entry(limits);
+        limits->count++;
+        limits->entries[number] = (struct limit_entry){.key = *key};
+        CHECK(table_insert(&limits->by_key, hash_of(key), number));
+    }
+    limits->entries[number].units += units;
+    limits->entries[number].pending += pending;
+    return true;
+}
+
+void limit_remove(struct limits *limits, const struct limit_key *key, uint64_t units,
+                  uint64_t pending)
+{
+    uint32_t number = find(limits, key);
+    CHECK(number != 0);
+    struct limit_entry *entry = &limits->entries[number];
+    CHECK(entry->units >= units && entry->pending >= pending);
+    entry->units -= units;
+    entry->pending -= pending;
+    if (entry->units > 0 || entry->pending > 0)
+        return;
+    table_remove(&limits->by_key, hash_of(key), number);
+    *entry = (struct limit_entry){.units = limits->first_free};
+    limits->first_free = number;
+    limits->count--;
+}
+
+uint64_t limits_hash(const struct limits *limits)
+{
+    uint64_t sum = 0;
+    uint32_t number;
+    for (uint64_t at = 0; (number = table_each(&limits->by_key, &at)) != 0;) {
+        const struct limit_entry *entry = &limits->entries[number];
+        if (entry->units > 0)
+            sum += digest(&entry->units, sizeof entry->units, hash_of(&entry->key));
+    }
+    return sum;
+}
