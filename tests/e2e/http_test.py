@@ -5,6 +5,7 @@ Prints TAP. Each test gets a server of its own on free loopback ports, with an e
 import http.client
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.parse
 
 SPATE = os.path.join(os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build"), "spate")
 JSON = {"Content-Type": "application/json"}
@@ -391,6 +393,110 @@ def the_admin_pages_are_served_apart(server):
 def head_has_no_body(server):
     stock_up(server)
     equal(server.ask("HEAD", "/v1/stock?sku=SKU-1")[2], b"")
+
+
+# ---- requests drawn from the description --------------------------------------------------------
+
+class Drawer:
+    """Requests as /openapi.json describes them, some of them bent."""
+
+    def __init__(self, document, seed):
+        self.document = document
+        self.random = random.Random(seed)
+
+    def resolve(self, schema):
+        while "$ref" in schema:
+            schema = self.document["components"]["schemas"][schema["$ref"].split("/")[-1]]
+        return schema
+
+    def text(self, schema):
+        known = {"sku": ["SKU-1", "SKU-2", "NONE"]}
+        if schema.get("pattern", "").startswith("^[!"):
+            return self.random.choice(known["sku"])
+        if schema.get("pattern", "").startswith("^[A-Z]"):
+            return self.random.choice(["CNY", "CNY", "EUR", "XXX"])
+        if schema.get("format") == "date-time":
+            return self.random.choice(["2030-01-01T00:00:00Z", "2020-01-01T00:00:00+08:00"])
+        return self.random.choice(["w1", "a", "b-%d" % self.random.randrange(5), "x" * 32])
+
+    def value(self, schema):
+        schema = self.resolve(schema)
+        if "enum" in schema:
+            return self.random.choice(schema["enum"])
+        kind = schema["type"]
+        if kind == "integer":
+            low, high = schema.get("minimum", -9), schema.get("maximum", 9)
+            return self.random.choice([low, high, low + 1, max(low, min(high, 5))])
+        if kind == "boolean":
+            return self.random.random() < 0.5
+        if kind == "array":
+            count = self.random.choice([schema["minItems"], 1, 2, 3])
+            return [self.value(schema["items"]) for _ in range(count)]
+        if kind == "object":
+            required = schema.get("required", [])
+            return {name: self.value(field) for name, field in schema["properties"].items()
+                    if name in required or self.random.random() < 0.3}
+        return self.text(schema)
+
+    def bend(self, value):
+        """Something else, somewhere inside."""
+        odd = [None, -1, 0, 1.5, 2 ** 53 + 1, True, "", "a b", "é", "x" * 99, [], {}, [[]],
+               {"a": 1}, "\x01"]
+        if isinstance(value, dict) and value and self.random.random() < 0.8:
+            name = self.random.choice(list(value))
+            if self.random.random() < 0.2:
+                return {n: v for n, v in value.items() if n != name}
+            return {**value, name: self.bend(value[name])}
+        if isinstance(value, list) and value and self.random.random() < 0.8:
+            at = self.random.randrange(len(value))
+            return value[:at] + [self.bend(value[at])] + value[at + 1:]
+        return self.random.choice(odd)
+
+    def draw(self):
+        """Method, path, headers, body, the documented statuses."""
+        path = self.random.choice([p for p in self.document["paths"] if p.startswith("/v1")])
+        method = self.random.choice(list(self.document["paths"][path]))
+        operation = self.document["paths"][path][method]
+        query, headers, bent = [], {}, self.random.random() < 0.5
+        target = path
+        for parameter in operation["parameters"]:
+            if not parameter["required"] and self.random.random() < 0.5:
+                continue
+            value = str(self.value(parameter["schema"]))
+            if bent and self.random.random() < 0.2:
+                value = self.random.choice(["", "%ZZ", "a b", "x" * 99, "-1"])
+            if parameter["in"] == "path":
+                target = target.replace("{%s}" % parameter["name"],
+                                        urllib.parse.quote(value, safe="%") or "%20")
+            elif parameter["in"] == "query":
+                query.append((parameter["name"], value))
+            else:
+                headers[parameter["name"]] = value.replace("%ZZ", "k")
+        if query:
+            target += "?" + "&".join(f"{n}={urllib.parse.quote(v, safe='%')}" for n, v in query)
+        body = None
+        if "requestBody" in operation:
+            body = self.value(operation["requestBody"]["content"]["application/json"]["schema"])
+            if bent and self.random.random() < 0.8:
+                body = self.bend(body)
+        return method.upper(), target, headers, body, set(operation["responses"])
+
+
+def random_requests_meet_no_status_that_is_not_described(server):
+    stock_up(server, skus=2, units=1000)
+    document = server.ask("GET", "/openapi.json", port=server.admin_port)[2]
+    drawer = Drawer(document, seed=1)
+    seen = set()
+    connection = server.connect()
+    for number in range(3000):
+        method, target, headers, body, described = drawer.draw()
+        status, _, answer = ask(connection, method, target,
+                                None if body is None else json.dumps(body), headers)
+        seen.add(status)
+        assert str(status) in described and status != 500, (
+            f"request {number}: {status}\n{method} {target} {headers}\n{body}\n{answer}")
+    connection.close()
+    assert {200, 201, 400, 404, 409, 422} <= seen, seen
 
 
 TESTS = [test for name, test in list(globals().items())
