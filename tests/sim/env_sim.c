@@ -148,6 +148,8 @@ void machine_close(struct machine *machine)
         for (uint32_t i = 0; i < ACTORS_MAX; i++)
             if (process->envs[i] != NULL)
                 env_free(process->envs[i]);
+        for (int32_t i = 0; i < FILES_MAX; i++)
+            free(process->files[i]);
         free(process);
     }
     net_close(machine->net);

@@ -38,6 +38,7 @@ enum actor_state { ACTOR_SLEEPS, ACTOR_RUNS, ACTOR_ENDED, ACTOR_KILLED };
 
 struct actor {
     struct world *world;
+    struct actor *next; /* of all that were ever spawned */
     void (*run)(void *argument);
     void *argument;
     enum actor_state state;
@@ -61,6 +62,7 @@ struct world {
     struct stream streams[STREAMS];
     struct world_knobs knobs;
     struct actor *running;
+    struct actor *actors;
     ucontext_t between; /* actors */
     void *between_fake_stack;
     const void *between_bottom;
@@ -82,6 +84,10 @@ struct world *world_open(uint64_t seed)
 
 void world_close(struct world *world)
 {
+    for (struct actor *actor = world->actors, *next; actor != NULL; actor = next) {
+        next = actor->next;
+        free(actor);
+    }
     free(world->heap);
     free(world);
 }
@@ -203,8 +209,12 @@ struct actor *world_spawn(struct world *world, size_t stack_bytes, void (*run)(v
 {
     struct actor *actor = calloc(1, sizeof *actor);
     CHECK(actor != NULL);
-    *actor = (struct actor){
-        .world = world, .run = run, .argument = argument, .stack_bytes = stack_bytes};
+    *actor = (struct actor){.world = world,
+                            .next = world->actors,
+                            .run = run,
+                            .argument = argument,
+                            .stack_bytes = stack_bytes};
+    world->actors = actor;
     actor->stack = mmap(NULL, stack_bytes + GUARD_BYTES, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     CHECK(actor->stack != MAP_FAILED);

@@ -24,7 +24,7 @@ static void stock_up(struct shop *shop, uint32_t *skus, uint32_t sku_count, uint
 {
     shop_warehouse(shop, "w1", 1);
     for (uint32_t i = 0; i < sku_count; i++) {
-        char code[8];
+        char code[16];
         snprintf(code, sizeof code, "S%u", i);
         skus[i] = shop_sku(shop, code);
         if (units > 0)

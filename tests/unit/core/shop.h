@@ -72,7 +72,8 @@ static inline void shop_put(struct shop_pile *pile, const void *bytes, size_t co
         pile->at = realloc(pile->at, pile->capacity);
         assert_non_null(pile->at);
     }
-    memcpy(pile->at + pile->used, bytes, count);
+    if (count > 0)
+        memcpy(pile->at + pile->used, bytes, count);
     pile->used += count;
 }
 
