@@ -12,6 +12,7 @@ static const struct tool {
     const char *summary;
     int (*run)(int argc, char **argv);
 } tools[] = {
+    {"log", "look at what is on the disk", tool_log},
     {"replay", "throw a trace at a server and audit what it did", tool_replay},
     {"serve", "take in orders", tool_serve},
     {"trace", "invent a peak day, and look at one", tool_trace},
