@@ -40,6 +40,20 @@ static bool hello_fits(const struct frame_hello *hello)
     return hello->version_min <= FRAME_VERSION && hello->version_max >= FRAME_VERSION;
 }
 
+static bool knows_caller(struct connection *c, const struct frame_hello *hello,
+                         const struct callers *callers)
+{
+    if (callers == NULL)
+        return true;
+    struct text token = {(const char *)(hello + 1), hello->token_bytes};
+    const struct caller *caller = callers_find(callers, token);
+    if (caller == NULL)
+        return false;
+    c->caller_bytes = caller->name_bytes;
+    memcpy(c->caller, caller->name, caller->name_bytes);
+    return true;
+}
+
 /* A whole frame stands at `frame`; FRAME_OK, or why the connection ends. */
 static enum frame_fault take_frame(struct connections *connections, struct connection *c,
                                    const struct frame *frame, const struct binary_welcome *welcome)
@@ -53,6 +67,8 @@ static enum frame_fault take_frame(struct connections *connections, struct conne
     case FRAME_HELLO:
         if (!hello_fits((const void *)(frame + 1)))
             return FRAME_BAD_VERSION;
+        if (!knows_caller(c, (const void *)(frame + 1), welcome->callers))
+            return FRAME_BAD_TOKEN;
         welcome_client(connections, c, frame->request, welcome);
         break;
     case FRAME_PING:

@@ -6,6 +6,7 @@
 #ifndef SPATE_IO_BINARY_H
 #define SPATE_IO_BINARY_H
 
+#include "io/callers.h"
 #include "io/connection.h"
 
 /* What a client is told when it says hello. */
@@ -14,6 +15,7 @@ struct binary_welcome {
     char
         addresses[SHARDS_MAX * (1 + ENV_ADDRESS_BYTES_MAX)]; /* length byte, text; for each shard */
     uint32_t address_bytes;
+    const struct callers *callers; /* who is welcome; NULL: everybody */
 };
 
 /* The next command of the connection's input, to be executed before anything else is done with the

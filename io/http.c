@@ -4,6 +4,7 @@
 #include "io/http.h"
 
 #include "io/answers.h"
+#include "io/callers.h"
 #include "io/openapi.h"
 #include "io/problem.h"
 #include "io/routes.h"
@@ -426,6 +427,29 @@ static void check_key(struct http *http, const char *bytes)
         refuse(http, CODE_MALFORMED, "Idempotency-Key is longer than 64 bytes");
 }
 
+static struct text bearer_token(struct text authorization)
+{
+    static const char scheme[] = "Bearer ";
+    uint32_t bytes = sizeof scheme - 1;
+    if (authorization.bytes < bytes || strncasecmp(authorization.at, scheme, bytes) != 0)
+        return (struct text){"", 0};
+    return (struct text){authorization.at + bytes, authorization.bytes - bytes};
+}
+
+static void check_caller(struct http *http, const struct http_server *server, const char *bytes)
+{
+    if (server->callers == NULL || server->admin)
+        return;
+    struct text token = bearer_token(header_text(http, bytes, HTTP_AUTHORIZATION));
+    const struct caller *caller = callers_find(server->callers, token);
+    if (caller == NULL) {
+        refuse(http, CODE_UNAUTHORIZED, NULL);
+        return;
+    }
+    http->caller_bytes = caller->name_bytes;
+    memcpy(http->caller, caller->name, caller->name_bytes);
+}
+
 /* Whatever can be refused without looking at the body. */
 static void judge_head(struct http *http, const struct http_server *server, const char *bytes)
 {
@@ -440,6 +464,7 @@ static void judge_head(struct http *http, const struct http_server *server, cons
     http->body = (struct http_span){http->head_bytes, http->chunked ? 0 : (uint32_t)length};
     if (has_header(http, HTTP_EXPECT) && !text_is(expect, "100-continue"))
         refuse(http, CODE_MALFORMED, "the only expectation known is 100-continue");
+    check_caller(http, server, bytes);
     http->route = find_route(http, server, bytes, params);
     if (http->route == NULL) {
         refuse(http, http->allowed != 0 ? CODE_METHOD : CODE_NOT_FOUND, NULL);
@@ -511,6 +536,7 @@ struct response {
     uint64_t seq; /* 0: none */
     bool replayed;
     bool retry_after;
+    bool wants_token;
     uint32_t allowed; /* methods; 0: not said */
 };
 
@@ -600,6 +626,8 @@ static void write_head(struct pile *head, const struct http *http, const struct 
         head_line(head, "Idempotent-Replayed: ", "true");
     if (response->retry_after)
         head_line(head, "Retry-After: ", "1");
+    if (response->wants_token)
+        head_line(head, "WWW-Authenticate: ", "Bearer");
     if (response->allowed != 0)
         head_allowed(head, response->allowed);
     if (!http->keep_alive)
@@ -627,6 +655,7 @@ static struct response response_of(enum code code)
     return (struct response){
         .status = code_facts(code)->status,
         .type = code_facts(code)->status < 400 ? "application/json" : "application/problem+json",
+        .wants_token = code == CODE_UNAUTHORIZED,
         .retry_after = code_facts(code)->status == 503 || code_facts(code)->status == 429,
     };
 }
@@ -765,7 +794,7 @@ static enum http_step read_command(struct reading *reading, struct pile *command
     request.server = reading->server;
     request.route = find_route(http, reading->server, reading->bytes, request.params);
     request.key = header_text(http, reading->bytes, HTTP_IDEMPOTENCY_KEY);
-    request.caller = http->caller;
+    request.caller = (struct text){http->caller, http->caller_bytes};
     request.now_ns = now_ns;
     make_random(http, now_ns, request.id_random);
     request.min_seq = 0;

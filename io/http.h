@@ -15,21 +15,23 @@
 #include "core/check.h"
 #include "core/shard.h"
 
+struct callers;
 struct route;
 
 /* What the requests of all connections of a shard are read and answered with. */
 struct http_server {
     const struct catalogue *catalogue;
-    const struct shard *shard; /* for the names of warehouses */
-    const uint8_t *slot_shard; /* SLOT_COUNT entries: who owns which slot */
-    uint32_t shard_number;     /* ids made here belong to this shard */
-    uint32_t head_bytes_max;   /* request line and headers */
-    uint32_t body_bytes_max;   /* the framing of chunks counts */
-    uint16_t drain_status;     /* of /readyz while draining: 503 or 404 */
-    bool admin;                /* the admin listener's routes instead of the shop's */
-    bool ready;                /* recovered and serving */
-    bool draining;             /* answers say Connection: close */
-    bool busy;                 /* requests get 503 before their body is read */
+    const struct shard *shard;     /* for the names of warehouses */
+    const struct callers *callers; /* NULL: nobody is asked who they are */
+    const uint8_t *slot_shard;     /* SLOT_COUNT entries: who owns which slot */
+    uint32_t shard_number;         /* ids made here belong to this shard */
+    uint32_t head_bytes_max;       /* request line and headers */
+    uint32_t body_bytes_max;       /* the framing of chunks counts */
+    uint16_t drain_status;         /* of /readyz while draining: 503 or 404 */
+    bool admin;                    /* the admin listener's routes instead of the shop's */
+    bool ready;                    /* recovered and serving */
+    bool draining;                 /* answers say Connection: close */
+    bool busy;                     /* requests get 503 before their body is read */
 };
 
 enum {
@@ -72,11 +74,12 @@ struct http_span { /* within the bytes of the request */
 
 struct http {
     /* for the loop */
-    uint64_t seen;      /* the highest sequence of what has been read from the catalogue */
-    uint64_t min_seq;   /* the open request wants to see at least this; 0: whatever there is */
-    struct text caller; /* who asks; into struct request */
-    uint8_t stage;      /* enum http_stage */
-    uint8_t page;       /* enum http_page, after HTTP_PAGE */
+    uint64_t seen;        /* the highest sequence of what has been read from the catalogue */
+    uint64_t min_seq;     /* the open request wants to see at least this; 0: whatever there is */
+    uint8_t caller_bytes; /* who asks */
+    char caller[ID_BYTES_MAX];
+    uint8_t stage; /* enum http_stage */
+    uint8_t page;  /* enum http_page, after HTTP_PAGE */
 
     /* private to io/http.c: the request that is being read, or is open */
     uint8_t version_minor;

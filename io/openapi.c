@@ -249,7 +249,7 @@ static bool route_may_refuse(const struct route *route, enum code code)
             return true;
     if (route->page != HTTP_PAGE_NONE)
         return false;
-    return code == CODE_BUSY || code == CODE_INVALID ||
+    return code == CODE_BUSY || code == CODE_INVALID || code == CODE_UNAUTHORIZED ||
            (code == CODE_MEDIA_TYPE && route->body != NULL) ||
            (code == CODE_KEY_MISSING && route->key == ROUTE_KEY_REQUIRED) ||
            (code == CODE_BEHIND && route->takes_min_seq);
@@ -365,6 +365,10 @@ static void write_operation(struct json_writer *writer, const struct route *rout
     open_member(writer, "tags", '[');
     json_write_text(writer, text_of(admin ? "admin" : "shop"));
     json_write_close(writer, ']');
+    if (admin) {
+        open_member(writer, "security", '[');
+        json_write_close(writer, ']');
+    }
     write_parameters(writer, route);
     write_body(writer, route);
     open_member(writer, "responses", '{');
@@ -410,6 +414,25 @@ static void write_tag(struct json_writer *writer, const char *name, const char *
     json_write_close(writer, '}');
 }
 
+static void write_security(struct json_writer *writer)
+{
+    json_write_open(writer, '{');
+    open_member(writer, "bearer", '[');
+    json_write_close(writer, ']');
+    json_write_close(writer, '}');
+}
+
+static void write_security_schemes(struct json_writer *writer)
+{
+    open_member(writer, "securitySchemes", '{');
+    open_member(writer, "bearer", '{');
+    member(writer, "type", "http");
+    member(writer, "scheme", "bearer");
+    member(writer, "description", "A caller's token; without --callers nobody is asked for one.");
+    json_write_close(writer, '}');
+    json_write_close(writer, '}');
+}
+
 static void write_info(struct json_writer *writer)
 {
     open_member(writer, "info", '{');
@@ -424,7 +447,10 @@ static void write_info(struct json_writer *writer)
     member(writer, "url", "/");
     json_write_close(writer, '}');
     json_write_close(writer, ']');
-    open_member(writer, "security", '[');
+    open_member(writer, "security", '['); /* the second one: none, without --callers */
+    write_security(writer);
+    json_write_open(writer, '{');
+    json_write_close(writer, '}');
     json_write_close(writer, ']');
     open_member(writer, "tags", '[');
     write_tag(writer, "shop", "Served by --http.");
@@ -440,6 +466,7 @@ void openapi_write(struct json_writer *writer)
     write_paths(writer);
     open_member(writer, "components", '{');
     write_schemas(writer);
+    write_security_schemes(writer);
     json_write_close(writer, '}');
     json_write_close(writer, '}');
 }

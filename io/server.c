@@ -285,6 +285,7 @@ static void welcome_fill(struct server *server)
         .credits = UNANSWERED_MAX,
     };
     memcpy(body->slot_shard, server->shared.slot_shard, sizeof body->slot_shard);
+    server->shared.welcome.callers = server->options.callers;
 }
 
 size_t server_tables_bytes(const struct server_options *options)

@@ -8,6 +8,7 @@
 #include "core/shard.h"
 #include "persist/start.h"
 
+struct callers;
 struct server;
 
 struct server_options {
@@ -15,6 +16,7 @@ struct server_options {
     const char *binary_address; /* "ADDR:PORT", NULL: not served; likewise below */
     const char *http_address;
     const char *admin_address;
+    const struct callers *callers; /* NULL: nobody is asked who they are */
     uint32_t shard_count;
     uint32_t connection_count_max; /* per shard */
     uint32_t mailbox_bytes;

@@ -158,6 +158,7 @@ struct shard_loop *shard_loop_init(void *zeroed_memory, struct shared *shared, u
     loop->http = (struct http_server){
         .catalogue = shared->catalogue,
         .shard = shard,
+        .callers = shared->options->callers,
         .slot_shard = shared->slot_shard,
         .shard_number = number,
         .head_bytes_max = HTTP_HEAD_BYTES_MAX,

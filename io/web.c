@@ -1,5 +1,7 @@
 #include "io/web.h"
 
+#include <string.h>
+
 _Static_assert((int)HTTP_OUTPUT_BYTES_MAX <= (int)OUTPUT_ROOM_BYTES, "a response fits");
 
 static struct pile output_of(struct connections *connections, struct connection *c)
@@ -50,6 +52,8 @@ const struct command *web_next(struct connections *connections, struct env *env,
         case HTTP_MORE:
             return NULL;
         case HTTP_COMMAND:
+            c->caller_bytes = c->http->caller_bytes;
+            memcpy(c->caller, c->http->caller, c->http->caller_bytes);
             commands->used_bytes += command.used_bytes;
             return (const void *)command.at;
         case HTTP_PAGE:

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "io/callers.h"
 #include "io/env_uring.h"
 #include "io/server.h"
 #include "tools/options.h"
@@ -153,6 +154,65 @@ static int serve(const struct server_options *options)
     return exit_code;
 }
 
+/* ---- who may call ------------------------------------------------------------------------------ */
+
+static bool read_file(const char *path, char *out, size_t capacity, size_t *bytes)
+{
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return false;
+    *bytes = fread(out, 1, capacity, file);
+    bool good = !ferror(file);
+    fclose(file);
+    return good;
+}
+
+/* 0, or the exit code after saying what is wrong. */
+static int read_callers(const char *path, struct callers *callers)
+{
+    static char text[CALLERS_FILE_BYTES_MAX + 1];
+    char message[512];
+    size_t bytes;
+    uint32_t line;
+    if (!read_file(path, text, sizeof text, &bytes)) {
+        snprintf(message, sizeof message, "cannot read the callers in %s: %s", path,
+                 strerror(errno));
+        return fail(EXIT_USAGE_ERROR, message);
+    }
+    const char *wrong = bytes > CALLERS_FILE_BYTES_MAX ? "it is longer than 256 KiB" : NULL;
+    line = 0;
+    if (wrong == NULL)
+        wrong = callers_read(callers, (struct text){text, (uint32_t)bytes}, &line);
+    explicit_bzero(text, sizeof text);
+    if (wrong == NULL)
+        return 0;
+    snprintf(message, sizeof message, "%s:%u: %s", path, line, wrong);
+    return fail(EXIT_USAGE_ERROR, message);
+}
+
+static bool is_local(const char *address)
+{
+    static const char *const local[] = {"127.", "[::1]:", "localhost:", "unix:"};
+    if (address == NULL)
+        return true;
+    for (size_t i = 0; i < sizeof local / sizeof local[0]; i++)
+        if (strncmp(address, local[i], strlen(local[i])) == 0)
+            return true;
+    return false;
+}
+
+/* Whoever can connect may do everything, unless tokens are asked for; so others cannot connect. */
+static bool callers_fit(const struct server_options *options, char message[256])
+{
+    if (options->callers != NULL ||
+        (is_local(options->binary_address) && is_local(options->http_address)))
+        return true;
+    snprintf(message, 256,
+             "without --callers only 127.0.0.1, [::1] or unix:PATH can be listened on; make one "
+             "with: (umask 077; echo \"shop:$(openssl rand -hex 24)\" > callers.txt)");
+    return false;
+}
+
 static const char *const sync_modes[] = {"dsync", "fdatasync", "none", NULL};
 
 /* Numbers as the command line has them; some are narrower inside. */
@@ -174,6 +234,8 @@ static bool addresses_fit(const struct server_options *options, char message[256
 
 int tool_serve(int argc, char **argv)
 {
+    static struct callers callers;
+    const char *callers_path = NULL;
     struct server_options options = server_options_default();
     struct wishes wishes = {
         .shards = options.shard_count,
@@ -210,6 +272,11 @@ int tool_serve(int argc, char **argv)
          .help = "serve /livez, /readyz and /metrics here",
          .kind = OPTION_TEXT,
          .into = &options.admin_address},
+        {.name = "callers",
+         .value_name = "FILE",
+         .help = "who may call, a line NAME:TOKEN or NAME:sha256:DIGEST for each",
+         .kind = OPTION_TEXT,
+         .into = &callers_path},
         {.name = "memory",
          .value_name = "SIZE",
          .help = "sizes every table together (1G); 160 bytes hold a two-line order",
@@ -257,6 +324,14 @@ int tool_serve(int argc, char **argv)
     if (options.directory == NULL)
         return fail(EXIT_USAGE_ERROR, "--data DIR is missing: where is the log to be kept?");
     if (!addresses_fit(&options, message))
+        return fail(EXIT_USAGE_ERROR, message);
+    if (callers_path != NULL) {
+        int exit_code = read_callers(callers_path, &callers);
+        if (exit_code != 0)
+            return exit_code;
+        options.callers = &callers;
+    }
+    if (!callers_fit(&options, message))
         return fail(EXIT_USAGE_ERROR, message);
     options.shard_count = (uint32_t)wishes.shards;
     options.connection_count_max = (uint32_t)wishes.connections;

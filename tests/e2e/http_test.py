@@ -390,6 +390,31 @@ def the_admin_pages_are_served_apart(server):
     assert b"\n# TYPE spate_" in page[2]
 
 
+def who_has_no_token_is_refused_and_who_has_stands_in_the_order(server, directory):
+    server.stop()
+    path = os.path.join(directory, "callers.txt")
+    with open(path, "w") as file:
+        file.write("shop:0123456789abcdef\ntill:fedcba9876543210\n")
+    again = Server(directory, options=["--callers", path])
+    try:
+        token = {"Authorization": "Bearer 0123456789abcdef"}
+        equal(again.ask("GET", "/v1/orders/o-1")[0], 401)
+        equal(again.ask("GET", "/v1/orders/o-1", headers={"Authorization": "Bearer x"})[0], 401)
+        equal(again.ask("PUT", "/v1/skus/SKU-1", {"currency": "CNY", "list_price": 1}, token)[0], 200)
+        equal(again.ask("PUT", "/v1/warehouses/w1", {"priority": 1}, token)[0], 200)
+        equal(again.ask("POST", "/v1/stock/receive", {"sku": "SKU-1", "warehouse": "w1", "units": 9},
+                        {**token, "Idempotency-Key": "k"})[0], 200)
+        status, _, body = again.ask("POST", "/v1/orders", order("o-1"), token)
+        equal((status, body["created_by"], body["modified_by"]), (201, "shop", "shop"))
+        equal(again.stop(), 0)
+    finally:
+        again.kill()
+    refused = subprocess.run([SPATE, "serve", "--data", directory, "--http", "0.0.0.0:1"],
+                             capture_output=True, text=True)
+    equal(refused.returncode, 2)
+    assert "--callers" in refused.stderr and "openssl rand" in refused.stderr, refused.stderr
+
+
 def head_has_no_body(server):
     stock_up(server)
     equal(server.ask("HEAD", "/v1/stock?sku=SKU-1")[2], b"")

@@ -1,3 +1,4 @@
+#include "io/callers.h"
 #include "io/http.h"
 
 #include "tests/unit/io/shop_double.h"
@@ -508,6 +509,35 @@ static void what_is_read_in_the_catalogue_is_seen(void **state)
     assert_int_equal(peer.http.min_seq, 12);
 }
 
+static void only_who_has_a_token_is_let_in(void **state)
+{
+    (void)state;
+    static struct callers callers;
+    static const char *const wrong[] = {"", "Authorization: Bearer aaaaaaaaaaaaaaab\r\n",
+                                        "Authorization: Basic aaaaaaaaaaaaaaaa\r\n",
+                                        "Authorization: Bearer\r\n",
+                                        "Authorization: aaaaaaaaaaaaaaaa\r\n"};
+    char request[256];
+    uint32_t line;
+    struct peer peer;
+    assert_null(callers_read(&callers, (struct text){"shop:aaaaaaaaaaaaaaaa", 21}, &line));
+    server.callers = &callers;
+    peer_init(&peer);
+    for (uint32_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        peer.out.used_bytes = 0;
+        snprintf(request, sizeof request, "GET /v1/orders/o-1 HTTP/1.1\r\nHost: a\r\n%s\r\n",
+                 wrong[i]);
+        hear(&peer, request);
+        assert_non_null(strstr(said(&peer), "HTTP/1.1 401 Unauthorized\r\n"));
+        assert_non_null(strstr(said(&peer), "WWW-Authenticate: Bearer\r\n"));
+    }
+    assert_int_equal(peer.commands, 0);
+    hear(&peer, "GET /v1/orders/o-1 HTTP/1.1\r\nHost: a\r\n"
+                "Authorization: bearer aaaaaaaaaaaaaaaa\r\n\r\n");
+    assert_int_equal(peer.commands, 1);
+    server.callers = NULL;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -529,6 +559,7 @@ int main(void)
         cmocka_unit_test(the_admin_listener_has_its_own_routes),
         cmocka_unit_test(metrics_are_gathered_by_the_loop),
         cmocka_unit_test(what_is_read_in_the_catalogue_is_seen),
+        cmocka_unit_test(only_who_has_a_token_is_let_in),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
