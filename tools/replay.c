@@ -2,11 +2,13 @@
  *
  * Each order has its intended time, t0 + its time in the trace / speed, and is sent then whether or not
  * earlier ones have been answered; the schedule is never moved. Response time counts from the intended
- * time, service time from when the order was handed to the kernel: what lies between is the generator's
- * own lag, and a run in which that was large is not valid. */
+ * time, service time from when the order was sent. Between the two lie the wait for the target's credit
+ * and the generator's own lag: how much too late it came to an order. A run in which that was large is
+ * not valid. */
 #include "tools/replay.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +16,7 @@
 #include <unistd.h>
 
 #include "tools/options.h"
+#include "tools/slo.h"
 #include "tools/tools.h"
 
 enum {
@@ -21,13 +24,16 @@ enum {
     EXIT_SLO_MISSED = 3,
     EXIT_RUN_INVALID = 4,
     EXIT_INTERRUPTED = 130,
-    BATCH_LOOK = 64,     /* orders sent between two looks at the answers */
+    BATCH_LOOK = 512, /* orders sent between two looks at the answers */
+    BLOCK = 64,       /* neighbours that go through the same connection, in few frames */
+    CONNECTIONS_MAX = 256,
     RETRIES_MAX = 65536, /* orders that wait to be sent once more */
     CODES = 64,
     ANSWER_MS = 10000,
 };
 static const uint64_t RETRY_NS = 5 * 1000 * 1000;
 static const uint64_t LIVE_NS = 500 * 1000 * 1000;
+static const uint64_t HELD_BACK_NS = 50 * 1000;
 
 struct wishes {
     const char *target;
@@ -37,8 +43,10 @@ struct wishes {
     uint64_t speed_percent;
     uint64_t rate;
     uint64_t in_flight;
+    uint64_t connections;
     uint64_t lag_ns_max;
-    uint64_t slo_p999_ns;
+    const char *slo_text;
+    struct slo slo;
     bool max;
     bool no_audit;
 };
@@ -51,7 +59,7 @@ struct retry {
 struct run {
     const struct wishes *wishes;
     struct trace trace;
-    struct spate *client;
+    struct spate *clients[CONNECTIONS_MAX];
     uint32_t *numbers; /* of the trace's SKUs on this server */
     struct fates fates;
     const struct trace_event **events; /* by tag: order events in order of time */
@@ -63,6 +71,7 @@ struct run {
     uint64_t sent;
     uint64_t answered;
     uint64_t retried;
+    uint64_t held_back; /* looks at which the next order was due, but in_flight were unanswered */
     uint64_t codes[CODES];
     struct retry *retries; /* in order of their due times: each waits equally long */
     uint64_t retry_first;
@@ -104,8 +113,8 @@ static int complain(const char *what, const char *why)
 static bool settle(struct run *run)
 {
     struct spate_result result;
-    while (spate_open_count(run->client) > 0) {
-        if (!spate_take(run->client, &result, ANSWER_MS))
+    while (spate_open_count(run->clients[0]) > 0) {
+        if (!spate_take(run->clients[0], &result, ANSWER_MS))
             return complain("setting up", "no answer from the server"), false;
         if (result.code >= SPATE_MALFORMED)
             return complain("setting up", spate_code_name(result.code)), false;
@@ -129,13 +138,13 @@ static bool put_event(struct run *run, const struct trace_event *event)
     char name[64], key[64];
     switch ((enum trace_kind)event->kind) {
     case TRACE_WAREHOUSE:
-        return spate_warehouse_put(run->client, name_of(run, TRACE_WAREHOUSES, event->a, name),
+        return spate_warehouse_put(run->clients[0], name_of(run, TRACE_WAREHOUSES, event->a, name),
                                    event->b, 0);
     case TRACE_SKU: {
         struct spate_sku sku = {.code = name_of(run, TRACE_SKUS, event->a, name),
                                 .currency = run->trace.head->currency,
                                 .list_price = (int64_t)event->amount};
-        return spate_sku_put(run->client, &sku, event->a + 1);
+        return spate_sku_put(run->clients[0], &sku, event->a + 1);
     }
     case TRACE_RECEIVE: {
         snprintf(key, sizeof key, "trace-%016llx-%u-%u", (unsigned long long)run->trace.head->hash,
@@ -144,7 +153,7 @@ static bool put_event(struct run *run, const struct trace_event *event)
                                         .warehouse = name_of(run, TRACE_WAREHOUSES, event->b, name),
                                         .key = key,
                                         .ok_units = event->amount};
-        return spate_stock_receive(run->client, &receipt, 0);
+        return spate_stock_receive(run->clients[0], &receipt, 0);
     }
     case TRACE_ORDER:
         break;
@@ -161,8 +170,8 @@ static bool set_up_kind(struct run *run, enum trace_kind kind)
         if (event->kind != kind)
             continue;
         while (!put_event(run, event)) {
-            if (!spate_take(run->client, &result, ANSWER_MS) || result.code >= SPATE_MALFORMED)
-                return complain("setting up", spate_error(run->client)), false;
+            if (!spate_take(run->clients[0], &result, ANSWER_MS) || result.code >= SPATE_MALFORMED)
+                return complain("setting up", spate_error(run->clients[0])), false;
             if (result.tag > 0)
                 run->numbers[result.tag - 1] = result.sku;
         }
@@ -176,6 +185,12 @@ static uint64_t intended_ns(const struct run *run, const struct trace_event *eve
 {
     double since = (double)(event->at_ns - run->begins_ns) * run->ns_per_trace_ns;
     return run->t0_ns + (uint64_t)since;
+}
+
+/* The same id always goes the same way, so that what is sent twice keeps its order. */
+static struct spate *client_for(const struct run *run, const struct trace_event *event)
+{
+    return run->clients[event->id / BLOCK % run->wishes->connections];
 }
 
 static bool put_order(struct run *run, const struct trace_event *event, uint64_t tag)
@@ -193,7 +208,7 @@ static bool put_order(struct run *run, const struct trace_event *event, uint64_t
                                 .currency = run->trace.head->currency,
                                 .lines = lines,
                                 .line_count = event->line_count};
-    return spate_order_create(run->client, &order, tag);
+    return spate_order_create(client_for(run, event), &order, tag);
 }
 
 static void settle_fate(struct run *run, const struct trace_event *event, uint32_t code)
@@ -225,7 +240,6 @@ static void on_answer(struct run *run, const struct spate_result *result)
         intended = result->sent_ns;
     histogram_add(run->response, result->done_ns - intended);
     histogram_add(run->service, result->done_ns - result->sent_ns);
-    histogram_add(run->lag, result->sent_ns - intended);
     run->codes[result->code < CODES ? result->code : CODES - 1]++;
     run->answered++;
     settle_fate(run, event, result->code);
@@ -250,8 +264,9 @@ static void show_live(struct run *run)
 static void take_answers(struct run *run)
 {
     struct spate_result result;
-    while (spate_next(run->client, &result))
-        on_answer(run, &result);
+    for (uint64_t i = 0; i < run->wishes->connections; i++)
+        while (spate_next(run->clients[i], &result))
+            on_answer(run, &result);
     show_live(run);
 }
 
@@ -265,48 +280,75 @@ static void send_retries(struct run *run)
     }
 }
 
-/* Sends what is due; the time of the next, or 0 when all are sent. */
+/* Sends what is due; the time of the next, or UINT64_MAX when all are sent. */
 static uint64_t send_due_orders(struct run *run)
 {
     uint64_t now = clock_ns();
     for (uint32_t i = 0; i < BATCH_LOOK && run->sent < run->event_count; i++) {
         const struct trace_event *event = run->events[run->sent];
-        if (run->ns_per_trace_ns > 0 && intended_ns(run, event) > now)
-            return intended_ns(run, event);
-        if (!put_order(run, event, run->sent))
-            return now + 50000; /* as many unanswered as there may be; the lag will show it */
+        uint64_t intended = run->ns_per_trace_ns > 0 ? intended_ns(run, event) : now;
+        if (intended > now)
+            return intended;
+        if (!put_order(run, event, run->sent)) {
+            run->held_back++;
+            return now + HELD_BACK_NS;
+        }
+        histogram_add(run->lag, now - intended);
         run->sent++;
     }
-    return run->sent < run->event_count ? now : 0;
+    return run->sent < run->event_count ? now : UINT64_MAX;
 }
 
-static int wait_ms(uint64_t until_ns)
+/* Until an answer comes or something is due. */
+static void wait_until(struct run *run, uint64_t due_ns)
 {
+    struct pollfd files[CONNECTIONS_MAX];
     uint64_t now = clock_ns();
-    if (until_ns <= now)
-        return 0;
-    uint64_t left = (until_ns - now) / 1000000;
-    return left > 100 ? 100 : (int)left;
+    if (run->retry_first < run->retry_last &&
+        run->retries[run->retry_first % RETRIES_MAX].due_ns < due_ns)
+        due_ns = run->retries[run->retry_first % RETRIES_MAX].due_ns;
+    if (run->live_next_ns < due_ns)
+        due_ns = run->live_next_ns;
+    for (uint64_t i = 0; i < run->wishes->connections; i++) {
+        int timeout_ms = spate_timeout_ms(run->clients[i]);
+        if (timeout_ms >= 0 && now + (uint64_t)timeout_ms * 1000000 < due_ns)
+            due_ns = now + (uint64_t)timeout_ms * 1000000;
+        files[i] = (struct pollfd){.fd = spate_fd(run->clients[i]), .events = POLLIN};
+    }
+    if (due_ns <= now)
+        return;
+    struct timespec left = {.tv_sec = (time_t)((due_ns - now) / 1000000000),
+                            .tv_nsec = (long)((due_ns - now) % 1000000000)};
+    ppoll(files, run->wishes->connections, &left, NULL);
+}
+
+/* NULL, or the connection whose server has refused us. */
+static struct spate *process_all(struct run *run)
+{
+    for (uint64_t i = 0; i < run->wishes->connections; i++)
+        if (!spate_process(run->clients[i]))
+            return run->clients[i];
+    return NULL;
 }
 
 static bool replay_orders(struct run *run)
 {
+    struct spate *refused = NULL;
     run->t0_ns = clock_ns();
     run->live_next_ns = run->t0_ns + LIVE_NS;
-    while (run->answered < run->event_count && !interrupted) {
+    while (run->answered < run->event_count && !interrupted && refused == NULL) {
         uint64_t next = send_due_orders(run);
         send_retries(run);
-        bool waiting = run->retry_first < run->retry_last;
-        int timeout = next == 0 ? (waiting ? 1 : 100) : wait_ms(next);
-        if (!spate_wait(run->client, timeout) && *spate_error(run->client) != 0 &&
-            !spate_process(run->client))
-            return false;
+        refused = process_all(run);
         take_answers(run);
+        wait_until(run, next);
     }
     run->ended_ns = clock_ns();
     if (run->terminal)
         fprintf(stderr, "\r\033[K");
-    return true;
+    if (refused != NULL)
+        complain(run->wishes->target, spate_error(refused));
+    return refused == NULL;
 }
 
 /* ---- before and after ------------------------------------------------------------------------------------ */
@@ -380,9 +422,11 @@ static void print_report(const struct run *run)
     print_row("service", run->service);
     print_row("schedule lag", run->lag);
     if (!lag_is_bearable(run))
-        printf("RUN INVALID: one order in a thousand left more than %.1f ms late: this machine's "
-               "processors were taken, or the target could not keep up\n",
-               (double)run->wishes->lag_ns_max / 1e6);
+        printf("RUN INVALID: one order in a thousand left more than %.1f ms late: %s\n",
+               (double)run->wishes->lag_ns_max / 1e6,
+               run->held_back > 0
+                   ? "the target left as many unanswered as --max-in-flight allows"
+                   : "this machine's processors were taken, or one of them is too slow for it");
 }
 
 static void print_audit(const struct audit *audit)
@@ -450,6 +494,14 @@ static bool write_hgrm(const struct run *run)
     return fclose(out) == 0 && good;
 }
 
+static uint64_t fates_failed(const struct fates *fates)
+{
+    uint64_t count = 0;
+    for (uint64_t i = 0; i < fates->count; i++)
+        count += fates->fate[i] == FATE_UNKNOWN || fates->fate[i] == FATE_FAILED;
+    return count;
+}
+
 static int report(struct run *run)
 {
     struct audit audit;
@@ -457,7 +509,7 @@ static int report(struct run *run)
     print_report(run);
     if (audited) {
         fprintf(stderr, "auditing ...\n");
-        if (!replay_audit(run->client, &run->trace, &run->fates, run->numbers, &audit))
+        if (!replay_audit(run->clients[0], &run->trace, &run->fates, run->numbers, &audit))
             return complain("audit", "the server does not answer");
         print_audit(&audit);
     }
@@ -471,9 +523,21 @@ static int report(struct run *run)
         return EXIT_INTERRUPTED;
     if (!lag_is_bearable(run))
         return EXIT_RUN_INVALID;
-    bool slow = run->wishes->slo_p999_ns > 0 &&
-                histogram_at(run->response, 999000) > run->wishes->slo_p999_ns;
-    return slow ? EXIT_SLO_MISSED : 0;
+    double failed = (double)fates_failed(&run->fates) / (double)run->fates.count;
+    return slo_report(&run->wishes->slo, run->response, failed) ? 0 : EXIT_SLO_MISSED;
+}
+
+static bool connect_all(struct run *run)
+{
+    const struct wishes *wishes = run->wishes;
+    const struct spate_options options = {
+        .address = wishes->target,
+        .token = wishes->token,
+        .open_max = (uint32_t)(wishes->in_flight / wishes->connections + 1)};
+    for (uint64_t i = 0; i < wishes->connections; i++)
+        if ((run->clients[i] = spate_open(&options)) == NULL)
+            return false;
+    return true;
 }
 
 static int replay(const struct wishes *wishes, const char *path)
@@ -487,10 +551,7 @@ static int replay(const struct wishes *wishes, const char *path)
     if (!list_orders(&run))
         return complain(path, "no orders in it, or no memory for them");
     choose_speed(&run);
-    run.client = spate_open(&(struct spate_options){.address = wishes->target,
-                                                    .token = wishes->token,
-                                                    .open_max = (uint32_t)wishes->in_flight});
-    if (run.client == NULL)
+    if (!connect_all(&run))
         return complain(wishes->target, strerror(errno));
     struct sigaction stop = {.sa_handler = on_interrupt};
     sigaction(SIGINT, &stop, NULL);
@@ -498,9 +559,10 @@ static int replay(const struct wishes *wishes, const char *path)
         !set_up_kind(&run, TRACE_RECEIVE))
         return EXIT_FAILED;
     if (!replay_orders(&run))
-        return complain(wishes->target, spate_error(run.client));
+        return EXIT_FAILED;
     int exit_code = report(&run);
-    spate_close(run.client);
+    for (uint64_t i = 0; i < wishes->connections; i++)
+        spate_close(run.clients[i]);
     trace_close(&run.trace);
     free(run.events);
     free(run.fates.fate);
@@ -515,7 +577,7 @@ static int replay(const struct wishes *wishes, const char *path)
 int tool_replay(int argc, char **argv)
 {
     struct wishes wishes = {
-        .speed_percent = 100, .in_flight = 65536, .lag_ns_max = 10 * 1000 * 1000};
+        .speed_percent = 100, .in_flight = 65536, .connections = 8, .lag_ns_max = 10 * 1000 * 1000};
     uint64_t speed = 1;
     const struct option table[] = {
         {.name = "target",
@@ -539,6 +601,13 @@ int tool_replay(int argc, char **argv)
          .help = "as fast as the server takes them, instead of --speed",
          .kind = OPTION_FLAG,
          .into = &wishes.max},
+        {.name = "connections",
+         .value_name = "N",
+         .help = "to each shard (8)",
+         .kind = OPTION_COUNT,
+         .into = &wishes.connections,
+         .min = 1,
+         .max = CONNECTIONS_MAX},
         {.name = "max-in-flight",
          .value_name = "N",
          .help = "unanswered orders at most (65536)",
@@ -551,11 +620,11 @@ int tool_replay(int argc, char **argv)
          .help = "the run is invalid when its own p99.9 lag is above this (10ms)",
          .kind = OPTION_DURATION,
          .into = &wishes.lag_ns_max},
-        {.name = "slo-p99.9",
-         .value_name = "TIME",
-         .help = "exit with 3 when the response is slower",
-         .kind = OPTION_DURATION,
-         .into = &wishes.slo_p999_ns},
+        {.name = "slo",
+         .value_name = "EXPR",
+         .help = "'p99.9<5ms,errors<0.1%': exit with 3 when it is not kept",
+         .kind = OPTION_TEXT,
+         .into = &wishes.slo_text},
         {.name = "token",
          .value_name = "TEXT",
          .help = "who we are",
@@ -591,6 +660,11 @@ int tool_replay(int argc, char **argv)
     if (positional != 1 || wishes.target == NULL) {
         fprintf(stderr, "spate replay: %s\n",
                 positional != 1 ? "which trace? one file" : "--target ADDR:PORT is missing");
+        return 2;
+    }
+    const char *fault;
+    if (wishes.slo_text != NULL && !slo_read(&wishes.slo, wishes.slo_text, &fault)) {
+        fprintf(stderr, "spate replay: --slo: cannot read '%s'; 'p99.9<5ms,errors<0.1%%'\n", fault);
         return 2;
     }
     wishes.speed_percent = speed * 100;

@@ -1,0 +1,246 @@
+#!/usr/bin/env python3
+"""A day replayed against a real `spate serve`, and what its report must say.
+usage: replay_test.py BUILD_DIR          Prints TAP."""
+import json
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+
+SPATE = os.path.join(os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build"), "spate")
+
+
+SERVERS = []  # of the test that runs
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
+
+
+class Server:
+    """On ports that stay the same when it is started again."""
+
+    def __init__(self, directory, shards=2):
+        self.directory, self.shards = directory, shards
+        self.data = os.path.join(directory, "data")
+        self.binary, self.http = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+        self.start()
+
+    def start(self):
+        self.log = open(os.path.join(self.directory, "log.txt"), "a+")
+        self.process = subprocess.Popen(
+            [SPATE, "serve", "--data", self.data, "--shards", str(self.shards), "--memory", "256M",
+             "--segment", "16M", "--binary", self.binary, "--http", self.http],
+            stdout=self.log, stderr=self.log)
+        host, port = self.http.split(":")
+        end = time.monotonic() + 20
+        while True:
+            try:
+                socket.create_connection((host, int(port)), timeout=5).close()
+                return
+            except OSError:
+                assert self.process.poll() is None and time.monotonic() < end, "server did not start"
+                time.sleep(0.01)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.log.close()
+
+    def post(self, method, path, body, key=None):
+        request = urllib.request.Request(f"http://{self.http}/v1{path}", json.dumps(body).encode(),
+                                         {"Content-Type": "application/json"}, method=method)
+        if key:
+            request.add_header("Idempotency-Key", key)
+        return json.load(urllib.request.urlopen(request, timeout=10))
+
+
+class Case:
+    """A directory with a trace, and a server."""
+
+    def __init__(self, directory, **options):
+        self.trace, self.json = os.path.join(directory, "day.trace"), os.path.join(directory, "report.json")
+        words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        subprocess.run([SPATE, "trace", "gen", self.trace, *words], check=True, capture_output=True)
+        self.server = Server(directory)
+        SERVERS.append(self.server)
+
+    def replay(self, *options):
+        return subprocess.Popen([SPATE, "replay", self.trace, "--target", self.server.binary,
+                                 "--json", self.json, "--max-lag", "5s", *options],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def finish(self, replay, code):
+        out, errors = replay.communicate(timeout=60)
+        assert replay.returncode == code, f"exit code {replay.returncode}, not {code}:\n{out}{errors}"
+        return out, json.load(open(self.json)) if os.path.exists(self.json) else None
+
+
+def a_day_is_taken_in_and_every_order_and_unit_found_again(directory):
+    case = Case(directory, orders=20000, duration="2s", seed=7, profile="double11")
+    out, report = case.finish(case.replay(), 0)
+    assert out.rstrip().endswith("OK"), out
+    assert report["valid"] and report["audit"] == "ok", report
+    assert report["results"]["created"] + report["results"]["out_of_stock"] > 15000, report
+    # The same day again: nothing is sold twice.
+    out, report = case.finish(case.replay("--max"), 0)
+    assert out.rstrip().endswith("OK"), out
+    assert report["results"]["replayed"] >= report["results"].get("created", 0), report
+
+
+def a_stall_of_the_server_shows_in_the_response_as_arithmetic_says(directory):
+    length, stall, rate = 4.0, 0.5, 2000
+    case = Case(directory, orders=int(length * rate), duration="4s", seed=7, profile="steady")
+    replay = case.replay("--no-audit")
+    time.sleep(1.5)
+    began = time.monotonic()
+    case.server.process.send_signal(signal.SIGSTOP)
+    time.sleep(stall)
+    case.server.process.send_signal(signal.SIGCONT)
+    stall = time.monotonic() - began
+    _, report = case.finish(replay, 0)
+    response = {name: value / 1e9 for name, value in report["response_ns"].items()}
+    # Orders come evenly, so the share stall/length of them waits between 0 and `stall`, evenly.
+    for name, share in (("p99", 0.01), ("p99.9", 0.001)):
+        expected = stall * (1 - share * length / stall)
+        assert abs(response[name] - expected) < 0.2 * stall, (name, response, expected)
+    assert stall * 0.9 < response["max"] < stall * 1.5, (response, stall)
+    assert response["p50"] < 0.1 * stall, response
+
+
+def a_server_that_dies_and_comes_back_has_lost_nothing(directory):
+    case = Case(directory, orders=20000, duration="3s", seed=8, profile="steady")
+    replay = case.replay()
+    for _ in range(2):
+        time.sleep(0.8)
+        case.server.kill()
+        case.server.shards = 3 - case.server.shards
+        case.server.start()
+    out, _ = case.finish(replay, 0)
+    assert out.rstrip().endswith("OK"), out
+
+
+def a_loss_is_reported(directory):
+    case = Case(directory, orders=20000, duration="3s", seed=9, profile="steady")
+    replay = case.replay()
+    time.sleep(1)
+    case.server.kill()
+    kept = os.path.join(directory, "kept")
+    shutil.copytree(case.server.data, kept)
+    case.server.start()
+    time.sleep(1)
+    case.server.kill()
+    shutil.rmtree(case.server.data)
+    os.rename(kept, case.server.data)
+    case.server.start()
+    out, report = case.finish(replay, 1)
+    assert report["audit"] == "failed" and "FAILED" in out, out
+    assert int(out.split(" lost ")[1].split(",")[0]) > 100, out
+
+
+def an_order_that_was_refused_and_is_there_is_reported(directory):
+    case = Case(directory, orders=1000, duration="1s", seed=9, profile="steady")
+    case.server.post("PUT", "/warehouses/w-other", {"priority": 9})
+    case.server.post("PUT", "/skus/OTHER", {"currency": "CNY", "list_price": 1})
+    case.server.post("POST", "/stock/receive", {"sku": "OTHER", "warehouse": "w-other", "units": 9}, "k")
+    case.server.post("POST", "/orders", {"order_id": first_id(case.trace), "customer": "thief",
+                                         "currency": "CNY", "lines": [
+                                             {"sku": "OTHER", "units": 1, "unit_price": 1}]})
+    out, report = case.finish(case.replay(), 1)
+    assert report["audit"] == "failed", out
+    assert "changed 1" in out or "duplicates 1" in out, out
+
+
+def units_that_somebody_else_took_are_reported(directory):
+    case = Case(directory, orders=1000, duration="1s", seed=9, profile="steady")
+    case.finish(case.replay(), 0)
+    stock = json.load(urllib.request.urlopen(f"http://{case.server.http}/v1/stock?sku={first_sku(case.trace)}"))
+    item = max(stock["items"], key=lambda item: item["sellable"])
+    case.server.post("POST", "/orders", {"order_id": "thief", "customer": "thief", "currency": "CNY",
+                                         "lines": [{"sku": item["sku"], "units": 1, "unit_price": 1}]})
+    out, report = case.finish(case.replay("--max"), 1)
+    assert "unbalanced 1" in out and report["audit"] == "failed", out
+
+
+def a_promise_that_is_not_kept_ends_with_3(directory):
+    case = Case(directory, orders=1000, duration="1s", seed=9, profile="steady")
+    out, _ = case.finish(case.replay("--slo", "p50<10s,max<1ns,errors<0.1%"), 3)
+    assert "slo p50<10s: kept" in out and "slo max<1ns: MISSED" in out, out
+    assert "slo errors<0.1%: kept" in out, out
+
+
+def a_schedule_that_is_not_kept_ends_with_4(directory):
+    case = Case(directory, orders=1000, duration="1s", seed=9, profile="steady")
+    out, report = case.finish(case.replay("--max-lag", "1ns"), 4)
+    assert "RUN INVALID" in out and not report["valid"], out
+
+
+def an_interrupted_run_reports_what_it_has_and_ends_with_130(directory):
+    case = Case(directory, orders=20000, duration="20s", seed=9, profile="steady")
+    replay = case.replay()
+    time.sleep(1)
+    replay.send_signal(signal.SIGINT)
+    out, report = case.finish(replay, 130)
+    assert 100 < report["orders"] < 19000 and out.rstrip().endswith("OK"), out
+
+
+def wrong_words_end_with_2(directory):
+    for words in ([], ["--target", "127.0.0.1:1", "t", "--slo", "fast"], ["t", "--taget", "x"],
+                  ["t", "--target", "x", "--speed", "0"]):
+        ended = subprocess.run([SPATE, "replay", *words], capture_output=True, text=True)
+        assert ended.returncode == 2 and ended.stderr.startswith("spate replay: "), (words, ended)
+
+
+def head(trace):
+    with open(trace, "rb") as file:
+        bytes_ = file.read()
+    # magic, version, currency, seed, events, orders, duration, events_at
+    return bytes_, struct.unpack_from("<QI4sQQQQQ", bytes_)
+
+
+def first_id(trace):
+    bytes_, fields = head(trace)
+    at = fields[7]
+    while True:
+        _, number, _, _, _, kind, lines, _ = struct.unpack_from("<QQQIIHHI", bytes_, at)
+        if kind == 4:
+            return str(number)
+        at += 40 + 16 * lines
+
+
+def first_sku(trace):
+    bytes_, _ = head(trace)
+    strings_at, = struct.unpack_from("<Q", bytes_, 80)
+    count, = struct.unpack_from("<Q", bytes_, 112)
+    begin, end = struct.unpack_from("<QQ", bytes_, strings_at)
+    at = strings_at + 8 * (count + 1)
+    return bytes_[at + begin:at + end].decode()
+
+
+TESTS = [a_day_is_taken_in_and_every_order_and_unit_found_again,
+         a_stall_of_the_server_shows_in_the_response_as_arithmetic_says,
+         a_server_that_dies_and_comes_back_has_lost_nothing, a_loss_is_reported,
+         an_order_that_was_refused_and_is_there_is_reported, units_that_somebody_else_took_are_reported,
+         a_promise_that_is_not_kept_ends_with_3, a_schedule_that_is_not_kept_ends_with_4,
+         an_interrupted_run_reports_what_it_has_and_ends_with_130, wrong_words_end_with_2]
+
+print(f"1..{len(TESTS)}")
+for number, test in enumerate(TESTS, 1):
+    with tempfile.TemporaryDirectory(prefix="spate-replay-") as place:
+        try:
+            test(place)
+            print(f"ok {number} - {test.__name__}", flush=True)
+        except Exception as fault:  # pylint: disable=broad-except
+            print(f"not ok {number} - {test.__name__}", flush=True)
+            print("\n".join("# " + line for line in f"{type(fault).__name__}: {fault}".splitlines()))
+        finally:
+            while SERVERS:
+                SERVERS.pop().kill()
