@@ -128,6 +128,9 @@ static void env_free(struct env *env)
     while (env->flights != NULL) {
         struct flight *flight = env->flights;
         env->flights = flight->next;
+        struct file *file = flight->file;
+        if (file != NULL && --file->operations == 0 && file->is_closed)
+            free(file);
         free(flight->copy);
         free(flight);
     }
