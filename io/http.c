@@ -806,7 +806,11 @@ static enum http_step read_command(struct reading *reading, struct pile *command
     http->seen = request.seen;
     if (!is_read)
         return respond_fault(http, reading->server, &request.reader.fault, output);
-    http->min_seq = request.min_seq;
+    if (request.min_seq > reading->server->watermark) {
+        command->used_bytes = request.command_at;
+        refuse(http, CODE_BEHIND, NULL);
+        return respond_refusal(http, reading->server, output);
+    }
     http->stage = HTTP_STAGE_OPEN;
     return HTTP_COMMAND;
 }

@@ -24,6 +24,7 @@ struct http_server {
     const struct shard *shard;     /* for the names of warehouses */
     const struct callers *callers; /* NULL: nobody is asked who they are */
     const uint8_t *slot_shard;     /* SLOT_COUNT entries: who owns which slot */
+    uint64_t watermark;            /* everything up to here is durable and can be seen */
     uint32_t shard_number;         /* ids made here belong to this shard */
     uint32_t head_bytes_max;       /* request line and headers */
     uint32_t body_bytes_max;       /* the framing of chunks counts */
@@ -75,7 +76,6 @@ struct http_span { /* within the bytes of the request */
 struct http {
     /* for the loop */
     uint64_t seen;        /* the highest sequence of what has been read from the catalogue */
-    uint64_t min_seq;     /* the open request wants to see at least this; 0: whatever there is */
     uint8_t caller_bytes; /* who asks */
     char caller[ID_BYTES_MAX];
     uint8_t stage; /* enum http_stage */

@@ -222,7 +222,7 @@ static void write_parameters(struct json_writer *writer, const struct route *rou
         .name = "min_seq",
         .type = SCHEMA_INTEGER,
         .max = JSON_INTEGER_MAX,
-        .about = "Wait, for a second at most, until this commit sequence can be seen."};
+        .about = "Answer only when this commit sequence can be seen; else 503."};
     open_member(writer, "parameters", '[');
     write_path_parameters(writer, route->pattern);
     for (uint32_t i = 0; route->query != NULL && i < route->query->field_count; i++)

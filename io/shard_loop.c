@@ -37,6 +37,7 @@ struct shard_loop {
     uint32_t listener_count;
     bool accepting;
     bool draining;
+    uint64_t drain_at; /* env_clock; once http.draining */
     bool drained;
     uint64_t stop_seen;
 
@@ -648,6 +649,7 @@ static void begin(struct shard_loop *loop)
     };
     turn->event_count = 0;
     loop->turn_number++;
+    loop->http.watermark = log_watermark(loop->shared->log);
     loop->turn_began = env_clock(loop->env);
     metric_add(&loop->metrics, METRIC_TURNS, 1);
 }
@@ -761,12 +763,22 @@ static void wait_and_reap(struct shard_loop *loop)
 
 /* ---- draining ---------------------------------------------------------------------------------- */
 
+/* For a while everything is still taken, but /readyz says no and answers ask for another connection:
+ * whoever balances the load has time to look away. True: that while is over. */
+static bool has_said_goodbye(struct shard_loop *loop)
+{
+    uint64_t clock = env_clock(loop->env);
+    if (!loop->http.draining)
+        loop->drain_at = clock + loop->shared->options->drain_delay_ns;
+    loop->http.draining = true;
+    loop->admin.draining = true;
+    return clock >= loop->drain_at;
+}
+
 /* No new connection, no new byte; what has come in is executed and answered. */
 static void begin_drain(struct shard_loop *loop)
 {
     loop->draining = true;
-    loop->http.draining = true;
-    loop->admin.draining = true;
     loop->accepting = false;
     for (uint32_t i = 0; i < loop->listener_count; i++)
         env_submit(loop->env,
@@ -803,6 +815,8 @@ static bool ended(struct shard_loop *loop)
         return false;
     if (loop->stop_seen > 1)
         return true;
+    if (!has_said_goodbye(loop))
+        return false;
     if (!loop->draining)
         begin_drain(loop);
     drain_connections(loop);

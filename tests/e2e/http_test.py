@@ -373,11 +373,28 @@ def what_was_answered_is_there_after_a_kill(server, directory):
             equal(again.stop(), 0)
 
 
-def a_drain_ends_with_0(server):
+def a_drain_says_so_first_then_finishes_its_work(server, directory):
+    server.stop()
+    again = Server(directory, options=["--drain-delay", "1s"])
+    try:
+        stock_up(again)
+        begun = time.monotonic()
+        again.process.send_signal(signal.SIGTERM)
+        again.until(lambda: again.ready() == 503, "draining")
+        status, headers, _ = again.ask("POST", "/v1/orders", order("o-1"))
+        equal((status, headers["Connection"]), (201, "close"))
+        equal(again.process.wait(20), 0)
+        assert 1 <= time.monotonic() - begun < 10
+    finally:
+        again.kill()
+
+
+def min_seq_is_answered_only_when_it_can_be_seen(server):
     stock_up(server)
-    connection = server.connect()
-    equal(ask(connection, "POST", "/v1/orders", order("o-1"))[0], 201)
-    equal(server.stop(), 0)
+    seq = int(server.ask("POST", "/v1/orders", order("o-1"))[1]["X-Commit-Seq"])
+    equal(server.ask("GET", f"/v1/orders/o-1?min_seq={seq}")[0], 200)
+    status, headers, problem = server.ask("GET", f"/v1/orders/o-1?min_seq={seq + 1000}")
+    equal((status, problem["code"], headers["Retry-After"]), (503, "behind", "1"))
 
 
 def the_admin_pages_are_served_apart(server):

@@ -39,6 +39,7 @@ static const struct http_server server = {
     .head_bytes_max = 512,
     .body_bytes_max = 512,
     .ready = true,
+    .watermark = 100,
 };
 
 /* Everything that came of an input. */

@@ -15,6 +15,7 @@ static struct http_server server = {
     .body_bytes_max = 4096,
     .drain_status = 503,
     .ready = true,
+    .watermark = 100,
 };
 
 /* A connection as the loop runs it: whatever is not consumed is fed again with what comes next. */
@@ -506,7 +507,19 @@ static void what_is_read_in_the_catalogue_is_seen(void **state)
                                &peer.command, &peer.out, 1),
                      HTTP_COMMAND);
     assert_int_equal(peer.http.seen, 17);
-    assert_int_equal(peer.http.min_seq, 12);
+}
+
+static void who_wants_to_see_more_than_there_is_is_told_to_come_back(void **state)
+{
+    (void)state;
+    struct peer peer;
+    peer_init(&peer);
+    hear(&peer, "GET /v1/orders/o-1?min_seq=101 HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_int_equal(peer.commands, 0);
+    assert_non_null(strstr(said(&peer), "HTTP/1.1 503 Service Unavailable\r\n"));
+    assert_non_null(strstr(said(&peer), "\"code\":\"behind\""));
+    hear(&peer, "GET /v1/orders/o-1?min_seq=100 HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_int_equal(peer.commands, 1);
 }
 
 static void only_who_has_a_token_is_let_in(void **state)
@@ -559,6 +572,7 @@ int main(void)
         cmocka_unit_test(the_admin_listener_has_its_own_routes),
         cmocka_unit_test(metrics_are_gathered_by_the_loop),
         cmocka_unit_test(what_is_read_in_the_catalogue_is_seen),
+        cmocka_unit_test(who_wants_to_see_more_than_there_is_is_told_to_come_back),
         cmocka_unit_test(only_who_has_a_token_is_let_in),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

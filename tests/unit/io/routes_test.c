@@ -15,6 +15,7 @@ static struct http_server server = {
     .head_bytes_max = 16384,
     .body_bytes_max = 262144,
     .ready = true,
+    .watermark = 100,
 };
 
 static uint8_t command_memory[COMMAND_BYTES_MAX + 8];
