@@ -193,11 +193,12 @@ struct connection *connection_next_ready(struct connections *connections)
     return c;
 }
 
-static void take_in(struct connections *connections, struct connection *c, const uint8_t *bytes,
+/* False: more has come than there is room for, which a receiver that is stopped in time prevents. */
+static bool take_in(struct connections *connections, struct connection *c, const uint8_t *bytes,
                     uint32_t count)
 {
     if (c->phase != CONNECTION_OPEN)
-        return;
+        return true;
     if (c->input_read == c->input_bytes) {
         c->input_read = 0;
         c->input_bytes = 0;
@@ -206,10 +207,12 @@ static void take_in(struct connections *connections, struct connection *c, const
         c->input_bytes -= c->input_read;
         c->input_read = 0;
     }
-    CHECK(count <= connections->input_capacity_bytes - c->input_bytes);
+    if (count > connections->input_capacity_bytes - c->input_bytes)
+        return false;
     memcpy(c->input + c->input_bytes, bytes, count);
     c->input_bytes += count;
     connection_ready(connections, c);
+    return true;
 }
 
 static void on_receive(struct connections *connections, struct env *env, struct connection *c,
@@ -217,9 +220,9 @@ static void on_receive(struct connections *connections, struct env *env, struct 
 {
     if (done->flags & ENV_FLAG_BUFFER) {
         uint32_t buffer = done->flags >> ENV_BUFFER_SHIFT;
-        if (done->result > 0)
-            take_in(connections, c, buffers + (size_t)buffer * buffer_bytes,
-                    (uint32_t)done->result);
+        if (done->result > 0 && !take_in(connections, c, buffers + (size_t)buffer * buffer_bytes,
+                                         (uint32_t)done->result))
+            begin_close(connections, env, c);
         env_give_back(env, buffer);
     }
     if (!(done->flags & ENV_FLAG_MORE))

@@ -65,7 +65,14 @@ struct connection {
 };
 
 /* User data of a connection's operations: what, whose, which generation. */
-enum connection_user { USER_ACCEPT = 1, USER_RECEIVE, USER_SEND, USER_END, USER_SHIFT = 56 };
+enum connection_user {
+    USER_ACCEPT = 1,
+    USER_RECEIVE,
+    USER_SEND,
+    USER_END,
+    USER_REFUSE, /* the answer to one connection too many; its descriptor in the lower half */
+    USER_SHIFT = 56
+};
 
 struct connections {
     struct connection *at;

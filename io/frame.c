@@ -178,6 +178,7 @@ const char *frame_fault_name(enum frame_fault fault)
         [FRAME_NO_HELLO] = "hello missing or repeated",
         [FRAME_BAD_TOKEN] = "unknown token",
         [FRAME_NO_CREDIT] = "more open commands than credits",
+        [FRAME_BUSY] = "too many connections; try again later",
     };
     return (uint32_t)fault < sizeof names / sizeof *names ? names[fault] : "unknown fault";
 }

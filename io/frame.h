@@ -69,6 +69,7 @@ enum frame_fault {
     FRAME_NO_HELLO, /* anything before hello, or a second hello */
     FRAME_BAD_TOKEN,
     FRAME_NO_CREDIT, /* more open commands than credits */
+    FRAME_BUSY,      /* as many connections as there may be; try again later */
 };
 
 struct frame_error {

@@ -18,7 +18,7 @@
     X(METRIC_DOORBELLS,            "doorbells_total",           "counter", "Sleeping shards woken by this one.") \
     X(METRIC_RESCUES,              "rescues_total",             "counter", "Work found only by the safety-net wait; not 0 is a defect.") \
     X(METRIC_CONNECTIONS_OPENED,   "connections_opened_total",  "counter", "Connections accepted.") \
-    X(METRIC_CONNECTIONS_REFUSED,  "connections_refused_total", "counter", "Connections over the limit, closed at once.") \
+    X(METRIC_CONNECTIONS_REFUSED,  "connections_refused_total", "counter", "Connections over the limit, told so and closed.") \
     X(METRIC_CONNECTIONS,          "connections",               "gauge",   "Connections that are open.") \
     X(METRIC_ORDERS,               "orders",                    "gauge",   "Orders in memory.") \
     X(METRIC_ORDERS_MAX,           "orders_max",                "gauge",   "Orders that fit.") \

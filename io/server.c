@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "io/cut.h"
+#include "io/problem.h"
 #include "io/shard_loop.h"
 
 /* Memory, in this order: what is worked with all the time; then the connections' stretches of address
@@ -288,6 +289,26 @@ static void welcome_fill(struct server *server)
     server->shared.welcome.callers = server->options.callers;
 }
 
+static void busy_fill(struct shared *shared)
+{
+    struct frame *frame = (struct frame *)(void *)shared->busy_frame;
+    struct frame_error *error = (struct frame_error *)(void *)(frame + 1);
+    const char *reason = frame_fault_name(FRAME_BUSY);
+    error->fault = FRAME_BUSY;
+    error->reason_bytes = (uint32_t)snprintf(error->reason, sizeof error->reason, "%s", reason);
+    frame_seal(frame, FRAME_ERROR, sizeof shared->busy_frame, 0, 0);
+
+    _Alignas(8) uint8_t space[320];
+    struct pile body = {.at = space, .capacity_bytes = sizeof space};
+    struct json_writer writer = {.pile = &body};
+    problem_open(&writer, CODE_BUSY, (struct text){reason, error->reason_bytes});
+    json_write_close(&writer, '}');
+    snprintf(shared->busy_page, sizeof shared->busy_page,
+             "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\n"
+             "Content-Length: %u\r\nRetry-After: 1\r\nConnection: close\r\n\r\n%.*s",
+             body.used_bytes, (int)body.used_bytes, (const char *)body.at);
+}
+
 size_t server_tables_bytes(const struct server_options *options)
 {
     return server_bytes(options) - options->shard_count * shard_loop_bytes(options);
@@ -321,6 +342,7 @@ struct server *server_init(void *zeroed_memory, const struct server_options *opt
     for (uint32_t i = 0; i < options->shard_count; i++)
         server->loops[i] = shard_loop_init(pieces.loops[i], shared, i, server->shards[i]);
     welcome_fill(server);
+    busy_fill(shared);
     if (!listen_on_everything(server, env, report))
         return NULL;
     atomic_store(&server->running, options->shard_count);

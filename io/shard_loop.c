@@ -13,6 +13,9 @@ enum {
 };
 static const uint64_t TURN_NS_MAX = 100 * 1000;
 static const uint64_t SAFETY_NET_NS = 10 * 1000 * 1000;
+/* The listener of those who watch over the server has room of its own: a flood of customers must
+ * not make it look dead. */
+enum { ADMIN_CONNECTIONS = 16 };
 static const uint64_t REQUEST_NS_MAX = UINT64_C(10) * 1000 * 1000 * 1000;
 static const uint64_t SLOW_LOOK_NS = 250 * 1000 * 1000;
 static const uint64_t GAUGES_NS = 100 * 1000 * 1000;
@@ -89,7 +92,7 @@ const struct metrics *shard_loop_metrics(const struct shard_loop *loop)
 static struct connections_options connections_options(const struct server_options *options)
 {
     return (struct connections_options){
-        .count_max = options->connection_count_max,
+        .count_max = options->connection_count_max + ADMIN_CONNECTIONS,
         .frame_bytes_max = options->frame_bytes_max,
         .receive_bytes = RECEIVE_BUFFERS * RECEIVE_BUFFER_BYTES,
         .http_bytes = sizeof(struct http),
@@ -101,7 +104,7 @@ enum { ANSWERS_BYTES = 1 << 20, OUTBOX_BYTES = 4 << 20, HTTP_COMMANDS_BYTES = 1 
 static uint32_t due_capacity(const struct server_options *options)
 {
     uint32_t capacity = 4096;
-    while (capacity < options->connection_count_max * 4)
+    while (capacity < (options->connection_count_max + ADMIN_CONNECTIONS) * 4)
         capacity *= 2;
     return capacity;
 }
@@ -197,23 +200,58 @@ static void arm_accept(struct shard_loop *loop, uint32_t listener)
                                            .user = (uint64_t)USER_ACCEPT << USER_SHIFT | listener});
 }
 
+static void close_file(struct shard_loop *loop, int32_t file)
+{
+    env_submit(loop->env,
+               &(struct env_op){.kind = ENV_CLOSE,
+                                .file = file,
+                                .user = (uint64_t)USER_END << USER_SHIFT | CONNECTION_NONE});
+}
+
+static bool has_place(const struct shard_loop *loop, enum protocol protocol)
+{
+    return protocol == PROTOCOL_ADMIN ||
+           loop->connections.open_count < loop->shared->options->connection_count_max;
+}
+
+/* One connection too many gets an answer before it is closed: a short one, which a new socket
+ * always has room for, so nothing waits for anybody. */
+static void refuse_connection(struct shard_loop *loop, int32_t file, enum protocol protocol)
+{
+    struct shared *shared = loop->shared;
+    struct env_op op = {.kind = ENV_SEND,
+                        .file = file,
+                        .data = shared->busy_page,
+                        .bytes = (uint32_t)strlen(shared->busy_page),
+                        .user = (uint64_t)USER_REFUSE << USER_SHIFT | (uint32_t)file};
+    if (protocol == PROTOCOL_BINARY) {
+        op.data = shared->busy_frame;
+        op.bytes = sizeof shared->busy_frame;
+    }
+    env_submit(loop->env, &op);
+    metric_add(&loop->metrics, METRIC_CONNECTIONS_REFUSED, 1);
+}
+
+/* From the first moment on, a request has to arrive in time. */
+static void open_connection(struct shard_loop *loop, int32_t file, enum protocol protocol)
+{
+    struct connection *c = has_place(loop, protocol)
+                               ? connection_open(&loop->connections, loop->env, file, protocol)
+                               : NULL;
+    if (c == NULL) {
+        refuse_connection(loop, file, protocol);
+        return;
+    }
+    c->partial_since_ns = loop->turn_began;
+    http_init(c->http, env_random(loop->env));
+    metric_add(&loop->metrics, METRIC_CONNECTIONS_OPENED, 1);
+}
+
 static void on_accept(struct shard_loop *loop, const struct env_done *done)
 {
     uint32_t listener = (uint32_t)done->user;
-    if (done->result >= 0) {
-        struct connection *c = connection_open(&loop->connections, loop->env, done->result,
-                                               loop->listeners[listener].protocol);
-        if (c != NULL) {
-            http_init(c->http, env_random(loop->env));
-            metric_add(&loop->metrics, METRIC_CONNECTIONS_OPENED, 1);
-        } else {
-            metric_add(&loop->metrics, METRIC_CONNECTIONS_REFUSED, 1);
-            env_submit(loop->env, &(struct env_op){.kind = ENV_CLOSE,
-                                                   .file = done->result,
-                                                   .user = (uint64_t)USER_END << USER_SHIFT |
-                                                           CONNECTION_NONE});
-        }
-    }
+    if (done->result >= 0)
+        open_connection(loop, done->result, loop->listeners[listener].protocol);
     if (!(done->flags & ENV_FLAG_MORE) && loop->accepting)
         arm_accept(loop, listener);
 }
@@ -227,6 +265,8 @@ static void on_done(struct shard_loop *loop, const struct env_done *done)
             fail(loop, EXIT_IO, "the log cannot be written: nothing more is acknowledged");
     } else if (what == USER_ACCEPT) {
         on_accept(loop, done);
+    } else if (what == USER_REFUSE) {
+        close_file(loop, (int32_t)(uint32_t)done->user);
     } else {
         connection_done(&loop->connections, loop->env, done, loop->receive_memory,
                         RECEIVE_BUFFER_BYTES);

@@ -1,0 +1,302 @@
+#!/usr/bin/env python3
+"""What many, slow, broken and greedy clients do to the others: nothing.  usage: limits_test.py BUILD_DIR
+
+Prints TAP. Each test gets a server of its own on free loopback ports, with an empty directory."""
+import http.client
+import json
+import os
+import re
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+SPATE = os.path.join(os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build"), "spate")
+CONNECTIONS = 60
+REQUEST_S = 10  # how long a request may take to arrive
+SERVED_S = 2    # what a well-behaved client waits at most, on a machine that others share
+
+
+class Server:
+    def __init__(self, directory, options=()):
+        self.log = open(os.path.join(directory, "log.txt"), "w+")
+        self.process = subprocess.Popen(
+            [SPATE, "serve", "--data", os.path.join(directory, "data"), "--memory", "64M",
+             "--segment", "4M", "--connections", str(CONNECTIONS), "--http", "127.0.0.1:0",
+             "--binary", "127.0.0.1:0", "--admin", "127.0.0.1:0", *options],
+            stdout=self.log, stderr=self.log)
+        end = time.monotonic() + 30
+        while "admin on " not in self.said():
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise AssertionError(f"the server did not start:\n{self.said()}")
+            time.sleep(0.01)
+        self.port, self.binary_port, self.admin_port = (
+            int(re.search(rf"^{name} on .*:(\d+)$", self.said(), re.M)[1]) for name in ("http", "binary", "admin"))
+
+    def said(self):
+        with open(self.log.name) as text:
+            return text.read()
+
+    def connect(self, port=None):
+        s = socket.create_connection(("127.0.0.1", port or self.port), timeout=30)
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return s
+
+    def metric(self, name):
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=10)
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        connection.close()
+        return sum(int(value) for value in re.findall(rf"^spate_{name}(?:{{[^}}]*}})? (\d+)$", text, re.M))
+
+    def settles(self, name, wanted):
+        end = time.monotonic() + 10
+        while (value := self.metric(name)) != wanted:
+            assert time.monotonic() < end, f"{name} is {value}, not {wanted}"
+            time.sleep(0.05)
+
+    def cpu_s(self):
+        with open(f"/proc/{self.process.pid}/stat") as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(20)
+        finally:
+            self.process.kill()
+
+
+class Customer:
+    """Somebody with a connection of their own who minds waiting."""
+
+    def __init__(self, server):
+        self.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        self.longest_s = 0.0
+
+    def ask(self, method, path, body=None, headers=()):
+        began = time.monotonic()
+        headers = {"Content-Type": "application/json", **dict(headers)}
+        self.connection.request(method, path, body=json.dumps(body) if body else None, headers=headers)
+        answer = self.connection.getresponse()
+        text = answer.read()
+        self.longest_s = max(self.longest_s, time.monotonic() - began)
+        return answer.status, text
+
+    def shops(self, times):
+        for _ in range(times):
+            assert self.ask("GET", "/v1/stock?sku=A")[0] == 200
+        assert self.longest_s < SERVED_S, f"waited for {self.longest_s:.2f} s"
+
+
+def set_up(server):
+    customer = Customer(server)
+    assert customer.ask("PUT", "/v1/warehouses/w1", {"priority": 1})[0] in (200, 201)
+    assert customer.ask("PUT", "/v1/skus/A", {"currency": "CNY", "list_price": 1999})[0] in (200, 201)
+    assert customer.ask("POST", "/v1/stock/receive", {"sku": "A", "warehouse": "w1", "ok": 1000000},
+                        {"Idempotency-Key": "r"})[0] == 200
+    customer.longest_s = 0.0
+    return customer
+
+
+def order(number, lines=1):
+    body = {"order_id": f"o{number}", "customer": "c", "currency": "CNY",
+            "lines": [{"sku": "A", "units": 1, "unit_price": 1999}] * lines}
+    text = json.dumps(body)
+    return (f"POST /v1/orders HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(text)}\r\n\r\n{text}").encode()
+
+
+def until_closed(s, seconds):
+    """What still comes; fails if the other side has not closed by then."""
+    got = b""
+    end = time.monotonic() + seconds
+    while True:
+        s.settimeout(max(0.01, end - time.monotonic()))
+        try:
+            piece = s.recv(65536)
+        except ConnectionResetError:
+            return got
+        except TimeoutError:
+            raise AssertionError(f"still open after {seconds} s") from None
+        if not piece:
+            return got
+        got += piece
+
+
+# ---- the tests: each name is a sentence that is true or false ----------------------------------
+
+
+def a_flood_of_connections_leaves_those_that_are_open_served(server):
+    customer = set_up(server)
+    flood = [server.connect() for _ in range(4 * CONNECTIONS)]
+    customer.shops(100)
+    for s in flood:
+        s.close()
+    server.settles("connections", 2)  # the customer's and the one that asks
+    Customer(server).shops(10)
+
+
+def a_connection_too_many_is_told_so(server):
+    customer = set_up(server)
+    flood = [server.connect() for _ in range(CONNECTIONS + 10)]
+    told = 0
+    for s in flood:
+        if select.select([s], [], [], 0.2)[0]:
+            answer = until_closed(s, SERVED_S)
+            told += answer.startswith(b"HTTP/1.1 503 ") and b"Retry-After: " in answer
+    assert told >= 10, told
+    customer.shops(10)
+    for s in flood:
+        s.close()
+
+
+def connections_that_come_and_break_off_cost_nothing_that_stays(server):
+    customer = set_up(server)
+    for number in range(1000):
+        s = server.connect(server.binary_port if number % 3 == 0 else None)
+        s.sendall(b"SPT1" if number % 3 == 0 else order(number)[:number % 150 + 1])
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        s.close()  # with a reset
+        if number % 50 == 0:
+            server.settles("connections", 2)
+            customer.shops(1)
+    server.settles("connections", 2)
+    customer.shops(10)
+
+
+def one_who_does_not_read_stops_nobody_and_loses_nothing(server):
+    customer = set_up(server)
+    slow = server.connect()
+    slow.sendall(order(1, 500))
+    requests = 800000
+    wanted = b"GET /v1/orders/o1 HTTP/1.1\r\nHost: x\r\n\r\n" * requests
+
+    def ask_for_all():
+        try:
+            slow.sendall(wanted)
+        except OSError:
+            pass  # closed below
+    asking = threading.Thread(target=ask_for_all)
+    asking.start()
+    customer.shops(200)
+    assert asking.is_alive(), "what was asked was taken in without bound"
+    slow_reader = slow.makefile("rb")
+    for number in range(300):  # all of them would be gigabytes
+        status = slow_reader.readline()
+        length = 0
+        while (line := slow_reader.readline()) != b"\r\n":
+            if line.lower().startswith(b"content-length:"):
+                length = int(line.split(b":")[1])
+        body = json.loads(slow_reader.read(length))
+        assert status.startswith(b"HTTP/1.1 20") and body["order_id"] == "o1", (number, status)
+        assert len(body["lines"]) == 500
+    slow.shutdown(socket.SHUT_RDWR)
+    asking.join()
+    slow_reader.close()
+    slow.close()
+    customer.shops(10)
+
+
+def a_request_that_never_ends_is_ended(server):
+    customer = set_up(server)
+    dripping = [server.connect() for _ in range(20)]
+    silent = server.connect(server.binary_port)
+    half = server.connect(server.binary_port)
+    half.sendall(b"SPT1")
+    began = time.monotonic()
+    for s in dripping:
+        s.sendall(b"POST /v1/orders HTTP/1.1\r\nHost: x\r\nContent-Le")
+    while time.monotonic() - began < REQUEST_S / 2:
+        customer.shops(1)
+        for s in dripping:
+            s.sendall(b"n")
+        time.sleep(0.5)
+    for s in dripping:
+        assert until_closed(s, REQUEST_S)[:13] in (b"HTTP/1.1 408 ", b"")
+    assert b"" == until_closed(half, REQUEST_S)
+    assert b"" == until_closed(silent, REQUEST_S)
+    server.settles("connections", 2)
+
+
+def one_who_sends_without_end_leaves_room_for_the_others(server):
+    customer = set_up(server)
+    stop = time.monotonic() + 3
+    sent = [0]
+
+    def pour():
+        greedy = server.connect()
+        greedy.settimeout(0.05)
+        load = b"".join(order(number) for number in range(2000))
+        at = 0
+        while time.monotonic() < stop:
+            try:
+                count = greedy.send(load[at:at + (1 << 20)])
+                at = (at + count) % len(load)
+                sent[0] += count
+            except TimeoutError:
+                pass  # nobody reads the answers: the server has stopped listening to us
+        greedy.close()
+    pouring = [threading.Thread(target=pour) for _ in range(4)]
+    for thread in pouring:
+        thread.start()
+    while time.monotonic() < stop:
+        customer.shops(1)
+    for thread in pouring:
+        thread.join()
+    server.settles("connections", 2)
+
+
+def a_server_with_nothing_to_do_does_nothing(server):
+    customer = set_up(server)
+    idle = [server.connect() for _ in range(CONNECTIONS // 2)]
+    before_s = server.cpu_s()
+    time.sleep(2)
+    used_s = server.cpu_s() - before_s
+    assert used_s < 0.2, f"{used_s} s of processor time in 2 s"
+    for s in idle:
+        s.close()
+    customer.shops(1)
+
+
+TESTS = [
+    a_flood_of_connections_leaves_those_that_are_open_served,
+    a_connection_too_many_is_told_so,
+    connections_that_come_and_break_off_cost_nothing_that_stays,
+    one_who_does_not_read_stops_nobody_and_loses_nothing,
+    a_request_that_never_ends_is_ended,
+    one_who_sends_without_end_leaves_room_for_the_others,
+    a_server_with_nothing_to_do_does_nothing,
+]
+
+
+def main():
+    failed = 0
+    print(f"1..{len(TESTS)}", flush=True)
+    for number, test in enumerate(TESTS, 1):
+        with tempfile.TemporaryDirectory(prefix="spate-limits-") as directory:
+            server = Server(directory)
+            try:
+                test(server)
+                code = server.stop()
+                assert code == 0, f"the server ended with {code}"
+                print(f"ok {number} - {test.__name__}", flush=True)
+            except Exception as error:  # whatever it is, the next test is to run
+                failed += 1
+                print(f"not ok {number} - {test.__name__}\n# {type(error).__name__}: {error}", flush=True)
+                print("".join(f"# {line}\n" for line in server.said().splitlines()[-5:]), end="", flush=True)
+            finally:
+                server.process.kill()
+                server.process.wait()
+    sys.exit(failed > 0)
+
+
+if __name__ == "__main__":
+    main()
