@@ -52,7 +52,7 @@ static int unknown(const struct usage *usage, const char *name)
             nearest = option->name;
         }
     }
-    fprintf(stderr, "%s: unknown option --%s", usage->command, name);
+    fprintf(stderr, "%s: unknown option %s%s", usage->command, *name == '-' ? "" : "--", name);
     if (nearest != NULL)
         fprintf(stderr, "; did you mean --%s?", nearest);
     fprintf(stderr, " (--help lists them)\n");
@@ -163,7 +163,10 @@ static int read_option(const struct usage *usage, int argc, char **argv, int *us
         option++;
     if (option->name == NULL)
         return unknown(usage, name);
-    *used = 1;
+    if (option->kind == OPTION_FLAG && equals != NULL) {
+        fprintf(stderr, "%s: --%s takes no value\n", usage->command, name);
+        return 2;
+    }
     if (option->kind == OPTION_FLAG) {
         *(bool *)option->into = true;
         return -1;
@@ -179,13 +182,21 @@ static int read_option(const struct usage *usage, int argc, char **argv, int *us
 
 int options_read(const struct usage *usage, int argc, char **argv, int *positional_count)
 {
+    bool ended = false;
     *positional_count = 0;
     for (int i = 1; i < argc;) {
-        if (strncmp(argv[i], "--", 2) != 0) {
+        if (!ended && strcmp(argv[i], "--") == 0) {
+            ended = true;
+            i++;
+            continue;
+        }
+        if (ended || argv[i][0] != '-' || argv[i][1] == '\0') {
             argv[(*positional_count)++] = argv[i++];
             continue;
         }
-        int used;
+        if (argv[i][1] != '-')
+            return unknown(usage, argv[i]);
+        int used = 1;
         int end = read_option(usage, argc - i, argv + i, &used);
         if (end >= 0)
             return end;
