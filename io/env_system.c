@@ -176,6 +176,22 @@ int32_t env_listen(struct env *env, const char *address, uint32_t backlog)
     return file;
 }
 
+int32_t env_vacant(struct env *env, const char *address)
+{
+    (void)env;
+    union address parsed;
+    int32_t bytes = parse_address(address, &parsed);
+    if (bytes < 0 || parsed.any.sa_family == AF_UNIX)
+        return bytes < 0 ? bytes : 0; /* env_listen sees whether a name is taken */
+    int file = socket(parsed.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (file < 0)
+        return -errno;
+    set_option(file, SOL_SOCKET, SO_REUSEADDR, 1);
+    int32_t result = bind(file, &parsed.any, (socklen_t)bytes) == 0 ? 0 : -errno;
+    close(file);
+    return result;
+}
+
 int32_t env_socket(struct env *env, const char *address, void *sockaddr_out, uint32_t *bytes_out)
 {
     (void)env;

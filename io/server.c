@@ -186,13 +186,31 @@ static bool recover(struct server *server, struct env *env, void *scratch,
 
 static bool cannot_listen(struct start_report *report, const char *address, int32_t error)
 {
-    report->exit_code = error == -EACCES ? EXIT_PERMISSION : EXIT_UNAVAILABLE;
+    report->exit_code = error == -EACCES   ? EXIT_PERMISSION
+                        : error == -EINVAL ? EXIT_USAGE_ERROR
+                                           : EXIT_UNAVAILABLE;
     const char *remedy = error == -EADDRINUSE ? "; another program has it: choose another port"
                          : error == -EACCES   ? "; ports below 1024 need a privilege"
-                                              : "";
+                         : error == -EINVAL
+                             ? "; an address is 127.0.0.1:8080 or unix:/run/spate.sock"
+                             : "";
     snprintf(report->message, sizeof report->message, "cannot listen on %s: %s%s", address,
              strerror(-error), remedy);
     return false;
+}
+
+/* Before anything is made or opened: a wrong address must leave nothing behind. */
+static bool addresses_are_vacant(const struct server_options *options, struct env *env,
+                                 struct start_report *report)
+{
+    const char *addresses[] = {options->binary_address, options->http_address,
+                               options->admin_address};
+    for (int i = 0; i < 3; i++) {
+        int32_t error = addresses[i] == NULL ? 0 : env_vacant(env, addresses[i]);
+        if (error < 0)
+            return cannot_listen(report, addresses[i], error);
+    }
+    return true;
 }
 
 /* One listener on every shard for an address; `bound` is where, once the kernel has chosen a port. */
@@ -336,7 +354,8 @@ struct server *server_init(void *zeroed_memory, const struct server_options *opt
                 mailbox_init(pieces.mailboxes[i][to], options->mailbox_bytes);
     }
     *report = (struct start_report){0};
-    if (!recover(server, env, pieces.scratch, report))
+    if (!addresses_are_vacant(options, env, report) ||
+        !recover(server, env, pieces.scratch, report))
         return NULL;
     shared->log = log_init(pieces.log, &server->options.log, &server->start.begin);
     for (uint32_t i = 0; i < options->shard_count; i++)

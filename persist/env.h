@@ -107,6 +107,8 @@ void env_give_back(struct env *env, uint32_t buffer);
 /* Ends of the world that are no operations of the ring; all return >= 0 or a negative errno. */
 int32_t env_listen(struct env *env, const char *address,
                    uint32_t backlog) MUST_LOOK; /* "127.0.0.1:80" or "unix:PATH"; SO_REUSEPORT */
+/* Whether nobody listens there yet: sharing a port is for the shards of one server alone. */
+int32_t env_vacant(struct env *env, const char *address) MUST_LOOK;
 int32_t env_socket(struct env *env, const char *address, void *sockaddr_out,
                    uint32_t *bytes_out) MUST_LOOK;
 /* "127.0.0.1:4242" or "unix:PATH" of a socket's own end, or of its peer's; the number of bytes. */

@@ -844,6 +844,12 @@ int32_t env_listen(struct env *env, const char *address, uint32_t backlog)
                                   .is_listener = true});
 }
 
+int32_t env_vacant(struct env *env, const char *address)
+{
+    (void)env, (void)address;
+    return 0;
+}
+
 int32_t env_socket(struct env *env, const char *address, void *sockaddr_out, uint32_t *bytes_out)
 {
     (void)env, (void)address, (void)sockaddr_out, (void)bytes_out;
