@@ -16,6 +16,7 @@
     X(BUG_BUSY_IS_SHORT,        "busy-is-short")        /* who meets a pending hold is refused */ \
     X(BUG_WAITERS_OVERTAKEN,    "waiters-overtaken")    /* a newcomer passes those that wait */ \
     X(BUG_UNORDERED_SECOND,     "unordered-second")     /* odd homes make their second attempt in descending order */ \
+    X(BUG_MISSING_STAYS,        "missing-stays")        /* units that come free are not taken for missing ones */ \
     X(BUG_RELEASE_LOST,         "release-lost")         /* a cancelled or expired order's units stay reserved */ \
     X(BUG_NEVER_EXPIRES,        "never-expires")        /* an unpaid order stays for ever */ \
     X(BUG_PUBLISHED_TOO_EARLY,  "published-too-early")  /* catalogue entries carry the sequence before theirs */

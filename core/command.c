@@ -250,6 +250,54 @@ static enum code check_stock_receive(const struct stock_receive *receive,
     return check_receive_texts(receive, fault);
 }
 
+static enum code check_change_texts(const struct stock_change *change, struct command_fault *fault)
+{
+    struct text warehouse = {(const char *)(change + 1), change->warehouse_bytes};
+    struct text key = {warehouse.at + warehouse.bytes, change->key_bytes};
+    struct text reason = {key.at + key.bytes, change->reason_bytes};
+    if (!id_valid(warehouse))
+        return wrong(fault, CODE_INVALID, "warehouse", 0);
+    if (key.bytes == 0)
+        return wrong(fault, CODE_KEY_MISSING, "Idempotency-Key", 0);
+    if (!text_valid(key))
+        return wrong(fault, CODE_INVALID, "Idempotency-Key", 0);
+    return text_valid(reason) ? CODE_OK : wrong(fault, CODE_INVALID, "reason", 0);
+}
+
+static enum code check_stock_change(const struct stock_change *change, struct command_fault *fault)
+{
+    bool adjusts = change->head.op == OP_STOCK_ADJUST;
+    bool counts = change->head.op == OP_STOCK_COUNT;
+    if (change->head.bytes < sizeof *change || change->zero != 0 ||
+        !ends_after(&change->head, (uint32_t)sizeof *change + change->warehouse_bytes +
+                                       change->key_bytes + change->reason_bytes))
+        return wrong(fault, CODE_MALFORMED, "stock", 0);
+    if (change->sku == 0)
+        return wrong(fault, CODE_UNKNOWN_SKU, "sku", 0);
+    if (change->units > (int64_t)units_max || change->units < -(int64_t)units_max)
+        return wrong(fault, CODE_OVERFLOW, "units", 0);
+    if ((change->units < 0 && !adjusts) || (change->units == 0 && !counts))
+        return wrong(fault, CODE_INVALID, "units", 0);
+    if (counts && change->if_version == STOCK_ANY_VERSION)
+        return wrong(fault, CODE_MATCH_REQUIRED, "If-Match", 0);
+    return check_change_texts(change, fault);
+}
+
+static enum code check_stock_policy(const struct stock_policy *policy, struct command_fault *fault)
+{
+    if (policy->head.bytes < sizeof *policy || !is_zero(policy->zero, sizeof policy->zero) ||
+        !ends_after(&policy->head, (uint32_t)sizeof *policy + policy->warehouse_bytes))
+        return wrong(fault, CODE_MALFORMED, "policy", 0);
+    if (policy->sku == 0)
+        return wrong(fault, CODE_UNKNOWN_SKU, "sku", 0);
+    if (!id_valid((struct text){(const char *)(policy + 1), policy->warehouse_bytes}))
+        return wrong(fault, CODE_INVALID, "warehouse", 0);
+    if (policy->safety > units_max)
+        return wrong(fault, CODE_OVERFLOW, "safety", 0);
+    return policy->reorder_point <= units_max ? CODE_OK
+                                              : wrong(fault, CODE_OVERFLOW, "reorder_point", 0);
+}
+
 static enum code check_warehouse_put(const struct warehouse_put *put, struct command_fault *fault)
 {
     if (put->head.bytes < sizeof *put || !is_zero(put->zero, sizeof put->zero) ||
@@ -287,6 +335,15 @@ enum code command_check(const struct command *command, uint64_t available,
         return check_stock_get((const void *)command, fault);
     case OP_STOCK_RECEIVE:
         return check_stock_receive((const void *)command, fault);
+    case OP_STOCK_EXPECT:
+    case OP_STOCK_ADJUST:
+    case OP_STOCK_QUARANTINE:
+    case OP_STOCK_CLEAR:
+    case OP_STOCK_WRITE_OFF:
+    case OP_STOCK_COUNT:
+        return check_stock_change((const void *)command, fault);
+    case OP_STOCK_POLICY:
+        return check_stock_policy((const void *)command, fault);
     case OP_WAREHOUSE_PUT:
         return check_warehouse_put((const void *)command, fault);
     }
@@ -321,6 +378,15 @@ uint32_t command_slot(const struct command *command)
         return sku_slot(((const struct stock_get *)fixed)->sku);
     case OP_STOCK_RECEIVE:
         return sku_slot(((const struct stock_receive *)fixed)->sku);
+    case OP_STOCK_EXPECT:
+    case OP_STOCK_ADJUST:
+    case OP_STOCK_QUARANTINE:
+    case OP_STOCK_CLEAR:
+    case OP_STOCK_WRITE_OFF:
+    case OP_STOCK_COUNT:
+        return sku_slot(((const struct stock_change *)(const void *)command)->sku);
+    case OP_STOCK_POLICY:
+        return sku_slot(((const struct stock_policy *)(const void *)command)->sku);
     case OP_WAREHOUSE_PUT:
         return TOPOLOGY_SLOT;
     case OP_SKU_RESOLVE:

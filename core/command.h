@@ -20,6 +20,13 @@ enum op {
     OP_SKU_RESOLVE = 65, /* answered by any shard, from the catalogue */
     OP_STOCK_GET = 66,
     OP_STOCK_RECEIVE = 67,
+    OP_STOCK_EXPECT = 68, /* this and the next five: struct stock_change */
+    OP_STOCK_ADJUST = 69,
+    OP_STOCK_QUARANTINE = 70,
+    OP_STOCK_CLEAR = 71,
+    OP_STOCK_WRITE_OFF = 72,
+    OP_STOCK_COUNT = 73,
+    OP_STOCK_POLICY = 74,
     OP_WAREHOUSE_PUT = 96,
 };
 
@@ -137,6 +144,31 @@ struct stock_receive { /* behind it: the warehouse, the Idempotency-Key */
     uint8_t warehouse_bytes;
     uint8_t key_bytes;
     uint8_t zero[2];
+};
+
+#define STOCK_ANY_VERSION UINT64_MAX
+
+/* Behind it: the warehouse, the Idempotency-Key, the reason. */
+struct stock_change {
+    struct command head;
+    int64_t units; /* above 0; adjust: either way, not 0; count: what was counted, from 0 on */
+    uint64_t issued_at_ns;
+    uint64_t if_version; /* of the cell; STOCK_ANY_VERSION: not said, a count needs it */
+    uint32_t sku;
+    uint8_t warehouse_bytes;
+    uint8_t key_bytes;
+    uint8_t reason_bytes;
+    uint8_t zero;
+};
+
+struct stock_policy { /* behind it: the warehouse */
+    struct command head;
+    uint64_t safety;        /* not sold */
+    uint64_t reorder_point; /* 0: never warns */
+    uint64_t if_version;    /* STOCK_ANY_VERSION: not said */
+    uint32_t sku;
+    uint8_t warehouse_bytes;
+    uint8_t zero[3];
 };
 
 struct warehouse_put { /* behind it: the id */

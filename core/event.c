@@ -79,10 +79,23 @@ static bool sku_put_valid(const struct slice_sku_put *put)
            is_sku_of(&put->head, put->sku);
 }
 
-static bool receive_valid(const struct slice_stock_receive *receive)
+static bool change_valid(const struct slice_stock_change *change)
 {
-    return receive->head.bytes == sizeof *receive && is_sku_of(&receive->head, receive->sku) &&
-           receive->warehouse < WAREHOUSES_MAX;
+    return change->head.bytes >= sizeof *change &&
+           change->head.bytes == padded((uint32_t)sizeof *change + change->reason_bytes) &&
+           is_sku_of(&change->head, change->sku) && change->warehouse < WAREHOUSES_MAX;
+}
+
+static bool policy_valid(const struct slice_stock_policy *policy)
+{
+    return policy->head.bytes == sizeof *policy && is_sku_of(&policy->head, policy->sku) &&
+           policy->warehouse < WAREHOUSES_MAX;
+}
+
+static bool warning_valid(const struct slice_stock_warning *warning)
+{
+    return warning->head.bytes == sizeof *warning && is_sku_of(&warning->head, warning->sku) &&
+           warning->warehouse < WAREHOUSES_MAX;
 }
 
 static bool retry_valid(const struct slice_retry *retry)
@@ -113,8 +126,12 @@ static bool slice_valid(const struct slice *slice)
         return units_valid(fields);
     case SLICE_SKU_PUT:
         return sku_put_valid(fields);
-    case SLICE_STOCK_RECEIVE:
-        return receive_valid(fields);
+    case SLICE_STOCK_CHANGE:
+        return change_valid(fields);
+    case SLICE_STOCK_POLICY:
+        return policy_valid(fields);
+    case SLICE_STOCK_WARNING:
+        return warning_valid(fields);
     case SLICE_RETRY:
         return retry_valid(fields);
     case SLICE_WAREHOUSE_PUT:

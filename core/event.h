@@ -24,6 +24,16 @@ enum event_kind {
     EVENT_LINES_CANCELLED = 4,
     EVENT_SKU_PUT = 64,
     EVENT_STOCK_RECEIVED = 65,
+    EVENT_STOCK_EXPECTED = 66,
+    EVENT_STOCK_ADJUSTED = 67,
+    EVENT_STOCK_QUARANTINED = 68,
+    EVENT_STOCK_CLEARED = 69,
+    EVENT_STOCK_WRITTEN_OFF = 70,
+    EVENT_STOCK_COUNTED = 71,
+    EVENT_STOCK_FOUND_MISSING = 72, /* free units are taken for those that a count has missed */
+    EVENT_STOCK_POLICY = 73,
+    EVENT_STOCK_WARNING = 74,
+    EVENT_STOCK_RECOVERED = 75,
     EVENT_WAREHOUSE_PUT = 96,
 };
 
@@ -46,8 +56,10 @@ enum slice_kind {
     SLICE_LINES_CANCELLED = 3,
     SLICE_STOCK_RESERVE = 64, /* core/stock.h */
     SLICE_SKU_PUT = 65,
-    SLICE_STOCK_RECEIVE = 66,
+    SLICE_STOCK_CHANGE = 66,
     SLICE_STOCK_RELEASE = 67,
+    SLICE_STOCK_POLICY = 68,
+    SLICE_STOCK_WARNING = 69,
     SLICE_RETRY = 90,         /* core/retry.h */
     SLICE_WAREHOUSE_PUT = 96, /* core/topology.h */
 };

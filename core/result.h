@@ -18,6 +18,7 @@ enum result_kind {
     RESULT_FAULT,        /* struct result_fault: which field, which line */
     RESULT_SKU,          /* struct result_sku */
     RESULT_STOCK,        /* struct result_stock */
+    RESULT_CHANGE,       /* struct result_change: of stock, done */
     RESULT_STATE,        /* struct result_state: the move is not allowed */
 };
 
@@ -141,6 +142,12 @@ struct result_stock {
     uint32_t sku;
     uint32_t cell_count;
     struct result_cell cells[];
+};
+
+struct result_change {
+    struct result head;
+    int64_t delta;    /* what came to the units on hand; of a count: counted - on hand */
+    uint64_t missing; /* of a count: what free units did not cover */
 };
 
 /* How an order may move; what the moves do stands in core/order.h. */

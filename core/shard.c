@@ -4,6 +4,7 @@
 
 #include "core/answer.h"
 #include "core/digest.h"
+#include "core/inventory.h"
 #include "core/move.h"
 #include "core/place.h"
 
@@ -95,9 +96,10 @@ static bool is_of_stock(const struct slice *slice)
     return slice->kind >= SLICE_STOCK_RESERVE && slice->kind < SLICE_RETRY;
 }
 
-/* Somebody may be waiting for what has just changed. */
+/* Somebody may be waiting for what has just changed, and it may have reached a level. */
 static void look_again(struct shard *shard, uint32_t sku)
 {
+    stock_touched(&shard->stock, sku);
     if (stock_sku(&shard->stock, sku)->waiting > 0)
         shard->waiters.look_again = true;
 }
@@ -305,67 +307,6 @@ static void get_stock(struct shard *shard, struct turn *turn, const struct reque
     memcpy(result->cells, cells, count * sizeof cells[0]);
 }
 
-/* The request as it was decoded; when it was issued does not count. */
-static uint64_t receive_digest(const struct stock_receive *receive)
-{
-    uint64_t hash = digest(&receive->ok_units, 2 * sizeof receive->ok_units, OP_STOCK_RECEIVE);
-    return digest(&receive->sku, receive->head.bytes - offsetof(struct stock_receive, sku), hash);
-}
-
-static void receive_stock(struct shard *shard, struct turn *turn, const struct request *request)
-{
-    const struct stock_receive *receive = (const void *)request->command;
-    struct text name = {(const char *)(receive + 1), receive->warehouse_bytes};
-    struct text key = {name.at + name.bytes, receive->key_bytes};
-    const struct stock_sku *sku = stock_sku(&shard->stock, receive->sku);
-    uint32_t warehouse = topology_find(&shard->topology, name);
-    if (sku == NULL || warehouse == WAREHOUSES_MAX) {
-        answer_plain(shard, turn, request, sku == NULL ? CODE_UNKNOWN_SKU : CODE_UNKNOWN_WAREHOUSE);
-        return;
-    }
-    struct retry_key retry = retry_key(request->caller, key);
-    const struct retry *known = retry_find(&shard->retries, receive->sku, retry);
-    if (known != NULL) {
-        bool same =
-            known->digest == receive_digest(receive) || shard->options.bug[BUG_OTHER_BODY_REPLAYED];
-        answer_plain(shard, turn, request, same ? CODE_REPLAYED : CODE_KEY_REUSED);
-        return;
-    }
-    if (is_too_old(shard, turn, receive->issued_at_ns)) {
-        answer_plain(shard, turn, request, CODE_EXPIRED_REQUEST);
-        return;
-    }
-    const struct stock_cell *cell = stock_cell(&shard->stock, sku, warehouse);
-    uint64_t units = receive->ok_units + receive->damaged_units;
-    if (units > (uint64_t)(INT64_MAX / 2 - shard->stock.on_hand)) {
-        answer_plain(shard, turn, request, CODE_OVERFLOW);
-        return;
-    }
-    if (!stock_has_cell_room(&shard->stock, sku, warehouse) ||
-        !retries_have_room(&shard->retries)) {
-        answer_plain(shard, turn, request, CODE_FULL);
-        return;
-    }
-    struct event *event = shard_event(shard, turn, EVENT_STOCK_RECEIVED, request->caller);
-    struct slice_stock_receive *slice =
-        event_add(turn, event, sku_slot(receive->sku), SLICE_STOCK_RECEIVE, sizeof *slice);
-    slice->ok_units = receive->ok_units;
-    slice->damaged_units = receive->damaged_units;
-    slice->expected_units =
-        cell == NULL || cell->incoming < units ? (cell == NULL ? 0 : cell->incoming) : units;
-    slice->sku = receive->sku;
-    slice->warehouse = (uint8_t)warehouse;
-    struct slice_retry *kept =
-        event_add(turn, event, sku_slot(receive->sku), SLICE_RETRY, sizeof *kept);
-    kept->key = retry;
-    kept->digest = receive_digest(receive);
-    kept->at_ns = turn->now_ns;
-    kept->owner = receive->sku;
-    kept->code = CODE_OK;
-    shard_apply(shard, turn, event);
-    answer_plain(shard, turn, request, CODE_OK);
-}
-
 static void put_warehouse(struct shard *shard, struct turn *turn, const struct request *request)
 {
     const struct warehouse_put *put = (const void *)request->command;
@@ -395,6 +336,22 @@ void shard_prefetch(const struct shard *shard, const struct command *command)
     }
 }
 
+static bool has_work(const struct shard *shard)
+{
+    return place_has_work(shard) || inventory_has_work(shard);
+}
+
+/* What commands and messages leave to be done. */
+static void work(struct shard *shard, struct turn *turn)
+{
+    while (has_work(shard) && turn_has_room(turn)) {
+        if (inventory_has_work(shard))
+            inventory_work(shard, turn);
+        else
+            place_work(shard, turn);
+    }
+}
+
 void shard_request(struct shard *shard, struct turn *turn, const struct request *request)
 {
     switch ((enum op)request->command->op) {
@@ -417,13 +374,20 @@ void shard_request(struct shard *shard, struct turn *turn, const struct request 
         get_stock(shard, turn, request);
         break;
     case OP_STOCK_RECEIVE:
-        receive_stock(shard, turn, request);
+    case OP_STOCK_EXPECT:
+    case OP_STOCK_ADJUST:
+    case OP_STOCK_QUARANTINE:
+    case OP_STOCK_CLEAR:
+    case OP_STOCK_WRITE_OFF:
+    case OP_STOCK_COUNT:
+    case OP_STOCK_POLICY:
+        inventory_request(shard, turn, request);
         break;
     case OP_WAREHOUSE_PUT:
         put_warehouse(shard, turn, request);
         break;
     }
-    place_work(shard, turn);
+    work(shard, turn);
 }
 
 static void settle_message(struct shard *shard, const struct message_slices *settle)
@@ -470,25 +434,25 @@ void shard_message(struct shard *shard, struct turn *turn, const struct message 
     case MESSAGE_RESULT:
         CHECK(false); /* a message for core */
     }
-    place_work(shard, turn);
+    work(shard, turn);
 }
 
 void shard_expire(struct shard *shard, struct turn *turn)
 {
     uint32_t budget = shard->options.bug[BUG_NEVER_EXPIRES] ? 0 : EXPIRE_MAX;
-    place_work(shard, turn);
+    work(shard, turn);
     while (turn_has_room(turn)) {
         uint32_t record = timers_due(&shard->orders.timers, turn->now_ns, &budget);
         if (record == 0)
             break;
         move_expire(shard, turn, record);
-        place_work(shard, turn);
+        work(shard, turn);
     }
 }
 
 uint64_t shard_deadline_ns(const struct shard *shard)
 {
-    return place_has_work(shard) ? 0 : timers_next_ns(&shard->orders.timers);
+    return has_work(shard) ? 0 : timers_next_ns(&shard->orders.timers);
 }
 
 uint64_t shard_seen(const struct shard *shard)

@@ -112,6 +112,34 @@ uint64_t stock_sellable_without_holds(const struct stock_cell *cell)
     return above_safety(cell, cell->free + cell->held);
 }
 
+bool stock_is_low(const struct stock_cell *cell)
+{
+    return cell->reorder_point > 0 && stock_sellable_without_holds(cell) <= cell->reorder_point;
+}
+
+const struct stock_sku *stock_level_next(const struct stock *stock)
+{
+    CHECK(stock->level_first != 0);
+    return place_of(stock, stock->level_first);
+}
+
+void stock_level_done(struct stock *stock)
+{
+    struct stock_sku *sku = place_of(stock, stock->level_first);
+    stock->level_first = sku->level_next;
+    sku->level_listed = false;
+}
+
+void stock_touched(struct stock *stock, uint32_t number)
+{
+    struct stock_sku *sku = place_of(stock, number);
+    if (!sku->watched || sku->level_listed)
+        return;
+    sku->level_listed = true;
+    sku->level_next = stock->level_first;
+    stock->level_first = number;
+}
+
 /* ---- deciding ---------------------------------------------------------------------------------- */
 
 uint32_t stock_next_number(const struct stock *stock, uint32_t slot)
@@ -176,24 +204,65 @@ static struct stock_cell *make_cell(struct stock *stock, struct stock_sku *sku, 
     return cell;
 }
 
-static enum shard_table apply_receive(struct stock *stock,
-                                      const struct slice_stock_receive *receive)
+static uint64_t plus(uint64_t units, int64_t change)
 {
-    struct stock_sku *sku = stock_sku(stock, receive->sku);
+    CHECK(change >= 0 || units >= (uint64_t)-change);
+    return units + (uint64_t)change;
+}
+
+static void add_flows(struct stock_flows *flows, const struct slice_stock_change *change)
+{
+    flows->received += change->received;
+    flows->returned += change->returned;
+    flows->adjusted += change->adjusted;
+    flows->shipped += change->shipped;
+    flows->written_off += change->written_off;
+}
+
+/* NULL: the table of cells is full. */
+static struct stock_cell *cell_or_new(struct stock *stock, uint32_t number, uint8_t warehouse)
+{
+    struct stock_sku *sku = stock_sku(stock, number);
     CHECK(sku != NULL);
-    struct stock_cell *cell = stock_cell(stock, sku, receive->warehouse);
-    if (cell == NULL)
-        cell = make_cell(stock, sku, receive->warehouse);
+    struct stock_cell *cell = stock_cell(stock, sku, warehouse);
+    return cell != NULL ? cell : make_cell(stock, sku, warehouse);
+}
+
+/* Once watched, a SKU stays so: it is a matter of speed alone. */
+static void watch(struct stock *stock, uint32_t sku, const struct stock_cell *cell)
+{
+    if (cell->missing > 0 || cell->reorder_point > 0 || cell->warned)
+        stock_sku(stock, sku)->watched = true;
+}
+
+static enum shard_table apply_change(struct stock *stock, const struct slice_stock_change *change)
+{
+    struct stock_cell *cell = cell_or_new(stock, change->sku, change->warehouse);
     if (cell == NULL)
         return SHARD_TABLE_CELLS;
-    int64_t units = (int64_t)(receive->ok_units + receive->damaged_units);
-    cell->free += receive->ok_units;
-    cell->quarantined += receive->damaged_units;
-    cell->incoming -= receive->expected_units;
+    cell->free = plus(cell->free, change->free);
+    cell->quarantined = plus(cell->quarantined, change->quarantined);
+    cell->incoming = plus(cell->incoming, change->incoming);
+    cell->in_transfer = plus(cell->in_transfer, change->in_transfer);
+    cell->missing = plus(cell->missing, change->missing);
     cell->version++;
-    sku->flows.received += units;
-    stock->flows.received += units;
-    stock->on_hand += units;
+    add_flows(&stock_sku(stock, change->sku)->flows, change);
+    add_flows(&stock->flows, change);
+    stock->on_hand += change->free + change->quarantined;
+    stock->in_transfer += change->in_transfer;
+    watch(stock, change->sku, cell);
+    return SHARD_TABLE_NONE;
+}
+
+static enum shard_table apply_policy(struct stock *stock, const struct slice_stock_policy *policy)
+{
+    struct stock_cell *cell = cell_or_new(stock, policy->sku, policy->warehouse);
+    if (cell == NULL)
+        return SHARD_TABLE_CELLS;
+    cell->safety = policy->safety;
+    cell->reorder_point = policy->reorder_point;
+    cell->version++;
+    watch(stock, policy->sku, cell);
     return SHARD_TABLE_NONE;
 }
 
@@ -204,6 +273,11 @@ static struct stock_cell *cell_of(struct stock *stock, uint32_t sku, uint32_t wa
     struct stock_cell *cell = stock_cell(stock, record, warehouse);
     CHECK(cell != NULL);
     return cell;
+}
+
+static void apply_warning(struct stock *stock, const struct slice_stock_warning *warning)
+{
+    cell_of(stock, warning->sku, warning->warehouse)->warned = warning->warned != 0;
 }
 
 static void move_units(uint64_t *from, uint64_t *to, uint64_t units)
@@ -244,8 +318,12 @@ uint32_t stock_slice_sku(const struct slice *slice)
     switch (slice->kind) {
     case SLICE_SKU_PUT:
         return ((const struct slice_sku_put *)(const void *)slice)->sku;
-    case SLICE_STOCK_RECEIVE:
-        return ((const struct slice_stock_receive *)(const void *)slice)->sku;
+    case SLICE_STOCK_CHANGE:
+        return ((const struct slice_stock_change *)(const void *)slice)->sku;
+    case SLICE_STOCK_POLICY:
+        return ((const struct slice_stock_policy *)(const void *)slice)->sku;
+    case SLICE_STOCK_WARNING:
+        return ((const struct slice_stock_warning *)(const void *)slice)->sku;
     default:
         return ((const struct slice_stock_units *)(const void *)slice)->sku;
     }
@@ -256,8 +334,13 @@ enum shard_table stock_apply(struct stock *stock, const struct slice *slice)
     switch (slice->kind) {
     case SLICE_SKU_PUT:
         return apply_sku_put(stock, (const void *)slice);
-    case SLICE_STOCK_RECEIVE:
-        return apply_receive(stock, (const void *)slice);
+    case SLICE_STOCK_CHANGE:
+        return apply_change(stock, (const void *)slice);
+    case SLICE_STOCK_POLICY:
+        return apply_policy(stock, (const void *)slice);
+    case SLICE_STOCK_WARNING:
+        apply_warning(stock, (const void *)slice);
+        return SHARD_TABLE_NONE;
     case SLICE_STOCK_RESERVE:
         return apply_reserve(stock, (const void *)slice);
     case SLICE_STOCK_RELEASE:
@@ -327,6 +410,8 @@ static uint64_t cell_hash(const struct stock_cell *cell, uint64_t sku)
         cell->missing,
         cell->safety,
         cell->version,
+        cell->reorder_point,
+        cell->warned,
     };
     return digest(facts, sizeof facts, 0);
 }

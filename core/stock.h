@@ -34,16 +34,45 @@ struct slice_sku_put {
 };
 _Static_assert(sizeof(struct slice_sku_put) == 48, "as it stands in the log");
 
-struct slice_stock_receive {
+/* Units that come to one cell, or leave it: the sums of a cell's own and of its SKU's flows. Behind
+ * it: the reason. */
+struct slice_stock_change {
     struct slice head;
-    uint64_t ok_units;
-    uint64_t damaged_units;
-    uint64_t expected_units; /* of them, so many had been announced */
+    uint32_t sku;
+    uint8_t warehouse;
+    uint8_t reason_bytes;
+    uint8_t zero[2];
+    int64_t free;
+    int64_t quarantined;
+    int64_t incoming;
+    int64_t in_transfer;
+    int64_t missing;
+    int64_t received;
+    int64_t returned;
+    int64_t adjusted;
+    int64_t shipped;
+    int64_t written_off;
+};
+_Static_assert(sizeof(struct slice_stock_change) == 96, "as it stands in the log");
+
+struct slice_stock_policy {
+    struct slice head;
+    uint64_t safety;
+    uint64_t reorder_point;
     uint32_t sku;
     uint8_t warehouse;
     uint8_t zero[3];
 };
-_Static_assert(sizeof(struct slice_stock_receive) == 40, "as it stands in the log");
+_Static_assert(sizeof(struct slice_stock_policy) == 32, "as it stands in the log");
+
+struct slice_stock_warning {
+    struct slice head;
+    uint32_t sku;
+    uint8_t warehouse;
+    uint8_t warned; /* 0: it has recovered */
+    uint8_t zero[2];
+};
+_Static_assert(sizeof(struct slice_stock_warning) == 16, "as it stands in the log");
 
 /* One line's units: reserved, released. Whose they are and which window they count in goes along,
  * so that every later move of the line can be applied by the SKU's slot alone. */
@@ -69,11 +98,13 @@ struct stock_cell {
     uint64_t missing;
     uint32_t next; /* of the same SKU */
     uint8_t warehouse;
+    bool warned; /* it was low when last looked at, and that has been said */
     uint64_t committed;
     uint64_t quarantined;
     uint64_t incoming;
     uint64_t in_transfer;
-    uint64_t version; /* counts physical and policy changes only */
+    uint64_t version;       /* counts physical and policy changes only */
+    uint64_t reorder_point; /* 0: never low */
 };
 
 /* What ever came in and went out of a SKU, in units. */
@@ -101,6 +132,9 @@ struct stock_sku {
     uint8_t flags;
     uint8_t code_bytes;
     bool unpublished;
+    bool watched; /* some cell has units missing, a reorder point or a warning out */
+    bool level_listed;
+    uint32_t level_next;
     char code[ID_BYTES_MAX];
 };
 
@@ -112,6 +146,7 @@ struct stock {
     uint32_t cell_count_max;
     uint32_t slot_capacity;
     uint32_t publish_first;
+    uint32_t level_first; /* watched SKUs that have been touched */
     uint32_t sku_count;
     uint16_t slot_rank[SLOT_COUNT]; /* SLOT_COUNT: not this shard's */
     uint32_t slot_sku_count[SLOT_COUNT];
@@ -140,6 +175,15 @@ uint64_t stock_on_hand(const struct stock_cell *cell);
  * pending holds given back, it is what counts for "short". */
 uint64_t stock_sellable(const struct stock_cell *cell);
 uint64_t stock_sellable_without_holds(const struct stock_cell *cell);
+
+/* Whether what could be sold, pending holds given back, is at or below the reorder point. */
+bool stock_is_low(const struct stock_cell *cell);
+
+/* Watched SKUs that have been touched, one after the other: the first; and it has been looked at. */
+const struct stock_sku *stock_level_next(const struct stock *stock);
+void stock_level_done(struct stock *stock);
+/* To be called after every touch of a SKU, also where no slice was applied. */
+void stock_touched(struct stock *stock, uint32_t sku);
 
 /* ---- deciding ---------------------------------------------------------------------------------- */
 

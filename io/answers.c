@@ -219,6 +219,14 @@ static void write_fault(struct json_writer *writer, const struct result_fault *r
     problem_write_fault(writer, &fault);
 }
 
+static void write_change(struct json_writer *writer, const struct result_change *change)
+{
+    json_write_open(writer, '{');
+    json_member_integer(writer, "delta", change->delta);
+    json_member_unsigned(writer, "missing", change->missing);
+    json_write_close(writer, '}');
+}
+
 static void write_state(struct json_writer *writer, const struct result_state *result)
 {
     problem_open(writer, result->head.code, (struct text){NULL, 0});
@@ -265,6 +273,9 @@ void answer_write(struct json_writer *writer, const struct http_server *server,
         return;
     case RESULT_STOCK:
         write_stock(writer, server, (const void *)result);
+        return;
+    case RESULT_CHANGE:
+        write_change(writer, (const void *)result);
         return;
     case RESULT_STATE:
         write_state(writer, (const void *)result);

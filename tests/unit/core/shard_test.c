@@ -1,12 +1,5 @@
 #include "tests/unit/core/shop.h"
 
-enum { SEEDS = 30 };
-static const uint32_t sizes[] = {1, 2, 4};
-#define EACH_SHOP(seed, shop)                                                                      \
-    for (uint64_t seed = 0; seed < SEEDS; seed++)                                                  \
-        for (struct shop *shop = shop_open(sizes[seed % 3], seed); shop != NULL;                   \
-             shop_audit(shop), shop_assert_replays(shop), shop_close(shop), shop = NULL)
-
 static const struct result_order *as_order(const struct result *result)
 {
     assert_int_equal(result->kind, RESULT_ORDER);
@@ -19,26 +12,13 @@ static const struct result_short *as_short(const struct result *result)
     return (const void *)result;
 }
 
-/* SKUs "A", "B", ... with so many units of each in w1. */
-static void stock_up(struct shop *shop, uint32_t *skus, uint32_t sku_count, uint64_t units)
-{
-    shop_warehouse(shop, "w1", 1);
-    for (uint32_t i = 0; i < sku_count; i++) {
-        char code[16];
-        snprintf(code, sizeof code, "S%u", i);
-        skus[i] = shop_sku(shop, code);
-        if (units > 0)
-            shop_receive(shop, skus[i], "w1", units);
-    }
-}
-
 static void an_order_is_placed_and_found_again(void **state)
 {
     (void)state;
     EACH_SHOP(seed, shop)
     {
         uint32_t skus[2];
-        stock_up(shop, skus, 2, 10);
+        shop_stock_up(shop, skus, 2, 10);
         const struct shop_line lines[] = {{skus[0], 2, 1999}, {skus[1], 1, 500}};
         const struct result_placed *placed = (const void *)shop_order(shop, "20201111-1", lines, 2);
         assert_int_equal(placed->head.code, CODE_CREATED);
@@ -66,7 +46,7 @@ static void two_buyers_of_the_last_unit_one_gets_it(void **state)
     EACH_SHOP(seed, shop)
     {
         uint32_t skus[1];
-        stock_up(shop, skus, 1, 1);
+        shop_stock_up(shop, skus, 1, 1);
         const struct shop_line line = {skus[0], 1, 1999};
         uint64_t first = shop_send_order(shop, "o-1", &line, 1);
         uint64_t second = shop_send_order(shop, "o-2", &line, 1);
@@ -84,7 +64,7 @@ static void two_lines_of_one_sku_are_checked_as_one_demand(void **state)
     EACH_SHOP(seed, shop)
     {
         uint32_t skus[1];
-        stock_up(shop, skus, 1, 3);
+        shop_stock_up(shop, skus, 1, 3);
         const struct shop_line lines[] = {{skus[0], 2, 1999}, {skus[0], 2, 999}};
         const struct result_short *answer = as_short(shop_order(shop, "o-1", lines, 2));
         assert_int_equal(answer->head.code, CODE_OUT_OF_STOCK);
@@ -103,7 +83,7 @@ static void a_refused_order_leaves_no_trace(void **state)
     EACH_SHOP(seed, shop)
     {
         uint32_t skus[4];
-        stock_up(shop, skus, 4, 5);
+        shop_stock_up(shop, skus, 4, 5);
         uint64_t before = shop_hash(shop);
         const struct shop_line lines[] = {
             {skus[0], 5, 1}, {skus[1], 5, 1}, {skus[2], 6, 1}, {skus[3], 1, 1}};
@@ -125,7 +105,7 @@ static void a_line_is_never_split_over_warehouses(void **state)
     EACH_SHOP(seed, shop)
     {
         uint32_t skus[1];
-        stock_up(shop, skus, 1, 3);
+        shop_stock_up(shop, skus, 1, 3);
         shop_warehouse(shop, "w2", 2);
         shop_warehouse(shop, "w0", 0);
         shop_receive(shop, skus[0], "w2", 3);
@@ -150,7 +130,7 @@ static void crossing_orders_sell_exactly_all_units(void **state)
     {
         uint32_t skus[SKUS];
         uint64_t requests[BUYERS];
-        stock_up(shop, skus, SKUS, UNITS);
+        shop_stock_up(shop, skus, SKUS, UNITS);
         for (uint32_t i = 0; i < BUYERS; i++) {
             char id[16];
             struct shop_line lines[SKUS];
@@ -254,7 +234,7 @@ static void a_known_id_gets_its_first_answer_again(void **state)
     EACH_SHOP(seed, shop)
     {
         uint32_t skus[2];
-        stock_up(shop, skus, 2, 5);
+        shop_stock_up(shop, skus, 2, 5);
         const struct shop_line lines[] = {{skus[0], 1, 7}, {skus[1], 1, 8}};
         const struct shop_line others[] = {{skus[0], 1, 7}, {skus[1], 2, 8}};
         assert_int_equal(shop_order(shop, "o-1", lines, 2)->code, CODE_CREATED);
@@ -274,7 +254,7 @@ static void a_retry_of_an_order_in_progress_gets_its_outcome(void **state)
     EACH_SHOP(seed, shop)
     {
         uint32_t skus[4];
-        stock_up(shop, skus, 4, 5);
+        shop_stock_up(shop, skus, 4, 5);
         const struct shop_line lines[] = {{skus[0], 3, 1}, {skus[1], 3, 1}, {skus[2], 3, 1}};
         const struct shop_line others[] = {{skus[0], 1, 1}, {skus[3], 1, 1}};
         uint64_t first = shop_send_order(shop, "o-1", lines, 3);
@@ -301,7 +281,7 @@ static void an_unpaid_order_expires_and_gives_its_stock_back(void **state)
     EACH_SHOP(seed, shop)
     {
         uint32_t skus[3];
-        stock_up(shop, skus, 3, 5);
+        shop_stock_up(shop, skus, 3, 5);
         const struct shop_line lines[] = {{skus[0], 3, 1}, {skus[1], 3, 1}, {skus[2], 3, 1}};
         assert_int_equal(shop_order(shop, "o-1", lines, 3)->code, CODE_CREATED);
         uint64_t expires_ns = as_order(shop_get(shop, "o-1"))->expires_ns;
@@ -335,7 +315,7 @@ static void a_cancelled_order_gives_its_stock_back(void **state)
     EACH_SHOP(seed, shop)
     {
         uint32_t skus[3];
-        stock_up(shop, skus, 3, 5);
+        shop_stock_up(shop, skus, 3, 5);
         const struct shop_line lines[] = {{skus[0], 3, 1}, {skus[1], 3, 1}, {skus[2], 3, 1}};
         assert_int_equal(shop_cancel(shop, "o-1", NULL, 0, "")->code, CODE_NOT_FOUND);
         assert_int_equal(shop_order(shop, "o-1", lines, 3)->code, CODE_CREATED);
@@ -368,7 +348,7 @@ static void lines_are_cancelled_in_part_and_the_rest_expires(void **state)
     EACH_SHOP(seed, shop)
     {
         uint32_t skus[2];
-        stock_up(shop, skus, 2, 5);
+        shop_stock_up(shop, skus, 2, 5);
         const struct shop_line lines[] = {{skus[0], 3, 10}, {skus[1], 2, 100}};
         const struct cancel_line one[] = {{1, 1}, {2, 2}};
         const struct cancel_line too_many = {1, 3};
@@ -417,7 +397,7 @@ static void an_order_keeps_to_the_limit_of_a_sku(void **state)
     EACH_SHOP(seed, shop)
     {
         uint32_t skus[2];
-        stock_up(shop, skus, 2, 50);
+        shop_stock_up(shop, skus, 2, 50);
         limit_sku(shop, "S1", 5, 0);
         const struct shop_line lines[] = {{skus[0], 9, 1}, {skus[1], 3, 1}, {skus[1], 3, 2}};
         const struct result_short *refused = as_short(shop_order(shop, "o-1", lines, 3));
@@ -435,7 +415,7 @@ static void a_buyer_keeps_to_the_limit_of_a_window(void **state)
     EACH_SHOP(seed, shop)
     {
         uint32_t skus[3];
-        stock_up(shop, skus, 3, 50);
+        shop_stock_up(shop, skus, 3, 50);
         limit_sku(shop, "S2", 0, 5);
         const struct shop_line lines[] = {{skus[0], 1, 1}, {skus[1], 1, 1}, {skus[2], 2, 1}};
         uint64_t requests[4];
@@ -472,7 +452,7 @@ static void a_retried_receipt_counts_once(void **state)
     EACH_SHOP(seed, shop)
     {
         uint32_t skus[2];
-        stock_up(shop, skus, 2, 0);
+        shop_stock_up(shop, skus, 2, 0);
         assert_int_equal(shop_receive_key(shop, skus[0], "w1", 5, "r-1")->code, CODE_OK);
         assert_int_equal(shop_receive_key(shop, skus[0], "w1", 5, "r-1")->code, CODE_REPLAYED);
         assert_int_equal(shop_receive_key(shop, skus[0], "w1", 6, "r-1")->code, CODE_KEY_REUSED);
@@ -489,7 +469,7 @@ static void an_unknown_sku_is_named_by_its_line(void **state)
     EACH_SHOP(seed, shop)
     {
         uint32_t skus[1];
-        stock_up(shop, skus, 1, 5);
+        shop_stock_up(shop, skus, 1, 5);
         const struct shop_line lines[] = {{skus[0], 1, 1},
                                           {skus[0] ^ (7u << SKU_INDEX_BITS), 1, 1}};
         const struct result_fault *fault = (const void *)shop_order(shop, "o-1", lines, 2);
@@ -506,7 +486,7 @@ static void a_full_table_is_an_answer(void **state)
     options.order_count_max = 4;
     struct shop *shop = shop_open_with(&options, 1, 1);
     uint32_t skus[1];
-    stock_up(shop, skus, 1, 100);
+    shop_stock_up(shop, skus, 1, 100);
     const struct shop_line line = {skus[0], 1, 1};
     const char *ids[] = {"a", "b", "c", "d", "e"};
     for (uint32_t i = 0; i < 4; i++)
@@ -528,7 +508,7 @@ static void the_longest_order_is_an_order_like_any_other(void **state)
         enum { SKUS = 50 };
         uint32_t skus[SKUS];
         struct shop_line lines[ORDER_LINES_MAX];
-        stock_up(shop, skus, SKUS, ORDER_LINES_MAX);
+        shop_stock_up(shop, skus, SKUS, ORDER_LINES_MAX);
         for (uint32_t i = 0; i < ORDER_LINES_MAX; i++)
             lines[i] = (struct shop_line){skus[shop_random(shop) % SKUS], 1 + i % 3, i};
         assert_int_equal(shop_order(shop, "long", lines, ORDER_LINES_MAX)->code, CODE_CREATED);
@@ -547,7 +527,7 @@ static void an_order_of_two_lines_takes_at_most_160_bytes(void **state)
     enum { ORDERS = 4000 };
     struct shop *shop = shop_open(1, 1);
     uint32_t skus[2];
-    stock_up(shop, skus, 2, 2 * ORDERS);
+    shop_stock_up(shop, skus, 2, 2 * ORDERS);
     const struct shop_line lines[] = {{skus[0], 1, 19900}, {skus[1], 2, 4900}};
     union shop_command *command = malloc(sizeof *command);
     for (uint32_t i = 0; i < ORDERS; i++) {

@@ -295,6 +295,8 @@ union shop_command {
     struct sku_resolve resolve;
     struct stock_get stock;
     struct stock_receive receive;
+    struct stock_change change;
+    struct stock_policy policy;
     struct warehouse_put warehouse;
     uint64_t room[COMMAND_BYTES_MAX / 8];
 };
@@ -433,6 +435,63 @@ static inline void shop_receive(struct shop *shop, uint32_t sku, const char *war
     assert_int_equal(shop_receive_key(shop, sku, warehouse, units, key)->code, CODE_OK);
 }
 
+static inline const struct result *shop_change_if(struct shop *shop, enum op op, uint32_t sku,
+                                                  const char *warehouse, int64_t units,
+                                                  uint64_t if_version, const char *key)
+{
+    union shop_command command;
+    memset(&command, 0, sizeof command);
+    command.change.units = units;
+    command.change.if_version = if_version;
+    command.change.sku = sku;
+    command.change.warehouse_bytes = (uint8_t)strlen(warehouse);
+    command.change.key_bytes = (uint8_t)strlen(key);
+    memcpy(&command.change + 1, warehouse, strlen(warehouse));
+    memcpy((char *)(&command.change + 1) + strlen(warehouse), key, strlen(key));
+    shop_head(&command.head, (uint16_t)op, sizeof command.change + strlen(warehouse) + strlen(key));
+    return shop_ask(shop, &command.head);
+}
+
+static inline enum code shop_change(struct shop *shop, enum op op, uint32_t sku,
+                                    const char *warehouse, int64_t units)
+{
+    char key[32];
+    snprintf(key, sizeof key, "c-%llu", (unsigned long long)shop->request);
+    return (enum code)shop_change_if(shop, op, sku, warehouse, units, STOCK_ANY_VERSION, key)->code;
+}
+
+static inline void shop_policy(struct shop *shop, uint32_t sku, const char *warehouse,
+                               uint64_t safety, uint64_t reorder_point)
+{
+    union shop_command command;
+    memset(&command, 0, sizeof command);
+    command.policy.safety = safety;
+    command.policy.reorder_point = reorder_point;
+    command.policy.if_version = STOCK_ANY_VERSION;
+    command.policy.sku = sku;
+    command.policy.warehouse_bytes = (uint8_t)strlen(warehouse);
+    memcpy(&command.policy + 1, warehouse, strlen(warehouse));
+    shop_head(&command.head, OP_STOCK_POLICY, sizeof command.policy + strlen(warehouse));
+    assert_int_equal(shop_ask(shop, &command.head)->code, CODE_OK);
+}
+
+/* How many events of a kind there have been. */
+static inline uint32_t shop_events(const struct shop *shop, enum event_kind kind)
+{
+    uint32_t found = 0;
+    for (size_t at = 0; at < shop->journal.used;) {
+        uint64_t head[2];
+        memcpy(head, shop->journal.at + at, sizeof head);
+        at += sizeof head;
+        for (uint64_t i = 0; i < head[1]; i++) {
+            const struct event *event = (const void *)(shop->journal.at + at);
+            found += event->kind == kind;
+            at += event->bytes;
+        }
+    }
+    return found;
+}
+
 /* The sums over all warehouses. */
 static inline struct result_cell shop_stock(struct shop *shop, uint32_t sku)
 {
@@ -453,6 +512,7 @@ static inline struct result_cell shop_stock(struct shop *shop, uint32_t sku)
         sum.incoming += stock->cells[i].incoming;
         sum.in_transfer += stock->cells[i].in_transfer;
         sum.sellable += stock->cells[i].sellable;
+        sum.version += stock->cells[i].version;
     }
     return sum;
 }
@@ -520,6 +580,29 @@ static inline void shop_assert_replays(const struct shop *shop)
         shop_audit(again);
         assert_true(shop_hash(again) == shop_hash(shop));
         shop_close(again);
+    }
+}
+
+/* A test for one, two and four shards; whatever it does must balance, and replay to the same
+ * state on any number of shards. */
+enum { SHOP_SEEDS = 30 };
+static const uint32_t shop_sizes[] = {1, 2, 4};
+#define EACH_SHOP(seed, shop)                                                                      \
+    for (uint64_t seed = 0; seed < SHOP_SEEDS; seed++)                                             \
+        for (struct shop *shop = shop_open(shop_sizes[seed % 3], seed); shop != NULL;              \
+             shop_audit(shop), shop_assert_replays(shop), shop_close(shop), shop = NULL)
+
+/* SKUs "S0", "S1", ... with so many units of each in w1. */
+static inline void shop_stock_up(struct shop *shop, uint32_t *skus, uint32_t sku_count,
+                                 uint64_t units)
+{
+    shop_warehouse(shop, "w1", 1);
+    for (uint32_t i = 0; i < sku_count; i++) {
+        char code[16];
+        snprintf(code, sizeof code, "S%u", i);
+        skus[i] = shop_sku(shop, code);
+        if (units > 0)
+            shop_receive(shop, skus[i], "w1", units);
     }
 }
 

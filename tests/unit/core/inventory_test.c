@@ -1,0 +1,160 @@
+#include "tests/unit/core/shop.h"
+
+static void nothing_is_taken_below_zero(void **state)
+{
+    (void)state;
+    EACH_SHOP(seed, shop)
+    {
+        uint32_t skus[1];
+        shop_stock_up(shop, skus, 1, 5);
+        assert_int_equal(shop_change(shop, OP_STOCK_ADJUST, skus[0], "w1", -6), CODE_OUT_OF_STOCK);
+        assert_int_equal(shop_change(shop, OP_STOCK_ADJUST, skus[0], "w1", -4), CODE_OK);
+        assert_int_equal(shop_change(shop, OP_STOCK_QUARANTINE, skus[0], "w1", 2),
+                         CODE_OUT_OF_STOCK);
+        assert_int_equal(shop_change(shop, OP_STOCK_WRITE_OFF, skus[0], "w1", 1),
+                         CODE_OUT_OF_STOCK);
+        assert_int_equal(shop_change(shop, OP_STOCK_ADJUST, skus[0], "w1", 3), CODE_OK);
+        assert_int_equal(shop_stock(shop, skus[0]).free, 4);
+    }
+}
+
+static void announced_units_arrive(void **state)
+{
+    (void)state;
+    EACH_SHOP(seed, shop)
+    {
+        uint32_t skus[1];
+        shop_stock_up(shop, skus, 1, 0);
+        assert_int_equal(shop_change(shop, OP_STOCK_EXPECT, skus[0], "w1", 10), CODE_OK);
+        assert_int_equal(shop_stock(shop, skus[0]).incoming, 10);
+        shop_receive(shop, skus[0], "w1", 6);
+        assert_int_equal(shop_stock(shop, skus[0]).incoming, 4);
+        shop_receive(shop, skus[0], "w1", 6);
+        assert_int_equal(shop_stock(shop, skus[0]).incoming, 0);
+        assert_int_equal(shop_stock(shop, skus[0]).free, 12);
+    }
+}
+
+static void quarantined_units_are_cleared_or_written_off(void **state)
+{
+    (void)state;
+    EACH_SHOP(seed, shop)
+    {
+        uint32_t skus[1];
+        shop_stock_up(shop, skus, 1, 10);
+        assert_int_equal(shop_change(shop, OP_STOCK_QUARANTINE, skus[0], "w1", 6), CODE_OK);
+        assert_int_equal(shop_change(shop, OP_STOCK_CLEAR, skus[0], "w1", 2), CODE_OK);
+        assert_int_equal(shop_change(shop, OP_STOCK_WRITE_OFF, skus[0], "w1", 3), CODE_OK);
+        assert_int_equal(shop_stock(shop, skus[0]).free, 6);
+        assert_int_equal(shop_stock(shop, skus[0]).quarantined, 1);
+    }
+}
+
+static void safety_stock_is_not_sold(void **state)
+{
+    (void)state;
+    EACH_SHOP(seed, shop)
+    {
+        uint32_t skus[1];
+        shop_stock_up(shop, skus, 1, 10);
+        shop_policy(shop, skus[0], "w1", 7, 0);
+        const struct shop_line four = {skus[0], 4, 1};
+        const struct shop_line three = {skus[0], 3, 1};
+        assert_int_equal(shop_stock(shop, skus[0]).sellable, 3);
+        assert_int_equal(shop_order(shop, "o-1", &four, 1)->code, CODE_OUT_OF_STOCK);
+        assert_int_equal(shop_order(shop, "o-1", &three, 1)->code, CODE_CREATED);
+        assert_int_equal(shop_stock(shop, skus[0]).free, 7);
+        assert_int_equal(shop_stock(shop, skus[0]).sellable, 0);
+    }
+}
+
+static void what_a_count_misses_is_taken_as_units_come_free(void **state)
+{
+    (void)state;
+    EACH_SHOP(seed, shop)
+    {
+        uint32_t skus[1];
+        shop_stock_up(shop, skus, 1, 10);
+        const struct shop_line eight = {skus[0], 8, 1};
+        const struct shop_line one = {skus[0], 1, 1};
+        assert_int_equal(shop_order(shop, "o-1", &eight, 1)->code, CODE_CREATED);
+        uint64_t version = shop_stock(shop, skus[0]).version;
+        const struct result_change *counted =
+            (const void *)shop_change_if(shop, OP_STOCK_COUNT, skus[0], "w1", 6, version, "count");
+        assert_int_equal(counted->head.code, CODE_OK);
+        assert_int_equal(counted->delta, -4);
+        assert_int_equal(counted->missing, 2);
+        assert_int_equal(shop_stock(shop, skus[0]).free, 0);
+        assert_int_equal(shop_stock(shop, skus[0]).missing, 2);
+        counted =
+            (const void *)shop_change_if(shop, OP_STOCK_COUNT, skus[0], "w1", 6, version, "count");
+        assert_int_equal(counted->head.code, CODE_REPLAYED);
+        assert_int_equal(counted->delta, -4);
+        assert_int_equal(counted->missing, 2);
+        shop_receive(shop, skus[0], "w1", 1);
+        assert_int_equal(shop_stock(shop, skus[0]).free, 0);
+        assert_int_equal(shop_stock(shop, skus[0]).missing, 1);
+        assert_int_equal(shop_order(shop, "o-2", &one, 1)->code, CODE_OUT_OF_STOCK);
+        assert_int_equal(shop_cancel(shop, "o-1", NULL, 0, "")->code, CODE_OK);
+        shop_run(shop);
+        assert_int_equal(shop_stock(shop, skus[0]).missing, 0);
+        assert_int_equal(shop_stock(shop, skus[0]).free, 7);
+        assert_int_equal(shop_events(shop, EVENT_STOCK_FOUND_MISSING), 2);
+    }
+}
+
+static void a_stale_count_is_refused(void **state)
+{
+    (void)state;
+    EACH_SHOP(seed, shop)
+    {
+        uint32_t skus[1];
+        shop_stock_up(shop, skus, 1, 10);
+        uint64_t version = shop_stock(shop, skus[0]).version;
+        const struct shop_line one = {skus[0], 1, 1};
+        /* Selling does not count as a change; receiving does. */
+        assert_int_equal(shop_order(shop, "o-1", &one, 1)->code, CODE_CREATED);
+        assert_int_equal(
+            shop_change_if(shop, OP_STOCK_COUNT, skus[0], "w1", 12, version, "k-1")->code, CODE_OK);
+        assert_int_equal(
+            shop_change_if(shop, OP_STOCK_COUNT, skus[0], "w1", 12, version, "k-2")->code,
+            CODE_STALE);
+        assert_int_equal(shop_stock(shop, skus[0]).free, 11);
+    }
+}
+
+static void a_level_warns_once_and_recovers_once(void **state)
+{
+    (void)state;
+    EACH_SHOP(seed, shop)
+    {
+        uint32_t skus[1];
+        shop_stock_up(shop, skus, 1, 10);
+        shop_policy(shop, skus[0], "w1", 0, 5);
+        const char *ids[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
+        const struct shop_line one = {skus[0], 1, 1};
+        for (uint32_t i = 0; i < 8; i++) {
+            assert_int_equal(shop_order(shop, ids[i], &one, 1)->code, CODE_CREATED);
+            assert_int_equal(shop_events(shop, EVENT_STOCK_WARNING), i >= 4);
+        }
+        for (uint32_t i = 0; i < 8; i++) {
+            assert_int_equal(shop_cancel(shop, ids[i], NULL, 0, "")->code, CODE_OK);
+            assert_int_equal(shop_events(shop, EVENT_STOCK_RECOVERED), i >= 3);
+        }
+        assert_int_equal(shop_events(shop, EVENT_STOCK_WARNING), 1);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_is_taken_below_zero),
+        cmocka_unit_test(announced_units_arrive),
+        cmocka_unit_test(quarantined_units_are_cleared_or_written_off),
+        cmocka_unit_test(safety_stock_is_not_sold),
+        cmocka_unit_test(what_a_count_misses_is_taken_as_units_come_free),
+        cmocka_unit_test(a_stale_count_is_refused),
+        cmocka_unit_test(a_level_warns_once_and_recovers_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
