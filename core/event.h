@@ -17,25 +17,35 @@
 
 #include "core/values.h"
 
+/* clang-format off */
+#define EVENTS(X) \
+    X(EVENT_ORDER_PLACED,            1, "order_placed") \
+    X(EVENT_ORDER_EXPIRED,           2, "order_expired") \
+    X(EVENT_ORDER_CANCELLED,         3, "order_cancelled") \
+    X(EVENT_LINES_CANCELLED,         4, "lines_cancelled") \
+    X(EVENT_SKU_PUT,                64, "sku_put") \
+    X(EVENT_STOCK_RECEIVED,         65, "stock_received") \
+    X(EVENT_STOCK_EXPECTED,         66, "stock_expected") \
+    X(EVENT_STOCK_ADJUSTED,         67, "stock_adjusted") \
+    X(EVENT_STOCK_QUARANTINED,      68, "stock_quarantined") \
+    X(EVENT_STOCK_CLEARED,          69, "stock_cleared") \
+    X(EVENT_STOCK_WRITTEN_OFF,      70, "stock_written_off") \
+    X(EVENT_STOCK_COUNTED,          71, "stock_counted") \
+    X(EVENT_STOCK_FOUND_MISSING,    72, "stock_found_missing") \
+    X(EVENT_STOCK_POLICY,           73, "stock_policy") \
+    X(EVENT_STOCK_WARNING,          74, "stock_warning") \
+    X(EVENT_STOCK_RECOVERED,        75, "stock_recovered") \
+    X(EVENT_WAREHOUSE_PUT,          96, "warehouse_put")
+/* clang-format on */
+
 enum event_kind {
-    EVENT_ORDER_PLACED = 1,
-    EVENT_ORDER_EXPIRED = 2,
-    EVENT_ORDER_CANCELLED = 3,
-    EVENT_LINES_CANCELLED = 4,
-    EVENT_SKU_PUT = 64,
-    EVENT_STOCK_RECEIVED = 65,
-    EVENT_STOCK_EXPECTED = 66,
-    EVENT_STOCK_ADJUSTED = 67,
-    EVENT_STOCK_QUARANTINED = 68,
-    EVENT_STOCK_CLEARED = 69,
-    EVENT_STOCK_WRITTEN_OFF = 70,
-    EVENT_STOCK_COUNTED = 71,
-    EVENT_STOCK_FOUND_MISSING = 72, /* free units are taken for those that a count has missed */
-    EVENT_STOCK_POLICY = 73,
-    EVENT_STOCK_WARNING = 74,
-    EVENT_STOCK_RECOVERED = 75,
-    EVENT_WAREHOUSE_PUT = 96,
+#define X(id, number, name) id = number,
+    EVENTS(X)
+#undef X
 };
+
+/* "unknown" for a number that stands for none. */
+const char *event_name(uint32_t kind);
 
 struct event {
     uint32_t bytes; /* all of it; a multiple of 8 */

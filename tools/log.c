@@ -143,27 +143,6 @@ struct dump {
     uint32_t sku_number; /* of `sku`, once the log has told it */
 };
 
-static const char *kind_name(uint16_t kind)
-{
-    switch ((enum event_kind)kind) {
-    case EVENT_ORDER_PLACED:
-        return "order_placed";
-    case EVENT_ORDER_EXPIRED:
-        return "order_expired";
-    case EVENT_ORDER_CANCELLED:
-        return "order_cancelled";
-    case EVENT_LINES_CANCELLED:
-        return "lines_cancelled";
-    case EVENT_SKU_PUT:
-        return "sku_put";
-    case EVENT_STOCK_RECEIVED:
-        return "stock_received";
-    case EVENT_WAREHOUSE_PUT:
-        return "warehouse_put";
-    }
-    return "unknown";
-}
-
 static struct text placed_id(const struct slice_order_placed *placed)
 {
     const char *at = (const char *)(placed->lines + placed->line_count) +
@@ -177,28 +156,21 @@ static struct text order_of(const struct event *event)
     const struct slice *slice = event_slices(event);
     const struct slice_order_moved *moved = (const void *)slice;
     const struct slice_lines_cancelled *lines = (const void *)slice;
-    switch ((enum slice_kind)slice->kind) {
+    switch (slice->kind) {
     case SLICE_ORDER_PLACED:
         return placed_id((const void *)slice);
     case SLICE_ORDER_MOVED:
         return (struct text){(const char *)(moved + 1), moved->id_bytes};
     case SLICE_LINES_CANCELLED:
         return (struct text){(const char *)(lines->lines + lines->line_count), lines->id_bytes};
-    case SLICE_STOCK_RESERVE:
-    case SLICE_SKU_PUT:
-    case SLICE_STOCK_RECEIVE:
-    case SLICE_STOCK_RELEASE:
-    case SLICE_RETRY:
-    case SLICE_WAREHOUSE_PUT:
-        break;
+    default:
+        return (struct text){NULL, 0};
     }
-    return (struct text){NULL, 0};
 }
 
 static bool is_stock(const struct slice *slice)
 {
-    return slice->kind == SLICE_STOCK_RESERVE || slice->kind == SLICE_SKU_PUT ||
-           slice->kind == SLICE_STOCK_RECEIVE || slice->kind == SLICE_STOCK_RELEASE;
+    return slice->kind >= SLICE_STOCK_RESERVE && slice->kind < SLICE_RETRY;
 }
 
 static bool text_is(struct text text, const char *wanted)
@@ -260,7 +232,7 @@ static void print_event(const struct dump *dump, struct position position,
     bool json = dump->json != 0;
     printf(json ? "{\"seq\":%" PRIu64 ",\"index\":%u,\"at\":\"%.*s\",\"event\":\"%s\",\"by\":\""
                 : "%" PRIu64 ".%u  %.*s  %s  by ",
-           position.seq, position.index, (int)at.bytes, at.at, kind_name(event->kind));
+           position.seq, position.index, (int)at.bytes, at.at, event_name(event->kind));
     print_text(event_by(event));
     if (order.bytes > 0) {
         printf(json ? "\",\"order\":\"" : "  order ");
