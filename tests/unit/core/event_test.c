@@ -44,7 +44,7 @@ struct parts {
     struct slice_stock_units *reserve;
     struct slice_stock_units *release;
     struct slice_sku_put *sku_put;
-    struct slice_stock_receive *receive;
+    struct slice_stock_change *change;
     struct slice_retry *retry;
     struct slice_warehouse_put *warehouse_put;
 };
@@ -84,8 +84,8 @@ static struct parts draft_begin(struct draft *draft)
     parts.sku_put = add(draft, SLOT, SLICE_SKU_PUT, sizeof *parts.sku_put, "SKU-17");
     parts.sku_put->sku = SKU;
     parts.sku_put->code_bytes = 6;
-    parts.receive = add(draft, SLOT, SLICE_STOCK_RECEIVE, sizeof *parts.receive, "");
-    parts.receive->sku = SKU;
+    parts.change = add(draft, SLOT, SLICE_STOCK_CHANGE, sizeof *parts.change, "");
+    parts.change->sku = SKU;
     parts.retry = add(draft, SLOT, SLICE_RETRY, sizeof *parts.retry, "");
     parts.warehouse_put =
         add(draft, TOPOLOGY_SLOT, SLICE_WAREHOUSE_PUT, sizeof *parts.warehouse_put, "w1");
@@ -190,8 +190,8 @@ static void a_slice_that_does_not_add_up_is_not_valid(void **state)
     assert_spoilt(p.sku_put->code_bytes = 0);
     assert_spoilt(p.sku_put->code_bytes = 9);
     assert_spoilt(p.sku_put->sku = 3);
-    assert_spoilt(p.receive->warehouse = WAREHOUSES_MAX);
-    assert_spoilt(p.receive->sku = 0);
+    assert_spoilt(p.change->warehouse = WAREHOUSES_MAX);
+    assert_spoilt(p.change->sku = 0);
     assert_spoilt(p.warehouse_put->id_bytes = 0);
     assert_spoilt(p.warehouse_put->id_bytes = 9);
     assert_spoilt(p.warehouse_put->warehouse = WAREHOUSES_MAX);
