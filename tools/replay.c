@@ -129,7 +129,9 @@ static const char *name_of(const struct run *run, enum trace_table table, uint32
 {
     uint32_t bytes;
     const char *at = trace_string(&run->trace, table, number, &bytes);
-    snprintf(out, 64, "%.*s", (int)bytes, at);
+    bytes = bytes < 63 ? bytes : 63;
+    memcpy(out, at, bytes);
+    out[bytes] = '\0';
     return out;
 }
 
@@ -196,13 +198,13 @@ static struct spate *client_for(const struct run *run, const struct trace_event 
 static bool put_order(struct run *run, const struct trace_event *event, uint64_t tag)
 {
     struct spate_line lines[TRACE_LINES_MAX];
-    char id[TRACE_ID_BYTES + 3], customer[64];
+    char id[TRACE_ID_TEXT], customer[64];
     const struct trace_line *from = trace_lines(event);
     for (uint32_t i = 0; i < event->line_count; i++)
         lines[i] = (struct spate_line){.sku = run->numbers[from[i].sku],
                                        .units = from[i].units,
                                        .unit_price = from[i].unit_price};
-    snprintf(id, sizeof id, "%llu", (unsigned long long)event->id);
+    trace_id(event->id, id);
     struct spate_order order = {.id = id,
                                 .customer = name_of(run, TRACE_CUSTOMERS, event->a, customer),
                                 .currency = run->trace.head->currency,
@@ -341,7 +343,8 @@ static bool replay_orders(struct run *run)
         send_retries(run);
         refused = process_all(run);
         take_answers(run);
-        wait_until(run, next);
+        if (run->answered < run->event_count)
+            wait_until(run, next);
     }
     run->ended_ns = clock_ns();
     if (run->terminal)

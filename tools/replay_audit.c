@@ -41,8 +41,8 @@ static bool ask_all(struct auditor *auditor, uint64_t count, ask_fn *ask, answer
 
 static bool ask_order(struct auditor *auditor, uint64_t number)
 {
-    char id[TRACE_ID_BYTES + 3];
-    snprintf(id, sizeof id, "%llu", (unsigned long long)(auditor->fates->first_id + number));
+    char id[TRACE_ID_TEXT];
+    trace_id(auditor->fates->first_id + number, id);
     return spate_order_get(auditor->client, id, number);
 }
 

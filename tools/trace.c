@@ -81,6 +81,18 @@ const struct trace_event *trace_next(const struct trace *trace, const struct tra
     return next < end ? (const void *)next : NULL;
 }
 
+void trace_id(uint64_t id, char text[TRACE_ID_TEXT])
+{
+    char digits[TRACE_ID_TEXT];
+    uint32_t count = 0;
+    do
+        digits[count++] = (char)('0' + id % 10);
+    while ((id /= 10) > 0);
+    for (uint32_t i = 0; i < count; i++)
+        text[i] = digits[count - 1 - i];
+    text[count] = '\0';
+}
+
 const char *trace_string(const struct trace *trace, enum trace_table table, uint32_t number,
                          uint32_t *bytes)
 {

@@ -87,6 +87,9 @@ void trace_close(struct trace *trace);
 const struct trace_event *trace_first(const struct trace *trace);
 /* NULL behind the last. */
 const struct trace_event *trace_next(const struct trace *trace, const struct trace_event *event);
+/* An order's id as its buyer writes it. */
+enum { TRACE_ID_TEXT = 21 };
+void trace_id(uint64_t id, char text[TRACE_ID_TEXT]);
 /* A string of a table; its length through *bytes. */
 const char *trace_string(const struct trace *trace, enum trace_table table, uint32_t number,
                          uint32_t *bytes);

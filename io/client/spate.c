@@ -410,7 +410,7 @@ static void wire_ready(struct spate *client, uint32_t index, uint32_t events)
     if (events & EPOLLOUT || wire->state == WIRE_GREETING)
         wire_send(wire);
     if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
-        wire_receive(wire);
+        wire_receive(wire, now_ns());
 }
 
 /* What the welcome of any wire but the first says is known already. */
@@ -570,7 +570,7 @@ static bool take_result(struct spate *client, uint32_t wire, const struct result
                                  .attempts = call->attempts,
                                  .seq = head->seq,
                                  .sent_ns = call->sent_ns,
-                                 .done_ns = now_ns()};
+                                 .done_ns = client->wires[wire].received_ns};
     return take_body(head, out);
 }
 

@@ -151,8 +151,9 @@ static void make_room(struct wire *wire)
     wire->in_capacity *= 2;
 }
 
-void wire_receive(struct wire *wire)
+void wire_receive(struct wire *wire, uint64_t now_ns)
 {
+    wire->received_ns = now_ns;
     make_room(wire);
     while (!wire->ended && wire->in_bytes < wire->in_capacity) {
         uint32_t room = wire->in_capacity - wire->in_bytes;

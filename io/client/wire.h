@@ -24,6 +24,7 @@ struct wire {
     bool writable_watched;
     char why[WIRE_WHY_BYTES];
     uint64_t deadline_ns; /* until READY */
+    uint64_t received_ns; /* when bytes were last read */
     uint8_t *out;
     uint32_t out_sent;
     uint32_t out_bytes;
@@ -53,7 +54,7 @@ void wire_frame_done(struct wire *wire, uint32_t commands, uint32_t bytes);
 
 /* Hands to the kernel, or takes from it, what goes without waiting. */
 void wire_send(struct wire *wire);
-void wire_receive(struct wire *wire);
+void wire_receive(struct wire *wire, uint64_t now_ns);
 
 /* The next result; NULL: none is here yet. A welcome is given through *welcome instead, once. What
  * is returned lies in the wire's memory until wire_receive. */

@@ -192,6 +192,36 @@ def an_interrupted_run_reports_what_it_has_and_ends_with_130(directory):
     assert 100 < report["orders"] < 19000 and out.rstrip().endswith("OK"), out
 
 
+def one_seed_gives_one_day(directory):
+    days = []
+    for seed in (1, 1, 2):
+        path = os.path.join(directory, f"{len(days)}.trace")
+        subprocess.run([SPATE, "trace", "gen", path, "--orders", "5000", "--duration", "10s", "--seed", str(seed)],
+                       check=True, capture_output=True)
+        with open(path, "rb") as file:
+            days.append(file.read())
+    assert days[0] == days[1] != days[2]
+
+
+def a_trace_with_a_byte_changed_is_refused(directory):
+    path = os.path.join(directory, "day.trace")
+    subprocess.run([SPATE, "trace", "gen", path, "--orders", "500", "--duration", "1s", "--seed", "3"],
+                   check=True, capture_output=True)
+    with open(path, "rb") as file:
+        day = bytearray(file.read())
+    for place in (0, 9, len(day) // 2, len(day) - 1):
+        day[place] ^= 0x40
+        with open(path, "wb") as file:
+            file.write(day)
+        day[place] ^= 0x40
+        for words in (["trace", "verify", path], ["replay", path, "--target", "127.0.0.1:1"]):
+            ended = subprocess.run([SPATE, *words], capture_output=True, text=True, timeout=10)
+            assert ended.returncode == 1 and ended.stderr.startswith("spate "), (place, words, ended)
+    with open(path, "wb") as file:
+        file.write(day[:-8])
+    assert subprocess.run([SPATE, "trace", "verify", path], capture_output=True).returncode == 1
+
+
 def wrong_words_end_with_2(directory):
     for words in ([], ["--target", "127.0.0.1:1", "t", "--slo", "fast"], ["t", "--taget", "x"],
                   ["t", "--target", "x", "--speed", "0"]):
@@ -230,7 +260,8 @@ TESTS = [a_day_is_taken_in_and_every_order_and_unit_found_again,
          a_server_that_dies_and_comes_back_has_lost_nothing, a_loss_is_reported,
          an_order_that_was_refused_and_is_there_is_reported, units_that_somebody_else_took_are_reported,
          a_promise_that_is_not_kept_ends_with_3, a_schedule_that_is_not_kept_ends_with_4,
-         an_interrupted_run_reports_what_it_has_and_ends_with_130, wrong_words_end_with_2]
+         an_interrupted_run_reports_what_it_has_and_ends_with_130, one_seed_gives_one_day,
+         a_trace_with_a_byte_changed_is_refused, wrong_words_end_with_2]
 
 print(f"1..{len(TESTS)}")
 for number, test in enumerate(TESTS, 1):
