@@ -142,7 +142,7 @@ static void the_latest_change_is_read(void **state)
 
 /* Two owners, of the even and of the odd slots, create SKUs and then change the last of them without
  * a pause, until two readers have seen enough of it. */
-enum { STRESS_SKUS = 64, STRESS_NEWS = 100 };
+enum { STRESS_SKUS = 64, STRESS_NEWS = 20 };
 
 struct stress {
     struct catalogue *catalogue;
