@@ -319,6 +319,17 @@ static void say_progress(struct starting *s)
     env_say(s->env, line);
 }
 
+static void say_recovered(struct starting *s)
+{
+    uint64_t ms = (env_clock(s->env) - s->begun_ns) / 1000000;
+    char line[160];
+    snprintf(line, sizeof line, "recovered %llu events of %llu groups in %llu ms",
+             (unsigned long long)s->report->events, (unsigned long long)s->report->groups,
+             (unsigned long long)ms);
+    if (s->report->events > 0 && !s->options->read_only)
+        env_say(s->env, line);
+}
+
 static bool read_groups(struct starting *s)
 {
     int32_t error = 0;
@@ -380,6 +391,7 @@ static bool read_log(struct starting *s)
             "%s/manifest is older than the log, in which epoch %u has served: restore the "
             "latest manifest",
             s->options->directory, s->scan.unknown_epoch);
+    say_recovered(s);
     return true;
 }
 
