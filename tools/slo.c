@@ -36,7 +36,7 @@ static const char *read_limit(struct slo_term *term, const char *at)
         size_t bytes = strlen(units[i].name);
         bool is_share = units[i].name[0] == '%';
         if (strncmp(end, units[i].name, bytes) == 0 &&
-            is_share == (term->per_million == (uint32_t)SLO_ERRORS)) {
+            is_share == (term->per_million == SLO_ERRORS)) {
             term->limit *= units[i].factor;
             return end + bytes;
         }
@@ -68,7 +68,7 @@ bool slo_report(const struct slo *slo, const struct histogram *response, double 
     bool all_kept = true;
     for (uint32_t i = 0; i < slo->count; i++) {
         const struct slo_term *term = &slo->terms[i];
-        bool is_errors = term->per_million == (uint32_t)SLO_ERRORS;
+        bool is_errors = term->per_million == SLO_ERRORS;
         double found = is_errors ? error_share : (double)histogram_at(response, term->per_million);
         bool kept = found < term->limit;
         all_kept = all_kept && kept;

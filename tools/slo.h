@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 enum { SLO_TERMS_MAX = 16 };
+#define SLO_ERRORS UINT32_MAX
 
 struct slo_term {
     uint32_t per_million; /* of response times; SLO_ERRORS: the term is about errors */
@@ -20,8 +21,6 @@ struct slo {
     struct slo_term terms[SLO_TERMS_MAX];
     uint32_t count;
 };
-
-enum { SLO_ERRORS = UINT32_MAX };
 
 /* False: it cannot be read from *fault on. The text must outlive the slo. */
 bool slo_read(struct slo *slo, const char *text, const char **fault);
