@@ -116,6 +116,11 @@ static bool retry_valid(const struct slice_retry *retry)
     return retry->head.bytes == sizeof *retry;
 }
 
+static bool forgotten_valid(const struct slice_retry_forgotten *forgotten)
+{
+    return forgotten->head.bytes == sizeof *forgotten;
+}
+
 static bool warehouse_put_valid(const struct slice_warehouse_put *put)
 {
     return put->head.bytes >= sizeof *put &&
@@ -147,6 +152,8 @@ static bool slice_valid(const struct slice *slice)
         return warning_valid(fields);
     case SLICE_RETRY:
         return retry_valid(fields);
+    case SLICE_RETRY_FORGOTTEN:
+        return forgotten_valid(fields);
     case SLICE_WAREHOUSE_PUT:
         return warehouse_put_valid(fields);
     }

@@ -35,6 +35,7 @@
     X(EVENT_STOCK_POLICY,           73, "stock_policy") \
     X(EVENT_STOCK_WARNING,          74, "stock_warning") \
     X(EVENT_STOCK_RECOVERED,        75, "stock_recovered") \
+    X(EVENT_RETRIES_FORGOTTEN, 90, "retries_forgotten") \
     X(EVENT_WAREHOUSE_PUT,          96, "warehouse_put")
 /* clang-format on */
 
@@ -70,7 +71,8 @@ enum slice_kind {
     SLICE_STOCK_RELEASE = 67,
     SLICE_STOCK_POLICY = 68,
     SLICE_STOCK_WARNING = 69,
-    SLICE_RETRY = 90,         /* core/retry.h */
+    SLICE_RETRY = 90, /* core/retry.h */
+    SLICE_RETRY_FORGOTTEN = 91,
     SLICE_WAREHOUSE_PUT = 96, /* core/topology.h */
 };
 

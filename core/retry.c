@@ -34,16 +34,27 @@ static uint64_t hash_of(uint64_t owner, struct retry_key key)
     return digest(&key, sizeof key, owner);
 }
 
-const struct retry *retry_find(const struct retries *retries, uint64_t owner, struct retry_key key)
+static uint32_t find(const struct retries *retries, uint64_t owner, struct retry_key key)
 {
     uint64_t probe = 0;
     uint32_t entry;
     while ((entry = table_find(&retries->by_key, hash_of(owner, key), &probe)) != 0) {
         const struct retry *retry = &retries->entries[entry];
         if (retry->owner == owner && memcmp(&retry->key, &key, sizeof key) == 0)
-            return retry;
+            return entry;
     }
-    return NULL;
+    return 0;
+}
+
+const struct retry *retry_find(const struct retries *retries, uint64_t owner, struct retry_key key)
+{
+    uint32_t entry = find(retries, owner, key);
+    return entry != 0 ? &retries->entries[entry] : NULL;
+}
+
+const struct retry *retries_oldest(const struct retries *retries)
+{
+    return retries->first != 0 ? &retries->entries[retries->first] : NULL;
 }
 
 bool retries_have_room(const struct retries *retries)
@@ -51,29 +62,72 @@ bool retries_have_room(const struct retries *retries)
     return retries->count < retries->count_max;
 }
 
-enum shard_table retry_apply(struct retries *retries, const struct slice *slice)
+static uint32_t take_entry(struct retries *retries)
 {
-    CHECK(slice->kind == SLICE_RETRY);
-    const struct slice_retry *new = (const void *)slice;
+    uint32_t entry = retries->first_free;
+    if (entry == 0)
+        return ++retries->top;
+    retries->first_free = retries->entries[entry].next;
+    return entry;
+}
+
+static enum shard_table keep(struct retries *retries, const struct slice_retry *new)
+{
     if (!retries_have_room(retries))
         return SHARD_TABLE_RETRIES;
-    uint32_t entry = ++retries->count;
+    uint32_t entry = take_entry(retries);
+    retries->count++;
     retries->entries[entry] = (struct retry){
         .key = new->key,
         .digest = new->digest,
         .at_ns = new->at_ns,
         .facts = {new->facts[0], new->facts[1]},
         .owner = new->owner,
-        .code = new->code,
+        .code = (uint32_t) new->code,
+        .slot = new->head.slot,
+        .previous = retries->last,
     };
+    if (retries->last != 0)
+        retries->entries[retries->last].next = entry;
+    else
+        retries->first = entry;
+    retries->last = entry;
     CHECK(table_insert(&retries->by_key, hash_of(new->owner, new->key), entry));
+    return SHARD_TABLE_NONE;
+}
+
+static void forget(struct retries *retries, const struct slice_retry_forgotten *old)
+{
+    uint32_t entry = find(retries, old->owner, old->key);
+    CHECK(entry != 0);
+    struct retry *retry = &retries->entries[entry];
+    table_remove(&retries->by_key, hash_of(old->owner, old->key), entry);
+    if (retry->previous != 0)
+        retries->entries[retry->previous].next = retry->next;
+    else
+        retries->first = retry->next;
+    if (retry->next != 0)
+        retries->entries[retry->next].previous = retry->previous;
+    else
+        retries->last = retry->previous;
+    *retry = (struct retry){.next = retries->first_free};
+    retries->first_free = entry;
+    retries->count--;
+}
+
+enum shard_table retry_apply(struct retries *retries, const struct slice *slice)
+{
+    if (slice->kind == SLICE_RETRY)
+        return keep(retries, (const void *)slice);
+    CHECK(slice->kind == SLICE_RETRY_FORGOTTEN);
+    forget(retries, (const void *)slice);
     return SHARD_TABLE_NONE;
 }
 
 uint64_t retries_hash(const struct retries *retries)
 {
     uint64_t sum = 0;
-    for (uint32_t i = 1; i <= retries->count; i++)
-        sum += digest(&retries->entries[i], sizeof retries->entries[i], 0);
+    for (uint32_t entry = retries->first; entry != 0; entry = retries->entries[entry].next)
+        sum += digest(&retries->entries[entry], offsetof(struct retry, next), 0);
     return sum;
 }

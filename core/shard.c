@@ -119,6 +119,7 @@ static enum shard_table apply(struct shard *shard, struct position position,
         return apply_stock(shard, slice);
     switch (slice->kind) {
     case SLICE_RETRY:
+    case SLICE_RETRY_FORGOTTEN:
         return retry_apply(&shard->retries, slice);
     case SLICE_WAREHOUSE_PUT:
         topology_apply(&shard->topology, slice);
@@ -437,10 +438,38 @@ void shard_message(struct shard *shard, struct turn *turn, const struct message 
     work(shard, turn);
 }
 
+/* When the oldest retry key may go. A clock that went backwards only makes it stay. */
+static uint64_t forget_ns(const struct shard *shard)
+{
+    const struct retry *oldest = retries_oldest(&shard->retries);
+    return oldest != NULL ? oldest->at_ns + shard->options.retry_window_ns + 1 : UINT64_MAX;
+}
+
+static void forget_retries(struct shard *shard, struct turn *turn)
+{
+    for (uint32_t i = 0; i < EXPIRE_MAX && turn_has_room(turn) && forget_ns(shard) <= turn->now_ns;
+         i++) {
+        const struct retry *oldest = retries_oldest(&shard->retries);
+        struct event *event =
+            shard_event(shard, turn, EVENT_RETRIES_FORGOTTEN, (struct text){"", 0});
+        struct slice_retry_forgotten *slice =
+            event_add(turn, event, oldest->slot, SLICE_RETRY_FORGOTTEN, sizeof *slice);
+        slice->key = oldest->key;
+        slice->owner = oldest->owner;
+        shard_apply(shard, turn, event);
+    }
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 void shard_expire(struct shard *shard, struct turn *turn)
 {
     uint32_t budget = shard->options.bug[BUG_NEVER_EXPIRES] ? 0 : EXPIRE_MAX;
     work(shard, turn);
+    forget_retries(shard, turn);
     while (turn_has_room(turn)) {
         uint32_t record = timers_due(&shard->orders.timers, turn->now_ns, &budget);
         if (record == 0)
@@ -452,7 +481,7 @@ void shard_expire(struct shard *shard, struct turn *turn)
 
 uint64_t shard_deadline_ns(const struct shard *shard)
 {
-    return has_work(shard) ? 0 : timers_next_ns(&shard->orders.timers);
+    return has_work(shard) ? 0 : earlier(timers_next_ns(&shard->orders.timers), forget_ns(shard));
 }
 
 uint64_t shard_seen(const struct shard *shard)

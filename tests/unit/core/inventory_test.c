@@ -145,6 +145,30 @@ static void a_level_warns_once_and_recovers_once(void **state)
     }
 }
 
+static void a_key_is_remembered_for_its_window_and_then_forgotten(void **state)
+{
+    (void)state;
+    EACH_SHOP(seed, shop)
+    {
+        uint32_t skus[1];
+        shop_stock_up(shop, skus, 1, 0);
+        uint64_t window_ns = shop->options[0].retry_window_ns;
+        assert_int_equal(shop_receive_key(shop, skus[0], "w1", 5, "r-1")->code, CODE_OK);
+        shop->now_ns += window_ns;
+        assert_int_equal(shop_receive_key(shop, skus[0], "w1", 5, "r-1")->code, CODE_REPLAYED);
+        assert_int_equal(shop_receive_key(shop, skus[0], "w1", 5, "r-2")->code, CODE_OK);
+        shop->now_ns += 1;
+        shop_run(shop);
+        assert_int_equal(shop_events(shop, EVENT_RETRIES_FORGOTTEN), 1);
+        assert_int_equal(shop_receive_key(shop, skus[0], "w1", 5, "r-1")->code, CODE_OK);
+        assert_int_equal(shop_receive_key(shop, skus[0], "w1", 5, "r-2")->code, CODE_REPLAYED);
+        uint64_t keys = 0;
+        for (uint32_t i = 0; i < shop->shard_count; i++)
+            keys += shard_counts(shop->shards[i]).retries;
+        assert_int_equal(keys, 2);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +178,7 @@ int main(void)
         cmocka_unit_test(safety_stock_is_not_sold),
         cmocka_unit_test(what_a_count_misses_is_taken_as_units_come_free),
         cmocka_unit_test(a_stale_count_is_refused),
+        cmocka_unit_test(a_key_is_remembered_for_its_window_and_then_forgotten),
         cmocka_unit_test(a_level_warns_once_and_recovers_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
