@@ -10,7 +10,6 @@
 #include "io/routes.h"
 
 #include <llhttp.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -124,6 +123,21 @@ static const char *frame_head_byte(struct http *http, uint8_t byte)
     return NULL;
 }
 
+/* The inside of a header line has nothing to be weighed but control characters. */
+static void frame_inside(struct http *http, const char *bytes, uint32_t count)
+{
+    uint32_t at = http->framed_bytes;
+    if (http->lines == 0 || http->line_bytes == 0 || http->last_byte == '\r')
+        return;
+    while (at < count && (uint8_t)bytes[at] >= ' ' && bytes[at] != 0x7f)
+        at++;
+    if (at == http->framed_bytes)
+        return;
+    http->line_bytes += at - http->framed_bytes;
+    http->framed_bytes = at;
+    http->last_byte = (uint8_t)bytes[at - 1];
+}
+
 /* Looks at the head's next bytes, up to the first that cannot be; true: its last one was seen. */
 static bool frame_head(struct http *http, const char *bytes, uint32_t count, const char **reason)
 {
@@ -139,6 +153,7 @@ static bool frame_head(struct http *http, const char *bytes, uint32_t count, con
         if (byte == '\n' && http->line_bytes > 0)
             http->lines++;
         http->line_bytes = byte == '\n' ? 0 : http->line_bytes + (byte != '\r');
+        frame_inside(http, bytes, count);
     }
     return false;
 }
@@ -615,9 +630,12 @@ static void head_allowed(struct pile *head, uint32_t allowed)
 static void write_head(struct pile *head, const struct http *http, const struct response *response,
                        uint32_t body_bytes)
 {
-    char status[48];
-    snprintf(status, sizeof status, "%u %s", response->status, reason_of(response->status));
-    head_line(head, "HTTP/1.1 ", status);
+    const uint16_t status = response->status;
+    char line[] = "HTTP/1.1 xxx ";
+    line[9] = (char)('0' + status / 100);
+    line[10] = (char)('0' + status / 10 % 10);
+    line[11] = (char)('0' + status % 10);
+    head_line(head, line, reason_of(status));
     head_line(head, "Content-Type: ", response->type);
     head_number(head, "Content-Length: ", body_bytes);
     if (response->seq != 0)

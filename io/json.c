@@ -178,11 +178,21 @@ static char *unescape(struct json *json, char *to)
     return to;
 }
 
+/* Most texts are nothing else. */
+static uint32_t plain_ascii_bytes(const char *at, const char *end)
+{
+    const char *begin = at;
+    while (at < end && (uint8_t)*at >= ' ' && (uint8_t)*at < 0x80 && *at != '"' && *at != '\\')
+        at++;
+    return (uint32_t)(at - begin);
+}
+
 /* What is unescaped is never longer than what stood there, so it can stand in its place. */
 static enum json_token read_text(struct json *json, enum json_token token)
 {
     char *begin = ++json->at;
-    char *to = begin;
+    json->at += plain_ascii_bytes(begin, json->end);
+    char *to = json->at;
     while (json->at < json->end && *json->at != '"') {
         char c = *json->at;
         if ((uint8_t)c < ' ')
@@ -418,20 +428,27 @@ struct text json_pointer(const struct json *json, char out[JSON_POINTER_BYTES_MA
 
 /* ---- writer ------------------------------------------------------------------------------------ */
 
-void json_write_raw(struct json_writer *writer, const void *bytes, uint32_t count)
+/* Room for that many bytes more, which the caller now fills. */
+static inline char *take(struct json_writer *writer, uint32_t count)
 {
     struct pile *pile = writer->pile;
     CHECK(pile->capacity_bytes - pile->used_bytes >= count);
-    memcpy(pile->at + pile->used_bytes, bytes, count);
+    char *at = (char *)pile->at + pile->used_bytes;
     pile->used_bytes += count;
+    return at;
 }
 
-static void write_char(struct json_writer *writer, char c)
+void json_write_raw(struct json_writer *writer, const void *bytes, uint32_t count)
 {
-    json_write_raw(writer, &c, 1);
+    memcpy(take(writer, count), bytes, count);
 }
 
-static void write_comma(struct json_writer *writer)
+static inline void write_char(struct json_writer *writer, char c)
+{
+    *take(writer, 1) = c;
+}
+
+static inline void write_comma(struct json_writer *writer)
 {
     if (writer->comma)
         write_char(writer, ',');
@@ -453,10 +470,13 @@ void json_write_close(struct json_writer *writer, char bracket)
 
 void json_write_key(struct json_writer *writer, const char *key)
 {
+    uint32_t bytes = (uint32_t)strlen(key);
     write_comma(writer);
-    write_char(writer, '"');
-    json_write_raw(writer, key, (uint32_t)strlen(key));
-    json_write_raw(writer, "\":", 2);
+    char *at = take(writer, bytes + 3);
+    *at++ = '"';
+    memcpy(at, key, bytes);
+    at[bytes] = '"';
+    at[bytes + 1] = ':';
     writer->comma = false;
 }
 
@@ -485,11 +505,18 @@ static uint32_t plain_bytes(const char *at, const char *end)
     return (uint32_t)(at - begin);
 }
 
-void json_write_text(struct json_writer *writer, struct text text)
+static bool is_plain_ascii(struct text text)
 {
-    const char *at = text.at, *end = text.bytes > 0 ? at + text.bytes : at;
-    write_comma(writer);
-    write_char(writer, '"');
+    bool is_plain = true;
+    for (uint32_t i = 0; i < text.bytes; i++) {
+        uint8_t c = (uint8_t)text.at[i];
+        is_plain &= c >= ' ' && c < 0x7f && c != '"' && c != '\\';
+    }
+    return is_plain;
+}
+
+static void write_pieces(struct json_writer *writer, const char *at, const char *end)
+{
     while (at < end) {
         uint32_t bytes = plain_bytes(at, end);
         json_write_raw(writer, at, bytes);
@@ -502,6 +529,16 @@ void json_write_text(struct json_writer *writer, struct text text)
             json_write_raw(writer, "\xef\xbf\xbd", 3);
         at++;
     }
+}
+
+void json_write_text(struct json_writer *writer, struct text text)
+{
+    write_comma(writer);
+    write_char(writer, '"');
+    if (is_plain_ascii(text))
+        memcpy(take(writer, text.bytes), text.bytes > 0 ? text.at : "", text.bytes);
+    else
+        write_pieces(writer, text.at, text.at + text.bytes);
     write_char(writer, '"');
 }
 
