@@ -42,6 +42,7 @@ struct env {
     uint8_t *provided_memory;
     uint32_t provided_count;
     uint32_t provided_bytes;
+    bool registered; /* the memory of env_register */
 };
 
 /* --- opening --- */
@@ -220,9 +221,9 @@ static struct io_uring_sqe *next_entry(struct env *env)
     return entry;
 }
 
-static void prepare_write(struct io_uring_sqe *entry, const struct env_op *op)
+static void prepare_write(struct io_uring_sqe *entry, const struct env_op *op, bool registered)
 {
-    if ((op->flags & ENV_REGISTERED) != 0)
+    if (registered && (op->flags & ENV_REGISTERED) != 0)
         io_uring_prep_write_fixed(entry, op->file, op->data, op->bytes, op->offset,
                                   (int)op->buffer);
     else
@@ -239,7 +240,7 @@ static void prepare_receive(struct io_uring_sqe *entry, const struct env_op *op)
     entry->buf_group = BUFFER_GROUP;
 }
 
-static void prepare(struct io_uring_sqe *entry, const struct env_op *op)
+static void prepare(struct io_uring_sqe *entry, const struct env_op *op, bool registered)
 {
     switch (op->kind) {
     case ENV_OPEN:
@@ -252,7 +253,7 @@ static void prepare(struct io_uring_sqe *entry, const struct env_op *op)
         io_uring_prep_read(entry, op->file, op->data, op->bytes, op->offset);
         return;
     case ENV_WRITE:
-        prepare_write(entry, op);
+        prepare_write(entry, op, registered);
         return;
     case ENV_FSYNC:
         io_uring_prep_fsync(entry, op->file,
@@ -295,7 +296,7 @@ void env_submit(struct env *env, const struct env_op *op)
 {
     CHECK(op->user < DOORBELL && op->kind <= ENV_STOP);
     struct io_uring_sqe *entry = next_entry(env);
-    prepare(entry, op);
+    prepare(entry, op, env->registered);
     io_uring_sqe_set_data64(entry, op->user);
 }
 
@@ -371,7 +372,9 @@ int32_t env_register(struct env *env, const struct env_memory *memory, uint32_t 
     struct iovec parts[REGISTERED_MAX];
     for (uint32_t i = 0; i < count; i++)
         parts[i] = (struct iovec){.iov_base = memory[i].at, .iov_len = memory[i].bytes};
-    return io_uring_register_buffers(&env->ring, parts, count);
+    int result = io_uring_register_buffers(&env->ring, parts, count);
+    env->registered = result == 0;
+    return result;
 }
 
 int32_t env_keep(struct env *env, int32_t file)

@@ -88,7 +88,8 @@ int32_t env_do(struct env *env, const struct env_op *op) MUST_LOOK;
 /* Wakes another actor if it waits in env_reap; costs a system call. */
 void env_doorbell(struct env *env, uint32_t actor);
 
-/* Registers memory for ENV_REGISTERED, once per env. 0, or a negative errno: then plain writes. */
+/* Registers memory for ENV_REGISTERED, once per env. 0, or a negative errno: then writes with that flag
+ * are plain ones. */
 struct env_memory {
     void *at;
     uint64_t bytes;
