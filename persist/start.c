@@ -182,6 +182,20 @@ static bool is_ours(const char *name)
            strcmp(name, SEGMENT_MAKING) == 0 || strcmp(name, "lost+found") == 0;
 }
 
+/* A directory whose own name is lost takes everything in it along. Who may not look into its parent
+ * did not make it either. */
+static bool sync_parent(struct starting *s)
+{
+    int32_t parent = open_file(s, s->start->directory, "..", O_RDONLY | O_DIRECTORY);
+    if (parent == -EACCES || parent == -EPERM)
+        return true;
+    if (parent < 0)
+        return refuse_error(s, "open the parent of the data directory", parent);
+    int32_t error = env_do(s->env, &(struct env_op){.kind = ENV_FSYNC, .file = parent});
+    close_file(s, parent);
+    return error == 0 || refuse_error(s, "sync the parent of the data directory", error);
+}
+
 static bool begin_new_log(struct starting *s)
 {
     if (s->options->read_only)
@@ -200,7 +214,7 @@ static bool begin_new_log(struct starting *s)
                 s->options->directory, name);
     *s->manifest = (struct manifest){
         .log_id = env_random(s->env), .next_serial = 1, .begin_serial = 1, .begin_seq = 1};
-    return true;
+    return sync_parent(s);
 }
 
 static bool read_manifest(struct starting *s)

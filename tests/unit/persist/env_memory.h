@@ -86,6 +86,8 @@ static int32_t memory_do_open(struct env *env, const struct env_op *op)
 {
     if (op->file == ENV_CWD)
         return strcmp(op->path, "data") == 0 ? MEMORY_DIRECTORY : -ENOENT;
+    if (strcmp(op->path, "..") == 0)
+        return MEMORY_DIRECTORY;
     struct memory_file *file = memory_find(env, op->path);
     if (file == NULL && (op->flags & O_CREAT) == 0)
         return -ENOENT;
