@@ -50,6 +50,7 @@ struct inode {
     struct pending *pending; /* in the order of their numbers */
     uint32_t pending_count;
     uint32_t pending_capacity;
+    struct inode *parent;
     struct inode *next; /* of all inodes */
 };
 
@@ -138,6 +139,14 @@ static void names_remove(struct names *names, const char *name)
     memmove(&names->at[at], &names->at[at + 1], (names->count - at) * sizeof *names->at);
 }
 
+/* A file has one name, also if an earlier change of it never came to be durable. */
+static void names_forget(struct names *names, const struct inode *inode)
+{
+    for (uint32_t i = names->count; i-- > 0;)
+        if (names->at[i].inode == inode)
+            names_remove(names, names->at[i].name);
+}
+
 static void names_put(struct names *names, const char *name, struct inode *inode)
 {
     names_remove(names, name);
@@ -213,8 +222,7 @@ static void pending_apply(struct inode *inode, const struct pending *pending)
             names_remove(&inode->names_durable, pending->name);
         break;
     case PENDING_RENAME:
-        if (names_find(&inode->names_durable, pending->name) == pending->inode)
-            names_remove(&inode->names_durable, pending->name);
+        names_forget(&inode->names_durable, pending->inode);
         names_put(&inode->names_durable, pending->name_to, pending->inode);
         break;
     }
@@ -283,6 +291,7 @@ struct disk *disk_open(struct world *world)
     disk->world = world;
     disk->knobs.capacity_bytes = 1ull << 30;
     disk->root = inode_new(disk, true);
+    disk->root->parent = disk->root;
     return disk;
 }
 
@@ -317,6 +326,13 @@ struct inode *disk_root(struct disk *disk)
 
 /* --- paths --- */
 
+static struct inode *look_up(struct inode *directory, const char *name)
+{
+    if (name[0] == 0 || strcmp(name, ".") == 0)
+        return directory;
+    return strcmp(name, "..") == 0 ? directory->parent : names_find(&directory->names_now, name);
+}
+
 /* The directory that a path's last name stands in, and that name. */
 static int32_t walk(struct disk *disk, struct inode *directory, const char *path,
                     struct inode **parent, char name[DISK_NAME_BYTES])
@@ -337,7 +353,7 @@ static int32_t walk(struct disk *disk, struct inode *directory, const char *path
         *parent = directory;
         if (*path == 0)
             return 0;
-        directory = names_find(&directory->names_now, name);
+        directory = look_up(directory, name);
         if (directory == NULL)
             return -ENOENT;
         if (!directory->is_directory)
@@ -356,6 +372,7 @@ static struct inode *make(struct disk *disk, struct inode *parent, const char *n
                           bool is_directory)
 {
     struct inode *inode = inode_new(disk, is_directory);
+    inode->parent = parent;
     names_put(&parent->names_now, name, inode);
     pending_name(disk, parent, PENDING_LINK, name, "", inode);
     return inode;
@@ -369,8 +386,7 @@ int32_t disk_find(struct disk *disk, struct inode *directory, const char *path, 
     int32_t result = walk(disk, directory, path, &parent, name);
     if (result < 0)
         return result;
-    struct inode *inode =
-        name[0] == 0 || strcmp(name, ".") == 0 ? parent : names_find(&parent->names_now, name);
+    struct inode *inode = look_up(parent, name);
     if (inode == NULL && (flags & O_CREAT) == 0)
         return -ENOENT;
     if (inode != NULL && (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
@@ -539,6 +555,8 @@ uint64_t disk_mark(const struct disk *disk)
 int32_t disk_sync(struct disk *disk, struct inode *inode, uint64_t mark)
 {
     bool fails = stream_hit(chance(disk), disk->knobs.failed_sync_one_in);
+    if (fails && inode->is_directory)
+        return -EIO; /* a journal forgets no name */
     for (uint32_t i = 0; i < inode->pending_count && inode->pending[i].number < mark; i++)
         if (!fails || stream_hit(chance(disk), 2))
             pending_apply(inode, &inode->pending[i]);

@@ -28,7 +28,7 @@ struct disk_knobs {
     uint32_t failed_read_one_in;
     uint32_t short_write_one_in;
     uint64_t latency_ns_max; /* of one operation; skewed towards nothing */
-    uint64_t slow_one_in;    /* much longer */
+    uint32_t slow_one_in;    /* much longer */
     uint64_t slow_ns_max;
 };
 

@@ -60,6 +60,7 @@ struct env {
     bool bell;
     struct env_memory registered[16];
     uint32_t registered_count;
+    bool registered_refused;
     uint8_t *provided;
     uint32_t provided_count;
     uint32_t provided_bytes;
@@ -89,6 +90,7 @@ struct lock {
     uint64_t until_ns;
 };
 
+enum { POISONED_BYTES = 1024 };
 enum { LOCKS_MAX = 16 };
 
 struct machine {
@@ -186,6 +188,11 @@ struct machine_counts machine_counts(const struct machine *machine)
 }
 
 /* --- where others may run, and where the end may come --- */
+
+static bool is_planted(const struct machine *machine, enum planted planted)
+{
+    return machine->knobs.planted == planted;
+}
 
 static uint64_t pause_ns(struct machine *machine)
 {
@@ -375,11 +382,15 @@ static int32_t do_write(struct flight *flight)
     if (is_misaligned(flight))
         return -EINVAL;
     bool durable =
-        (flight->op.flags & ENV_DSYNC) != 0 || (flight->file->flags & O_DSYNC) == O_DSYNC;
+        ((flight->op.flags & ENV_DSYNC) != 0 || (flight->file->flags & O_DSYNC) == O_DSYNC) &&
+        !is_planted(flight->env->process->machine, PLANTED_WRITE_NOT_SYNCED);
     world_trace(disk_world(disk), inode_number(flight->file->inode) ^ flight->op.offset << 8);
     world_trace_bytes(disk_world(disk), data, flight->op.bytes);
-    return disk_write(disk, flight->file->inode, flight->op.offset, data, flight->op.bytes,
-                      durable);
+    int32_t result =
+        disk_write(disk, flight->file->inode, flight->op.offset, data, flight->op.bytes, durable);
+    bool overlooked = is_planted(flight->env->process->machine,
+                                 result < 0 ? PLANTED_FAILED_WRITE : PLANTED_SHORT_WRITE);
+    return overlooked ? (int32_t)flight->op.bytes : result;
 }
 
 static int32_t do_read(struct flight *flight)
@@ -393,9 +404,18 @@ static int32_t do_read(struct flight *flight)
                      flight->op.bytes);
 }
 
+static int32_t do_sync(struct flight *flight)
+{
+    struct machine *machine = flight->env->process->machine;
+    bool directory = inode_is_directory(flight->file->inode);
+    if (is_planted(machine, directory ? PLANTED_DIRECTORY_NOT_SYNCED : PLANTED_FILE_NOT_SYNCED))
+        return 0;
+    int32_t result = disk_sync(machine->disk, flight->file->inode, flight->mark);
+    return is_planted(machine, PLANTED_FAILED_SYNC) ? 0 : result;
+}
+
 static int32_t do_file_op(struct flight *flight)
 {
-    struct disk *disk = flight->env->process->machine->disk;
     if (flight->file == NULL || flight->file->inode == NULL)
         return -EBADF;
     switch ((int)flight->op.kind) {
@@ -404,7 +424,7 @@ static int32_t do_file_op(struct flight *flight)
     case ENV_WRITE:
         return do_write(flight);
     default:
-        return disk_sync(disk, flight->file->inode, flight->mark);
+        return do_sync(flight);
     }
 }
 
@@ -439,6 +459,11 @@ static int32_t perform(struct flight *flight)
     return is_path_op(flight->op.kind) ? do_path_op(flight) : do_file_op(flight);
 }
 
+static const char *const kind_names[] = {
+    [ENV_OPEN] = "open",   [ENV_CLOSE] = "close",   [ENV_READ] = "read",     [ENV_WRITE] = "write",
+    [ENV_FSYNC] = "fsync", [ENV_RENAME] = "rename", [ENV_UNLINK] = "unlink", [ENV_MKDIR] = "mkdir",
+};
+
 /* The moment at which a file operation takes effect; its completion may come later. */
 static void on_effect(struct world *world, void *who, uint64_t what)
 {
@@ -451,6 +476,9 @@ static void on_effect(struct world *world, void *who, uint64_t what)
     }
     world_trace(machine->world, (uint64_t)flight->op.kind << 32 | (uint32_t)flight->op.file);
     int32_t result = perform(flight);
+    world_say(machine->world, "actor %u: %s %d %s +%llu %u: %d", flight->env->number,
+              kind_names[flight->op.kind], flight->op.file, flight->path,
+              (unsigned long long)flight->op.offset, flight->op.bytes, result);
     finish(flight, result, 0, stream_skewed(chance(machine, STREAM_DISK), 20 * MICROSECOND_NS));
 }
 
@@ -484,6 +512,8 @@ static void post(struct flight *flight, int32_t result, uint32_t flags)
     struct machine *machine = flight->env->process->machine;
     if (stream_hit(chance(machine, STREAM_NETWORK), machine->knobs.multishot_ends_one_in)) {
         machine->counts.multishots_ended++;
+        if (is_planted(machine, PLANTED_MULTISHOT))
+            flags |= ENV_FLAG_MORE;
         finish(flight, result, flags, 0);
         return;
     }
@@ -540,6 +570,9 @@ static bool go_on_receiving(struct flight *flight)
         socket_receive(flight->file->socket, env->provided + (uint64_t)buffer * env->provided_bytes,
                        piece_bytes(env));
     CHECK(bytes > 0);
+    if (is_planted(env->process->machine, PLANTED_BUFFER) &&
+        stream_hit(chance(env->process->machine, STREAM_NETWORK), 50))
+        env->provided[(uint64_t)buffer * env->provided_bytes] = POISON;
     post(flight, bytes, ENV_FLAG_BUFFER | buffer << ENV_BUFFER_SHIFT);
     return true;
 }
@@ -704,8 +737,11 @@ static void hand_over_all(struct env *env)
     env->queued_count = 0;
 }
 
+/* What was refused is written plainly. */
 static bool is_registered(const struct env *env, const struct env_op *op)
 {
+    if (env->registered_refused)
+        return true;
     const struct env_memory *memory = &env->registered[op->buffer];
     const uint8_t *from = memory->at, *at = op->data;
     return op->buffer < env->registered_count && at >= from &&
@@ -781,6 +817,8 @@ void env_doorbell(struct env *env, uint32_t actor)
     cross(env);
     hand_over_all(env);
     CHECK(actor < ACTORS_MAX);
+    if (is_planted(machine, PLANTED_DOORBELL))
+        return;
     if (env->process->envs[actor] != NULL)
         world_at(machine->world,
                  world_now(machine->world) +
@@ -794,7 +832,8 @@ int32_t env_register(struct env *env, const struct env_memory *memory, uint32_t 
 {
     cross(env);
     CHECK(env->registered_count == 0 && count <= 16);
-    if (env->process->machine->knobs.no_registration)
+    env->registered_refused = env->process->machine->knobs.no_registration;
+    if (env->registered_refused)
         return -ENOMEM;
     memcpy(env->registered, memory, count * sizeof *memory);
     env->registered_count = count;
@@ -807,7 +846,8 @@ int32_t env_keep(struct env *env, int32_t number)
     struct file *file = file_of(env->process, number);
     if (file == NULL)
         return -EBADF;
-    env->process->kept_lock = file->inode;
+    if (!is_planted(env->process->machine, PLANTED_LOCK_NOT_KEPT))
+        env->process->kept_lock = file->inode;
     return 0;
 }
 
@@ -829,7 +869,8 @@ int32_t env_provide(struct env *env, void *memory, uint32_t count, uint32_t byte
 void env_give_back(struct env *env, uint32_t buffer)
 {
     CHECK(buffer < env->provided_count && env->free_count < env->provided_count);
-    memset(env->provided + (uint64_t)buffer * env->provided_bytes, POISON, env->provided_bytes);
+    memset(env->provided + (uint64_t)buffer * env->provided_bytes, POISON,
+           env->provided_bytes < POISONED_BYTES ? env->provided_bytes : POISONED_BYTES);
     env->free_buffers[(env->free_first + env->free_count++) % env->provided_count] = buffer;
 }
 
@@ -1021,9 +1062,12 @@ struct late_write {
 static void on_late_write(struct world *world, void *who, uint64_t what)
 {
     struct late_write *late = who;
-    (void)world, (void)what;
-    if (late->power_losses == late->machine->counts.power_losses)
+    (void)what;
+    if (late->power_losses == late->machine->counts.power_losses) {
+        world_say(world, "a late write to inode %u +%llu %u", inode_number(late->inode),
+                  (unsigned long long)late->offset, late->bytes);
         disk_write_lost(late->machine->disk, late->inode, late->offset, late->data, late->bytes);
+    }
     free(late);
 }
 

@@ -14,7 +14,32 @@
 struct machine;
 struct process;
 
+/* Planted bugs: each takes away something that the code above the seam must do, without touching that
+ * code, as seen from below. */
+/* clang-format off */
+#define PLANTED(X) \
+    X(PLANTED_NONE,                 "none",                       "") \
+    X(PLANTED_WRITE_NOT_SYNCED,     "ack_before_sync",            "the log writes without DSYNC") \
+    X(PLANTED_DIRECTORY_NOT_SYNCED, "directory_sync_skipped",     "a directory is not synced") \
+    X(PLANTED_FILE_NOT_SYNCED,      "file_sync_skipped",          "a file is not synced") \
+    X(PLANTED_LOCK_NOT_KEPT,        "lock_not_kept",              "the lock does not outlive the writes in flight") \
+    X(PLANTED_SHORT_WRITE,          "short_write_taken_for_whole","a short result is not looked at") \
+    X(PLANTED_FAILED_WRITE,         "failed_write_ignored",       "a failed write is not looked at") \
+    X(PLANTED_FAILED_SYNC,          "failed_sync_ignored",        "a failed sync is not looked at") \
+    X(PLANTED_MULTISHOT,            "multishot_not_rearmed",      "MORE is taken for granted") \
+    X(PLANTED_BUFFER,               "buffer_returned_too_early",  "a provided buffer is looked at after its return") \
+    X(PLANTED_DOORBELL,             "doorbell_lost",              "who sleeps is not woken")
+/* clang-format on */
+
+enum planted {
+#define X(id, name, what) id,
+    PLANTED(X)
+#undef X
+        PLANTED_COUNT
+};
+
 struct env_knobs {
+    enum planted planted;
     uint32_t multishot_ends_one_in; /* completions without MORE for no reason */
     uint32_t part_receive_one_in;   /* a buffer that is given out almost empty */
     uint32_t early_return_one_in;   /* a wait that returns nothing */

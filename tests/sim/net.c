@@ -146,7 +146,12 @@ static void on_room(struct world *world, void *who, uint64_t what)
 
 struct socket *net_listen(struct net *net, const char *address)
 {
-    struct socket *listener = socket_new(net, address, "");
+    char bound[NET_ADDRESS_BYTES];
+    size_t bytes = strlen(address);
+    bool any_port = bytes > 2 && strcmp(address + bytes - 2, ":0") == 0;
+    if (any_port)
+        snprintf(bound, sizeof bound, "%.*s%u", (int)bytes - 1, address, 20000 + net->count);
+    struct socket *listener = socket_new(net, any_port ? bound : address, "");
     listener->is_listener = true;
     return listener;
 }

@@ -25,7 +25,8 @@ struct net *net_open(struct world *world);
 void net_close(struct net *net);
 struct net_knobs *net_knobs(struct net *net);
 
-/* Several may listen on one address: each connection goes to one of them by chance. */
+/* Several may listen on one address: each connection goes to one of them by chance. A port 0 becomes
+ * one that nobody has. */
 struct socket *net_listen(struct net *net, const char *address);
 struct socket *socket_accept(struct socket *listener); /* NULL: nobody waits */
 

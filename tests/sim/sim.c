@@ -1,0 +1,242 @@
+/* spate-sim - runs the simulator: many seeds, one seed, for a time, or until a planted bug is found.
+ *
+ * Each seed runs in a process of its own, so that whatever it does to itself ends only it. A failure
+ * is one line that brings it back. */
+#include <getopt.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/bug.h"
+#include "tests/sim/run.h"
+
+struct scenario {
+    const char *name;
+    void (*run)(struct run *run);
+};
+
+static const struct scenario scenarios[] = {{"log", log_scenario}};
+enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
+
+static const char *const planted_names[] = {
+#define X(id, name, what) [id] = name,
+    PLANTED(X)
+#undef X
+};
+
+static const char *const shard_bug_names[] = {
+#define X(id, name) [id] = name,
+    BUGS(X)
+#undef X
+};
+
+struct wanted {
+    uint64_t seeds;
+    uint64_t first_seed;
+    double hours;
+    const char *scenario; /* NULL: all */
+    const char *bug;
+    enum planted planted;
+    uint32_t shard_bug;
+    bool talks;
+    bool traces;
+};
+
+enum { RUN_SECONDS_MAX = 120, FAILURES_MAX = 10 /* enough to look at */ };
+
+static void run_one(const struct scenario *scenario, uint64_t seed, const struct wanted *wanted,
+                    struct totals *totals)
+{
+    static struct run run;
+    alarm(RUN_SECONDS_MAX); /* a run that hangs is a failure too */
+    run_open(&run, seed, scenario->name, wanted->planted, totals);
+    run.shard_bug[wanted->shard_bug] = wanted->shard_bug != BUG_NONE;
+    if (wanted->talks)
+        world_talk(run.world, stdout);
+    scenario->run(&run);
+    run_close(&run);
+    fflush(stdout);
+    _exit(0);
+}
+
+static bool survives(const struct scenario *scenario, uint64_t seed, const struct wanted *wanted,
+                     struct totals *totals)
+{
+    int status;
+    fflush(stdout);
+    pid_t child = fork();
+    if (child < 0) {
+        perror("fork");
+        exit(71);
+    }
+    if (child == 0)
+        run_one(scenario, seed, wanted, totals);
+    if (waitpid(child, &status, 0) != child)
+        return false;
+    if (WIFSIGNALED(status))
+        fprintf(stderr, "the run ended with signal %d\n", WTERMSIG(status));
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static void add(struct totals *sum, const struct totals *one)
+{
+    uint64_t *to = (void *)sum;
+    const uint64_t *from = (const void *)one;
+    for (size_t i = 0; i < sizeof *sum / sizeof *to; i++)
+        to[i] += from[i];
+}
+
+static double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void print_totals(const struct totals *sum, uint64_t runs, uint64_t failures, double seconds)
+{
+    printf("%llu runs, %llu failures; %.2f simulated hours in %.1f s (%.0f s a second)\n"
+           "%llu operations, %llu of the kernel, %llu of them failed; %llu starts, %llu kills, "
+           "%llu losses of power\n",
+           (unsigned long long)runs, (unsigned long long)failures,
+           (double)sum->simulated_ns / 3.6e12, seconds, (double)sum->simulated_ns / 1e9 / seconds,
+           (unsigned long long)sum->operations, (unsigned long long)sum->env_operations,
+           (unsigned long long)sum->failed_operations, (unsigned long long)sum->starts,
+           (unsigned long long)sum->kills, (unsigned long long)sum->power_losses);
+}
+
+/* 0: all is well; with a bug planted: it was found. */
+static int run_all(const struct wanted *wanted, struct totals *shared)
+{
+    struct totals sum = {0};
+    uint64_t runs = 0, failures = 0;
+    double begun = seconds_now();
+    for (uint64_t seed = wanted->first_seed; failures < FAILURES_MAX; seed++) {
+        if (wanted->hours == 0 && seed - wanted->first_seed >= wanted->seeds)
+            break;
+        if (wanted->hours != 0 && seconds_now() - begun > wanted->hours * 3600)
+            break;
+        for (uint32_t i = 0; i < SCENARIOS; i++) {
+            const struct scenario *scenario = &scenarios[i];
+            if (wanted->scenario != NULL && strcmp(wanted->scenario, scenario->name) != 0)
+                continue;
+            memset(shared, 0, sizeof *shared);
+            bool survived = survives(scenario, seed, wanted, shared);
+            runs++;
+            failures += !survived;
+            add(&sum, shared);
+            if (wanted->traces)
+                printf("%s %llu %016llx\n", scenario->name, (unsigned long long)seed,
+                       (unsigned long long)shared->trace);
+            if (survived)
+                continue;
+            printf("%s: spate-sim --scenario %s --seed %llu%s%s\n",
+                   wanted->bug != NULL ? "FOUND" : "FAILED", scenario->name,
+                   (unsigned long long)seed, wanted->bug != NULL ? " --bug " : "",
+                   wanted->bug != NULL ? wanted->bug : "");
+            if (wanted->bug != NULL) {
+                printf("found %s after %llu runs\n", wanted->bug, (unsigned long long)runs);
+                return 0;
+            }
+        }
+    }
+    print_totals(&sum, runs, failures, seconds_now() - begun);
+    if (wanted->bug != NULL)
+        printf("NOT FOUND: %s\n", wanted->bug);
+    return failures != 0 || wanted->bug != NULL;
+}
+
+static bool choose_bug(struct wanted *wanted, const char *name)
+{
+    wanted->bug = name;
+    for (uint32_t i = 1; i < PLANTED_COUNT; i++)
+        if (strcmp(planted_names[i], name) == 0)
+            wanted->planted = (enum planted)i;
+    for (uint32_t i = 1; i < BUG_COUNT; i++)
+        if (strcmp(shard_bug_names[i], name) == 0)
+            wanted->shard_bug = i;
+    return wanted->planted != PLANTED_NONE || wanted->shard_bug != BUG_NONE;
+}
+
+static void print_bugs(void)
+{
+    for (uint32_t i = 1; i < PLANTED_COUNT; i++)
+        printf("%s\n", planted_names[i]);
+    for (uint32_t i = 1; i < BUG_COUNT; i++)
+        printf("%s\n", shard_bug_names[i]);
+}
+
+static const char usage[] =
+    "usage: spate-sim [--seeds N] [--from SEED] [--hours H] [--seed S] [--scenario log|server]\n"
+    "                 [--bug NAME] [--bugs] [--trace] [--talk]\n"
+    "  --seeds N     this many seeds (default 20), from --from on (default 1)\n"
+    "  --hours H     as many as fit into H hours of real time\n"
+    "  --seed S      this one alone\n"
+    "  --bug NAME    with this bug planted: succeeds when it is found; --bugs names them all\n"
+    "  --trace       the hash of each run's trace; the same in every build\n"
+    "  --talk        what happens, line by line\n";
+
+static bool parse(int count, char **arguments, struct wanted *wanted)
+{
+    static const struct option options[] = {
+        {"seeds", required_argument, NULL, 'n'},    {"from", required_argument, NULL, 'f'},
+        {"hours", required_argument, NULL, 'h'},    {"seed", required_argument, NULL, 's'},
+        {"scenario", required_argument, NULL, 'c'}, {"bug", required_argument, NULL, 'b'},
+        {"bugs", no_argument, NULL, 'l'},           {"trace", no_argument, NULL, 't'},
+        {"talk", no_argument, NULL, 'v'},           {0}};
+    int option;
+    while ((option = getopt_long(count, arguments, "", options, NULL)) != -1) {
+        switch (option) {
+        case 'n':
+            wanted->seeds = strtoull(optarg, NULL, 10);
+            break;
+        case 'f':
+            wanted->first_seed = strtoull(optarg, NULL, 10);
+            break;
+        case 'h':
+            wanted->hours = strtod(optarg, NULL);
+            break;
+        case 's':
+            wanted->first_seed = strtoull(optarg, NULL, 10);
+            wanted->seeds = 1;
+            break;
+        case 'c':
+            wanted->scenario = optarg;
+            break;
+        case 'b':
+            if (!choose_bug(wanted, optarg))
+                return false;
+            break;
+        case 'l':
+            print_bugs();
+            exit(0);
+        case 't':
+            wanted->traces = true;
+            break;
+        case 'v':
+            wanted->talks = true;
+            break;
+        default:
+            return false;
+        }
+    }
+    return optind == count;
+}
+
+int main(int count, char **arguments)
+{
+    struct wanted wanted = {.seeds = 20, .first_seed = 1};
+    if (!parse(count, arguments, &wanted)) {
+        fputs(usage, stderr);
+        return 2;
+    }
+    struct totals *shared =
+        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED)
+        return 71;
+    return run_all(&wanted, shared);
+}
