@@ -232,7 +232,9 @@ static void refuse_connection(struct shard_loop *loop, int32_t file, enum protoc
     metric_add(&loop->metrics, METRIC_CONNECTIONS_REFUSED, 1);
 }
 
-/* From the first moment on, a request has to arrive in time. */
+/* From the first moment on, a request has to arrive in time. That also ends those whose bytes and
+ * reset were both there before the first receive: the kernel's multishot receive takes the bytes, and
+ * waits for news of a socket that has none to give any more. */
 static void open_connection(struct shard_loop *loop, int32_t file, enum protocol protocol)
 {
     struct connection *c = has_place(loop, protocol)
