@@ -101,7 +101,6 @@ struct log_counts {
     uint64_t write_bytes;
     uint64_t witness_blocks;
     uint64_t segments_ready;
-    uint64_t rescues; /* wake-ups by the safety-net wait alone; must stay 0 */
 };
 struct log_counts log_counts(const struct log *log);
 

@@ -50,6 +50,7 @@ static struct start_options start_options(const struct fixture *f)
         .directory = f->directory,
         .segment_bytes = options.segment_bytes,
         .write_bytes_max = options.write_bytes_max,
+        .sync = options.sync,
         .process = (uint64_t)getpid(),
     };
 }
@@ -239,6 +240,24 @@ static void what_was_durable_is_there_after_a_kill(void **state)
     leave(f);
 }
 
+static void every_way_of_syncing_leaves_the_same_log(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t last = 0;
+    for (int sync = LOG_SYNC_DSYNC; sync <= LOG_SYNC_NONE; sync++) {
+        options.sync = (enum log_sync)sync;
+        assert_true(begin(f));
+        assert_found(f, last);
+        append_many(f, last + 1, last + 40);
+        last += 40;
+        leave(f);
+    }
+    options.sync = LOG_SYNC_DSYNC;
+    assert_true(begin(f));
+    assert_found(f, last);
+    leave(f);
+}
+
 /* Longer than a read of it, so that groups lie across the seams; and with an end to be copied. */
 static void a_log_of_some_megabytes_is_found_whole_again_and_again(void **state)
 {
@@ -398,6 +417,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(an_empty_directory_begins_at_sequence_one),
         TEST(what_was_durable_is_there_after_a_kill),
+        TEST(every_way_of_syncing_leaves_the_same_log),
         TEST(a_log_of_some_megabytes_is_found_whole_again_and_again),
         TEST(groups_published_out_of_order_become_durable_in_order),
         TEST(a_tail_that_nobody_has_witnessed_may_be_torn),
