@@ -878,7 +878,9 @@ static int prepare(struct shard_loop *loop)
 {
     struct env_memory buffers[2];
     log_buffers(loop->shared->log, buffers);
-    if (env_register(loop->env, buffers, 2) < 0)
+    if (env_register(loop->env, buffers, 2) == 0)
+        log_registered(loop->shared->log, loop->number);
+    else
         env_say(loop->env,
                 "the write buffers cannot be registered (locked memory); writing plainly");
     if (env_provide(loop->env, loop->receive_memory, RECEIVE_BUFFERS, RECEIVE_BUFFER_BYTES) < 0) {

@@ -58,6 +58,7 @@ struct log {
 
     _Alignas(128) struct atomic64 next_seq; /* log_take */
     _Alignas(128) struct atomic64 watermark;
+    struct atomic64 registered;         /* by shard: write buffers */
     struct atomic64 sleepers;           /* by shard */
     _Alignas(128) struct atomic64 role; /* 1: somebody gathers */
     struct atomic64 gathered;
@@ -148,6 +149,11 @@ void log_buffers(struct log *log, struct env_memory out[2])
     for (uint32_t i = 0; i < WRITES; i++)
         out[i] =
             (struct env_memory){log->writes[i].buffer, block_align(log->options.write_bytes_max)};
+}
+
+void log_registered(struct log *log, uint32_t shard)
+{
+    atomic_or(&log->registered, UINT64_C(1) << shard);
 }
 
 static void count(struct log *log, uint32_t which, uint64_t more)
@@ -305,7 +311,7 @@ static void retire_segment(struct log *log)
     log->segment.file = -1;
 }
 
-static void submit_write(struct log *log, struct env *env, struct write *write)
+static void submit_write(struct log *log, struct env *env, uint32_t shard, struct write *write)
 {
     uint32_t slot = (uint32_t)(write - log->writes);
     uint32_t bytes = (uint32_t)block_align(write->bytes);
@@ -313,7 +319,7 @@ static void submit_write(struct log *log, struct env *env, struct write *write)
     write->bytes = bytes;
     write->file = log->segment.file;
     atomic_store(&write->last_seq, log->next_gather - 1); /* pairs with the load in advance */
-    uint32_t flags = ENV_REGISTERED;
+    uint32_t flags = (atomic_load(&log->registered) >> shard & 1) != 0 ? ENV_REGISTERED : 0;
     if (log->options.sync == LOG_SYNC_DSYNC)
         flags |= ENV_DSYNC;
     env_submit(env, &(struct env_op){.kind = ENV_WRITE,
@@ -366,7 +372,7 @@ static uint32_t fill_write(struct log *log, struct env *env, struct write *write
 }
 
 /* True if this has used up a ready segment. */
-static bool gather(struct log *log, struct env *env)
+static bool gather(struct log *log, struct env *env, uint32_t shard)
 {
     uint64_t number = atomic_load(&log->submitted) + 1;
     struct write *write = &log->writes[number % WRITES];
@@ -381,7 +387,7 @@ static bool gather(struct log *log, struct env *env)
     uint32_t kind = fill_write(log, env, write);
     if (kind == 0)
         return fresh;
-    submit_write(log, env, write);
+    submit_write(log, env, shard, write);
     if (kind == GROUP_END)
         retire_segment(log);
     atomic_store(&log->gathered, log->next_gather - 1); /* pairs with log_gathered */
@@ -399,11 +405,10 @@ static bool has_work(const struct log *log, struct env *env)
 
 void log_drive(struct log *log, struct env *env, uint32_t shard)
 {
-    (void)shard;
     atomic_fence(); /* [1] after what the caller has published or finished */
     while (has_work(log, env) && atomic_swap_if(&log->role, 0, 1)) {
         env_point(env, ENV_POINT_GATHER);
-        bool fresh = gather(log, env);
+        bool fresh = gather(log, env, shard);
         atomic_store(&log->role, 0);
         atomic_fence(); /* [1] */
         if (fresh)

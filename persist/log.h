@@ -54,6 +54,8 @@ struct log *log_init(void *zeroed_memory, const struct log_options *options,
 
 /* The two write buffers, to be registered in every shard's env, as buffers 0 and 1. */
 void log_buffers(struct log *log, struct env_memory out[2]);
+/* This shard's env has registered them; before, and where it cannot, its writes are plain. */
+void log_registered(struct log *log, uint32_t shard);
 
 /* n − watermark < R − shards: this turn may take a number. Asked before the turn decides anything.
  */

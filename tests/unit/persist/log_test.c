@@ -118,7 +118,8 @@ static bool begin(struct fixture *f)
     f->log = log_init(f->memory, &options, &f->start.begin);
     struct env_memory buffers[2];
     log_buffers(f->log, buffers);
-    (void)!env_register(f->env, buffers, 2);
+    if (env_register(f->env, buffers, 2) == 0)
+        log_registered(f->log, 0);
     return true;
 }
 
