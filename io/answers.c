@@ -400,6 +400,17 @@ static ANSWER(answer_cell, "StockCell", answer_cell_fields);
 static const struct schema_field answer_stock_fields[] = {LIST_MEMBER("items", true, &answer_cell)};
 ANSWER(answer_stock, "Stock", answer_stock_fields);
 
+static const struct schema_field answer_change_fields[] = {
+    {.name = "delta",
+     .type = SCHEMA_INTEGER,
+     .required = true,
+     .min = INT64_MIN,
+     .max = INT64_MAX,
+     .about = "What came to the units on hand."},
+    COUNT_MEMBER("missing"),
+};
+ANSWER(answer_change, "StockChange", answer_change_fields);
+
 static const struct schema_field answer_sku_fields[] = {SKU_MEMBER};
 ANSWER(answer_sku, "Sku", answer_sku_fields);
 

@@ -12,6 +12,7 @@ void answer_write(struct json_writer *writer, const struct http_server *server,
                   const struct result *result);
 
 /* What the bodies hold, for the table of routes. */
+extern const struct schema answer_change;
 extern const struct schema answer_done;
 extern const struct schema answer_health;
 extern const struct schema answer_order;

@@ -496,7 +496,7 @@ class Drawer:
 
     def draw(self):
         """Method, path, headers, body, the documented statuses."""
-        path = self.random.choice([p for p in self.document["paths"] if p.startswith("/v1")])
+        self.path = path = self.random.choice([p for p in self.document["paths"] if p.startswith("/v1")])
         method = self.random.choice(list(self.document["paths"][path]))
         operation = self.document["paths"][path][method]
         query, headers, bent = [], {}, self.random.random() < 0.5
@@ -535,6 +535,10 @@ def random_requests_meet_no_status_that_is_not_described(server):
         status, _, answer = ask(connection, method, target,
                                 None if body is None else json.dumps(body), headers)
         seen.add(status)
+        content = drawer.document["paths"][drawer.path][method.lower()]["responses"].get(str(status))
+        shape = drawer.resolve(next(iter(content["content"].values()))["schema"]) if content else {}
+        known = shape.get("properties", {})
+        assert set(shape.get("required", [])) <= set(answer) <= set(known), (target, answer)
         assert str(status) in described and status != 500, (
             f"request {number}: {status}\n{method} {target} {headers}\n{body}\n{answer}")
     connection.close()

@@ -758,9 +758,10 @@ static void a_replay_says_so_with_the_status_of_the_first_answer(void **state)
     const char *response = answer("POST /v1/orders", ORDER(""), order);
     assert_non_null(strstr(response, "HTTP/1.1 201 Created\r\n"));
     assert_non_null(strstr(response, "Idempotent-Replayed: true\r\n"));
-    struct result plain = {.bytes = sizeof plain, .code = CODE_REPLAYED, .seq = 9};
+    struct result_change change = {.head = {.code = CODE_REPLAYED, .kind = RESULT_CHANGE, .seq = 9},
+                                   .delta = 1};
     response = answer("POST /v1/stock/receive",
-                      "{\"sku\":\"SKU-1\",\"warehouse\":\"w1\",\"units\":1}", &plain);
+                      "{\"sku\":\"SKU-1\",\"warehouse\":\"w1\",\"units\":1}", &change);
     assert_non_null(strstr(response, "HTTP/1.1 200 OK\r\n"));
     assert_non_null(strstr(response, "Idempotent-Replayed: true\r\n"));
 }
