@@ -4,10 +4,11 @@
 
 enum { LINE_ENTRIES = TABLE_LINE_BYTES / sizeof(struct atomic64) };
 
-/* Lines so that a full table has 7 of 8 entries taken: fuller ones need ever more lines a look-up. */
+/* A full table has 6 of 8 entries taken. Fuller ones save little and cost much: at 6 of 8 a look-up
+ * for what is not there reads 0.7 lines beyond its first, at 7 of 8 it reads 3.7. */
 static uint32_t lines_for(uint32_t capacity)
 {
-    return (uint32_t)((capacity + UINT64_C(6)) / 7 + 1);
+    return (uint32_t)((capacity + UINT64_C(5)) / 6 + 1);
 }
 
 size_t table_bytes(uint32_t capacity)
@@ -49,9 +50,13 @@ static uint32_t entry_reference(uint64_t entry)
     return (uint32_t)(entry >> 32);
 }
 
+/* The line behind as well: it is needed often enough, and comes at half the price. */
 void table_prefetch(const struct table *table, uint64_t hash)
 {
-    __builtin_prefetch(&table->entries[home_line(table, (uint32_t)hash) * LINE_ENTRIES]);
+    uint64_t line = home_line(table, (uint32_t)hash);
+    uint64_t behind = line + 1 == table->line_count ? 0 : line + 1;
+    __builtin_prefetch(&table->entries[line * LINE_ENTRIES]);
+    __builtin_prefetch(&table->entries[behind * LINE_ENTRIES]);
 }
 
 /* A probe is the entry to go on with, counted from 1, so that 0 can stand for the beginning. */

@@ -1,5 +1,7 @@
 #include "tests/unit/core/shop.h"
 
+#include "core/table.h"
+
 static const struct result_order *as_order(const struct result *result)
 {
     assert_int_equal(result->kind, RESULT_ORDER);
@@ -540,9 +542,9 @@ static void an_order_of_two_lines_takes_at_most_160_bytes(void **state)
         assert_int_equal(shop_answer(shop, request)->code, CODE_CREATED);
     }
     free(command);
-    /* A full table has 7 of 8 words taken; here every order has a customer of its own. */
+    /* Here every order has a customer of its own. */
     double record = (double)shard_counts(shop->shards[0]).order_bytes / ORDERS;
-    double index = 8.0 * 8 / 7;
+    double index = (double)table_bytes(1 << 20) / (1 << 20);
     print_message("# bytes an order: %.1f record + %.1f id + %.1f customer = %.1f\n", record, index,
                   index, record + 2 * index);
     assert_true(record + 2 * index <= 160);
