@@ -1,0 +1,251 @@
+#include "tests/model/naive.h"
+
+#include <string.h>
+
+static void release(struct naive *naive, struct naive_line *line, uint32_t units)
+{
+    struct naive_cell *cell = &naive->skus[line->sku].cells[line->warehouse];
+    cell->reserved -= units;
+    cell->free += units;
+    line->cancelled += units;
+}
+
+static void release_all(struct naive *naive, struct naive_order *order, enum order_state state)
+{
+    for (uint32_t i = 0; i < order->line_count; i++) {
+        struct naive_line *line = &order->lines[i];
+        struct naive_cell *cell = &naive->skus[line->sku].cells[line->warehouse];
+        cell->reserved -= line->units - line->cancelled;
+        cell->free += line->units - line->cancelled;
+    }
+    order->state = (uint8_t)state;
+    order->version++;
+}
+
+void naive_time(struct naive *naive, uint64_t now_ns)
+{
+    naive->now_ns = now_ns;
+    for (uint32_t i = naive->expired_to; i < naive->order_count; i++) {
+        struct naive_order *order = &naive->orders[i];
+        if (order->state == ORDER_PENDING_PAYMENT && order->deadline_ns <= now_ns)
+            release_all(naive, order, ORDER_EXPIRED);
+        if (naive->expired_to == i && order->placed && order->state != ORDER_PENDING_PAYMENT)
+            naive->expired_to = i + 1;
+    }
+}
+
+enum code naive_warehouse_put(struct naive *naive, uint32_t warehouse, uint32_t priority)
+{
+    bool known = naive->warehouse_known[warehouse];
+    naive->warehouse_known[warehouse] = true;
+    naive->priority[warehouse] = priority;
+    return known ? CODE_OK : CODE_CREATED;
+}
+
+enum code naive_sku_put(struct naive *naive, uint32_t sku, uint64_t max_per_order)
+{
+    bool known = naive->skus[sku].known;
+    naive->skus[sku].known = true;
+    naive->skus[sku].max_per_order = max_per_order;
+    return known ? CODE_OK : CODE_CREATED;
+}
+
+enum code naive_resolve(const struct naive *naive, uint32_t sku)
+{
+    return naive->skus[sku].known ? CODE_OK : CODE_UNKNOWN_SKU;
+}
+
+/* ---- an order ------------------------------------------------------------------------------------- */
+
+/* Lower priority first, then the name; among those that can ship the whole line. */
+static bool choose_warehouse(const struct naive *naive, const uint64_t free[NAIVE_WAREHOUSES],
+                             uint32_t units, uint32_t *chosen)
+{
+    bool found = false;
+    for (uint32_t w = 0; w < NAIVE_WAREHOUSES; w++) {
+        if (free[w] < units || (found && naive->priority[*chosen] <= naive->priority[w]))
+            continue;
+        *chosen = w;
+        found = true;
+    }
+    return found;
+}
+
+/* All lines of one SKU, those with most units first; false: one of them cannot be shipped. */
+static bool choose_for_sku(const struct naive *naive, uint32_t sku, struct naive_line *lines,
+                           uint32_t line_count)
+{
+    uint64_t free[NAIVE_WAREHOUSES];
+    bool done[NAIVE_LINES] = {false};
+    for (uint32_t w = 0; w < NAIVE_WAREHOUSES; w++)
+        free[w] = naive->skus[sku].cells[w].free;
+    for (;;) {
+        uint32_t most = NAIVE_LINES;
+        for (uint32_t i = 0; i < line_count; i++)
+            if (lines[i].sku == sku && !done[i] &&
+                (most == NAIVE_LINES || lines[i].units > lines[most].units))
+                most = i;
+        if (most == NAIVE_LINES)
+            return true;
+        if (!choose_warehouse(naive, free, lines[most].units, &lines[most].warehouse))
+            return false;
+        free[lines[most].warehouse] -= lines[most].units;
+        done[most] = true;
+    }
+}
+
+static bool same_body(const struct naive_order *order, const struct naive_line *lines,
+                      uint32_t line_count)
+{
+    if (order->line_count != line_count)
+        return false;
+    for (uint32_t i = 0; i < line_count; i++)
+        if (order->lines[i].sku != lines[i].sku || order->lines[i].units != lines[i].units ||
+            order->lines[i].unit_price != lines[i].unit_price)
+            return false;
+    return true;
+}
+
+static uint64_t demand_of(uint32_t sku, const struct naive_line *lines, uint32_t line_count)
+{
+    uint64_t units = 0;
+    for (uint32_t i = 0; i < line_count; i++)
+        units += lines[i].sku == sku ? lines[i].units : 0;
+    return units;
+}
+
+static enum code refusal(struct naive *naive, bool currency_fits, struct naive_line *lines,
+                         uint32_t line_count)
+{
+    for (uint32_t i = 0; i < line_count; i++) {
+        if (!naive->skus[lines[i].sku].known)
+            return CODE_UNKNOWN_SKU;
+        if (!currency_fits)
+            return CODE_CURRENCY_MISMATCH;
+    }
+    bool over = false, is_short = false;
+    for (uint32_t i = 0; i < line_count; i++) {
+        uint64_t most = naive->skus[lines[i].sku].max_per_order;
+        over |= most > 0 && demand_of(lines[i].sku, lines, line_count) > most;
+        is_short |= !choose_for_sku(naive, lines[i].sku, lines, line_count);
+    }
+    naive->either = over && is_short;
+    return over ? CODE_LIMIT : is_short ? CODE_OUT_OF_STOCK : CODE_OK;
+}
+
+enum code naive_order_create(struct naive *naive, uint32_t number, bool currency_fits,
+                             const struct naive_line *lines, uint32_t line_count)
+{
+    struct naive_order *order = &naive->orders[number];
+    struct naive_line chosen[NAIVE_LINES];
+    if (order->placed)
+        return currency_fits && same_body(order, lines, line_count) ? CODE_REPLAYED
+                                                                    : CODE_KEY_REUSED;
+    naive->either = false;
+    memcpy(chosen, lines, line_count * sizeof *lines);
+    enum code code = refusal(naive, currency_fits, chosen, line_count);
+    if (code != CODE_OK)
+        return code;
+    *order = (struct naive_order){.placed = true,
+                                  .state = ORDER_PENDING_PAYMENT,
+                                  .line_count = (uint8_t)line_count,
+                                  .version = 1,
+                                  .deadline_ns = naive->now_ns + naive->payment_deadline_ns};
+    for (uint32_t i = 0; i < line_count; i++) {
+        struct naive_cell *cell = &naive->skus[chosen[i].sku].cells[chosen[i].warehouse];
+        order->lines[i] = chosen[i];
+        order->total += chosen[i].units * chosen[i].unit_price;
+        cell->free -= chosen[i].units;
+        cell->reserved += chosen[i].units;
+    }
+    return CODE_CREATED;
+}
+
+enum code naive_cancel_all(struct naive *naive, uint32_t number)
+{
+    struct naive_order *order = &naive->orders[number];
+    if (!order->placed)
+        return CODE_NOT_FOUND;
+    if (order->state != ORDER_PENDING_PAYMENT)
+        return CODE_ILLEGAL;
+    release_all(naive, order, ORDER_CANCELLED);
+    return CODE_OK;
+}
+
+enum code naive_cancel_line(struct naive *naive, uint32_t number, uint32_t line, uint32_t units)
+{
+    struct naive_order *order = &naive->orders[number];
+    if (!order->placed)
+        return CODE_NOT_FOUND;
+    if (order->state != ORDER_PENDING_PAYMENT)
+        return CODE_ILLEGAL;
+    if (line >= order->line_count ||
+        units > order->lines[line].units - order->lines[line].cancelled)
+        return CODE_INVALID;
+    release(naive, &order->lines[line], units);
+    order->total -= (int64_t)units * order->lines[line].unit_price;
+    order->version++;
+    return CODE_OK;
+}
+
+/* ---- stock ------------------------------------------------------------------------------------------ */
+
+static enum code change_cell(struct naive_cell *cell, const struct naive_key *change)
+{
+    int64_t free = 0, quarantined = 0, incoming = 0;
+    switch (change->op) {
+    case OP_STOCK_RECEIVE:
+        free = change->units;
+        quarantined = change->damaged;
+        incoming = -(free + quarantined);
+        if (-incoming > (int64_t)cell->incoming)
+            incoming = -(int64_t)cell->incoming;
+        break;
+    case OP_STOCK_EXPECT:
+        incoming = change->units;
+        break;
+    case OP_STOCK_ADJUST:
+        free = change->units;
+        break;
+    case OP_STOCK_QUARANTINE:
+        free = -change->units;
+        quarantined = change->units;
+        break;
+    case OP_STOCK_CLEAR:
+        free = change->units;
+        quarantined = -change->units;
+        break;
+    default:
+        quarantined = -change->units;
+        break;
+    }
+    if ((int64_t)cell->free + free < 0 || (int64_t)cell->quarantined + quarantined < 0)
+        return CODE_OUT_OF_STOCK;
+    cell->free = (uint64_t)((int64_t)cell->free + free);
+    cell->quarantined = (uint64_t)((int64_t)cell->quarantined + quarantined);
+    cell->incoming = (uint64_t)((int64_t)cell->incoming + incoming);
+    cell->version++;
+    cell->known = true;
+    return CODE_OK;
+}
+
+enum code naive_change(struct naive *naive, uint32_t key, const struct naive_key *change)
+{
+    struct naive_key *known = &naive->keys[key];
+    if (!naive->skus[change->sku].known)
+        return CODE_UNKNOWN_SKU;
+    if (known->used) {
+        bool same = known->op == change->op && known->sku == change->sku &&
+                    known->warehouse == change->warehouse && known->units == change->units &&
+                    known->damaged == change->damaged;
+        return same ? CODE_REPLAYED : CODE_KEY_REUSED;
+    }
+    if (!naive->warehouse_known[change->warehouse])
+        return CODE_UNKNOWN_WAREHOUSE;
+    enum code code = change_cell(&naive->skus[change->sku].cells[change->warehouse], change);
+    if (code == CODE_OK) {
+        *known = *change;
+        known->used = true;
+    }
+    return code;
+}
