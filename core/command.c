@@ -81,8 +81,9 @@ static const struct {
 
 static enum code check_order_texts(const struct order_create *create, struct command_fault *fault)
 {
-    for (uint32_t i = 0; i < ORDER_TEXTS; i++) {
-        struct text text = order_create_text(create, (enum order_text)i);
+    const char *at = order_create_text(create, ORDER_ID).at;
+    for (uint32_t i = 0; i < ORDER_TEXTS; at += create->text_bytes[i], i++) {
+        struct text text = {at, create->text_bytes[i]};
         if (text.bytes == 0 && !order_texts[i].required)
             continue;
         if (!(order_texts[i].is_id ? id_valid(text) : text_valid(text)))

@@ -64,19 +64,40 @@ enum {
     FIRST_LONG_DECIMAL = FIRST_ALPHABET + 5 * ID_BYTES_MAX,
 };
 
-static bool is_decimal(struct text id)
+/* The upper half of a digit's byte is 3, and stays 3 when 6 is added. */
+static bool are_digits(uint64_t eight)
 {
-    for (uint32_t i = 0; i < id.bytes; i++)
-        if (id.at[i] < '0' || id.at[i] > '9')
-            return false;
-    return true;
+    const uint64_t upper = UINT64_C(0xf0f0f0f0f0f0f0f0);
+    return (eight & upper) == UINT64_C(0x3030303030303030) &&
+           ((eight + UINT64_C(0x0606060606060606)) & upper) == UINT64_C(0x3030303030303030);
 }
 
-static uint64_t number_of(struct text digits)
+/* Pairs become numbers below 100, those below 10^4, those below 10^8. */
+static uint64_t value_of(uint64_t eight)
+{
+    eight -= UINT64_C(0x3030303030303030);
+    eight = (eight * 10 + (eight >> 8)) & UINT64_C(0x00ff00ff00ff00ff);
+    eight = (eight * 100 + (eight >> 16)) & UINT64_C(0x0000ffff0000ffff);
+    return (eight * 10000 + (eight >> 32)) & UINT64_C(0xffffffff);
+}
+
+/* The number of a numeral of at most LONG_DIGITS; 0 if it is none. */
+static uint64_t number_of(struct text id)
 {
     uint64_t number = 0;
-    for (uint32_t i = 0; i < digits.bytes; i++)
-        number = number * 10 + (uint64_t)(digits.at[i] - '0') + 1;
+    uint32_t used = 0;
+    for (; id.bytes - used >= 8; used += 8) {
+        uint64_t eight;
+        memcpy(&eight, id.at + used, sizeof eight);
+        if (!are_digits(eight))
+            return 0;
+        number = number * 100000000 + value_of(eight) + 11111111;
+    }
+    for (; used < id.bytes; used++) {
+        if (id.at[used] < '0' || id.at[used] > '9')
+            return 0;
+        number = number * 10 + (uint64_t)(id.at[used] - '0') + 1;
+    }
     return number;
 }
 
@@ -92,9 +113,8 @@ static uint32_t digits_of(uint64_t number, char out[ID_BYTES_MAX])
 }
 
 /* The first byte's lower half is the number's highest. */
-static uint32_t pack_short_decimal(struct text id, uint8_t *packed)
+static uint32_t pack_short_decimal(uint64_t number, uint8_t *packed)
 {
-    uint64_t number = number_of(id);
     uint32_t bytes = SHORT_BYTES_MIN;
     while (number >> (8 * bytes - 4) != 0)
         bytes++;
@@ -103,9 +123,8 @@ static uint32_t pack_short_decimal(struct text id, uint8_t *packed)
     return bytes;
 }
 
-static uint32_t pack_long_decimal(struct text id, uint8_t *packed)
+static uint32_t pack_long_decimal(uint64_t number, uint8_t *packed)
 {
-    uint64_t number = number_of(id);
     packed[0] = FIRST_LONG_DECIMAL;
     memcpy(packed + 1, &number, sizeof number);
     return 1 + sizeof number;
@@ -184,9 +203,11 @@ static uint32_t unpack_symbols(enum alphabet alphabet, uint32_t count, const uin
 uint32_t key_pack(struct text id, uint8_t packed[KEY_BYTES_MAX])
 {
     CHECK(id.bytes >= 1 && id.bytes <= ID_BYTES_MAX);
-    if (id.bytes > LONG_DIGITS || !is_decimal(id))
+    uint64_t number = id.bytes <= LONG_DIGITS ? number_of(id) : 0;
+    if (number == 0)
         return pack_symbols(id, packed);
-    return id.bytes == LONG_DIGITS ? pack_long_decimal(id, packed) : pack_short_decimal(id, packed);
+    return id.bytes == LONG_DIGITS ? pack_long_decimal(number, packed)
+                                   : pack_short_decimal(number, packed);
 }
 
 uint32_t key_bytes(const uint8_t *packed)

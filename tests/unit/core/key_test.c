@@ -76,6 +76,20 @@ static void every_decimal_comes_back_with_its_leading_zeros(void **state)
         }
 }
 
+static void a_numeral_with_one_other_byte_comes_back_too(void **state)
+{
+    (void)state;
+    for (uint32_t digits = 1; digits <= 20; digits++)
+        for (uint32_t at = 0; at < digits; at++)
+            for (uint32_t byte = 0; byte < 256; byte++) {
+                char id[ID_BYTES_MAX];
+                uint8_t packed[KEY_BYTES_MAX];
+                memset(id, '7', digits);
+                id[at] = (char)byte;
+                round_trip((struct text){id, digits}, packed);
+            }
+}
+
 static const char *const kits[] = {
     "0123456789",
     "0123456789abcdef",
@@ -156,6 +170,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ids_of_common_make_are_short),
         cmocka_unit_test(every_decimal_comes_back_with_its_leading_zeros),
+        cmocka_unit_test(a_numeral_with_one_other_byte_comes_back_too),
         cmocka_unit_test(random_ids_of_every_kind_come_back),
         cmocka_unit_test(bytes_that_no_id_has_come_back_too),
         cmocka_unit_test(packed_ids_are_the_same_if_and_only_if_their_texts_are),
