@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""usage: tests/walls.py includes | symbols LIBSPATE_CORE
+"""usage: tests/walls.py includes | symbols LIBSPATE_CORE | anatomy
 
 includes: headers are included in one direction only, core <- persist <- io <- tools.
 symbols:  core calls nothing from outside but what is named here: no system call, no clock, no
           allocation, no thread, no output. So what it decides follows from what it is told alone.
+anatomy:  the functions that the README follows an order through are where it says they are.
 """
 import glob
 import os
@@ -19,7 +20,6 @@ MAY_CALL = {'memcpy', 'memmove', 'memset', 'memcmp', 'bcmp', 'strlen',
 
 
 def includes():
-    os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
     for folder, allowed in MAY_INCLUDE.items():
         for path in sorted(glob.glob(f'{folder}/**/*.[ch]', recursive=True)):
             with open(path, encoding='utf-8') as file:
@@ -39,6 +39,23 @@ def symbols(library):
         yield f'core calls {name}'
 
 
-faults = list(includes() if sys.argv[1] == 'includes' else symbols(*sys.argv[2:]))
+def anatomy():
+    """A function is looked for in the file named before it, or right behind it: `f` in `x.c`."""
+    with open('README.md', encoding='utf-8') as file:
+        text = file.read().split('## Anatomy of an order')[1].split('\n## ')[0]
+    path = None
+    for name, later in re.findall(r'`([\w./]+)`(?:\s+in\s+`([\w./]+\.c)`)?', text):
+        if '/' in name:
+            path = name
+            continue
+        path = later or path
+        with open(path, encoding='utf-8') as source:
+            if not re.search(rf'^[^#\s].*\b{name}\(', source.read(), re.MULTILINE):
+                yield f'{path} has no {name}'
+
+
+paths = [os.path.abspath(path) for path in sys.argv[2:]]
+os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+faults = list({'includes': includes, 'symbols': symbols, 'anatomy': anatomy}[sys.argv[1]](*paths))
 print(*faults, sep='\n')
 sys.exit(bool(faults))
