@@ -16,7 +16,6 @@
     X(METRIC_FORWARDED,            "forwarded_total",           "counter", "Commands received here that another shard owned.") \
     X(METRIC_MESSAGES,             "messages_total",            "counter", "Messages read from other shards.") \
     X(METRIC_DOORBELLS,            "doorbells_total",           "counter", "Sleeping shards woken by this one.") \
-    X(METRIC_RESCUES,              "rescues_total",             "counter", "Work found only by the safety-net wait; not 0 is a defect.") \
     X(METRIC_CONNECTIONS_OPENED,   "connections_opened_total",  "counter", "Connections accepted.") \
     X(METRIC_CONNECTIONS_REFUSED,  "connections_refused_total", "counter", "Connections over the limit, told so and closed.") \
     X(METRIC_CONNECTIONS,          "connections",               "gauge",   "Connections that are open.") \

@@ -746,9 +746,9 @@ static void turn(struct shard_loop *loop)
     shard_expire(loop->shard, &loop->turn);
     end_slow_requests(loop);
     take_sequence_and_publish(loop);
+    ring_doorbells(loop);
     write_answers(loop);
     note_due(loop);
-    ring_doorbells(loop);
 }
 
 /* ---- waiting ---------------------------------------------------------------------------------- */
