@@ -1,11 +1,9 @@
 /* spate - one program, a file for each subcommand. */
-#include <llhttp.h>
 #include <stdio.h>
 #include <string.h>
-#include <xxhash.h>
 
-#include "tools/revision.h"
 #include "tools/tools.h"
+#include "tools/version.h"
 
 static const struct tool {
     const char *name;
@@ -33,14 +31,6 @@ static int help(void)
     return 0;
 }
 
-static int version(void)
-{
-    printf("spate %s (%s)\ncompiler: %s\nfeatures: io_uring, llhttp %d.%d.%d, xxhash %d.%d.%d\n",
-           SPATE_VERSION, SPATE_REVISION, __VERSION__, LLHTTP_VERSION_MAJOR, LLHTTP_VERSION_MINOR,
-           LLHTTP_VERSION_PATCH, XXH_VERSION_MAJOR, XXH_VERSION_MINOR, XXH_VERSION_RELEASE);
-    return 0;
-}
-
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -49,8 +39,10 @@ int main(int argc, char **argv)
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
         return help();
-    if (strcmp(argv[1], "--version") == 0)
-        return version();
+    if (strcmp(argv[1], "--version") == 0) {
+        version_print();
+        return 0;
+    }
     for (int i = 0; i < TOOLS; i++)
         if (strcmp(argv[1], tools[i].name) == 0)
             return tools[i].run(argc - 1, argv + 1);

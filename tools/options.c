@@ -1,5 +1,7 @@
 #include "tools/options.h"
 
+#include "tools/version.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +16,8 @@ static void print_help(const struct usage *usage)
                  option->value_name ? option->value_name : "");
         printf("%s  %-26s %s\n", option == usage->options ? "\n" : "", left, option->help);
     }
-    printf("  %-26s %s\n", "--help", "show this");
+    printf("  %-26s %s\n  %-26s %s\n", "--help", "show this", "--version",
+           "what this was built from");
 }
 
 static uint32_t smaller(uint32_t a, uint32_t b)
@@ -156,6 +159,10 @@ static int read_option(const struct usage *usage, int argc, char **argv, int *us
     snprintf(name, sizeof name, "%.*s", (int)length - 2, argv[0] + 2);
     if (strcmp(name, "help") == 0) {
         print_help(usage);
+        return 0;
+    }
+    if (strcmp(name, "version") == 0) {
+        version_print();
         return 0;
     }
     const struct option *option = usage->options;

@@ -34,7 +34,7 @@ struct usage {
 };
 
 /* Reads argv[1..argc); `--` ends the options. Positional arguments are moved to the front of argv and counted. -1: all read;
- * otherwise the program is to end with this code: 0 after --help, 2 after a wrong option, which has
+ * otherwise the program is to end with this code: 0 after --help or --version, 2 after a wrong option, which has
  * been named on stderr. */
 int options_read(const struct usage *usage, int argc, char **argv, int *positional_count);
 

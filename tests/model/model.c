@@ -7,6 +7,7 @@
 #include "tests/unit/core/shop.h"
 
 #include "tests/model/naive.h"
+#include "tools/options.h"
 
 enum { TICK_NS = 1 << 21 };
 enum { EPISODE_STEPS = 4000, EPISODE_ORDERS = 4096, EPISODE_KEYS = 4096, CODE_KINDS = 64 };
@@ -613,23 +614,34 @@ static bool print_coverage(const struct history *h)
     return whole && h->expired > 0;
 }
 
-static uint64_t argument(int argc, char **argv, const char *name, uint64_t value)
-{
-    for (int i = 1; i + 1 < argc; i++)
-        if (strcmp(argv[i], name) == 0)
-            return strtoull(argv[i + 1], NULL, 0);
-    return value;
-}
-
 int main(int argc, char **argv)
 {
-    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
-        printf("usage: spate-model [--steps N] [--seed S]\n\nRandom histories of a shop, compared "
-               "step by step with a model that is slow and obvious.\n");
-        return 0;
-    }
-    uint64_t step_count = argument(argc, argv, "--steps", 100000);
-    struct history h = {.seed = argument(argc, argv, "--seed", 1)};
+    uint64_t step_count = 100000;
+    struct history h = {.seed = 1};
+    const struct option table[] = {
+        {.name = "steps",
+         .value_name = "N",
+         .help = "how long the run is (100k)",
+         .kind = OPTION_COUNT,
+         .into = &step_count,
+         .min = 1,
+         .max = UINT64_C(1000000000000)},
+        {.name = "seed",
+         .value_name = "S",
+         .help = "the same seed goes the same way (1)",
+         .kind = OPTION_COUNT,
+         .into = &h.seed},
+        {0},
+    };
+    const struct usage usage = {.command = "spate-model",
+                                .arguments = "[OPTION...]",
+                                .summary = "Random histories of a shop, compared step by step with "
+                                           "a model that is slow and obvious.",
+                                .options = table};
+    int positional;
+    int end = options_read(&usage, argc, argv, &positional);
+    if (end >= 0)
+        return end;
     h.random = h.seed;
     h.asked = calloc(EPISODE_ORDERS, sizeof *h.asked);
     h.naive.orders = calloc(EPISODE_ORDERS, sizeof *h.naive.orders);
