@@ -331,7 +331,9 @@ void shard_prefetch(const struct shard *shard, const struct command *command)
 {
     if (command->op == OP_ORDER_CREATE) {
         const struct order_create *create = (const void *)command;
-        table_prefetch(&shard->orders.by_id, key_hash(order_create_text(create, ORDER_ID)));
+        const struct orders *orders = &shard->orders;
+        table_prefetch(&orders->by_id, key_hash(order_create_text(create, ORDER_ID)));
+        table_prefetch(&orders->by_customer, key_hash(order_create_text(create, ORDER_CUSTOMER)));
         for (uint32_t i = 0; i < create->line_count && i < 8; i++)
             stock_prefetch(&shard->stock, create->lines[i].sku);
     }
