@@ -743,7 +743,8 @@ static void turn(struct shard_loop *loop)
     run_requests(loop);
     if (covered)
         run_connections(loop);
-    shard_expire(loop->shard, &loop->turn);
+    if (!loop->drained)
+        shard_expire(loop->shard, &loop->turn);
     end_slow_requests(loop);
     take_sequence_and_publish(loop);
     ring_doorbells(loop);
@@ -869,7 +870,7 @@ static bool ended(struct shard_loop *loop)
                 env_doorbell(loop->env, to);
     }
     return atomic_load(&shared->drained) == loop->shard_count && mailboxes_empty(loop) &&
-           log_watermark(shared->log) >= loop->seen;
+           log_is_quiet(shared->log);
 }
 
 /* ---- from the first turn to the last ------------------------------------------------------------ */

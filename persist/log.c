@@ -195,6 +195,12 @@ uint64_t log_watermark(const struct log *log)
     return atomic_load(&log->watermark);
 }
 
+bool log_is_quiet(const struct log *log)
+{
+    return atomic_load(&log->watermark) + 1 == atomic_load(&log->next_seq) &&
+           atomic_load(&log->advanced) == atomic_load(&log->submitted);
+}
+
 uint64_t log_gathered(const struct log *log)
 {
     return atomic_load(&log->gathered);

@@ -74,6 +74,9 @@ int32_t log_done(struct log *log, struct env *env, uint32_t shard,
 
 /* Everything up to here is durable. */
 uint64_t log_watermark(const struct log *log);
+/* Every sequence that was taken is durable, and no write flies. A shard that ends earlier may take the
+ * completion along that all others wait for. */
+bool log_is_quiet(const struct log *log);
 /* Memory of groups up to here may be used again. */
 uint64_t log_gathered(const struct log *log);
 
