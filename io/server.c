@@ -373,20 +373,31 @@ uint32_t server_actor_count(const struct server *server)
     return server->options.shard_count + 1;
 }
 
+/* Without it the shards would wait for segments for ever. */
+static int helper_failed(struct server *server, struct env *env)
+{
+    env_say(env, "a log segment cannot be made ready");
+    (void)!atomic_swap_if(&server->shared.failure, 0, EXIT_IO); /* the first one counts */
+    atomic_store(&server->shared.stop, 2);                      /* pairs with the load in `ended` */
+    for (uint32_t shard = 0; shard < server->options.shard_count; shard++)
+        env_doorbell(env, shard);
+    return EXIT_IO;
+}
+
 /* Makes segments ready for as long as a shard may need one. */
 static int run_helper(struct server *server, struct env *env)
 {
     struct env_done done[16];
     int32_t failure = 0;
-    while (atomic_load(&server->running) > 0) { /* pairs with the decrement in server_run */
+    for (;;) {
         uint64_t until = log_prepare(server->shared.log, env, &failure);
-        if (failure != 0) {
-            env_say(env, "a log segment cannot be made ready");
-            return EXIT_IO;
-        }
+        if (failure != 0)
+            return helper_failed(server, env);
+        /* Only now: log_prepare may have slept through the doorbell of the last shard. */
+        if (atomic_load(&server->running) == 0) /* pairs with the decrement in server_run */
+            return 0;
         (void)env_reap(env, done, 16, until);
     }
-    return 0;
 }
 
 int server_run(struct server *server, struct env *env, uint32_t actor)
