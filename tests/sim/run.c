@@ -98,8 +98,25 @@ void run_swarm(struct run *run)
     env->no_registration = stream_hit(swarm, 4);
 }
 
+static struct knobs knobs_of(const struct run *run)
+{
+    return (struct knobs){.world = *world_knobs(run->world),
+                          .disk = *disk_knobs(machine_disk(run->machine)),
+                          .net = *net_knobs(machine_net(run->machine)),
+                          .env = *machine_knobs(run->machine)};
+}
+
+void run_resume(struct run *run)
+{
+    *world_knobs(run->world) = run->drawn.world;
+    *disk_knobs(machine_disk(run->machine)) = run->drawn.disk;
+    *net_knobs(machine_net(run->machine)) = run->drawn.net;
+    *machine_knobs(run->machine) = run->drawn.env;
+}
+
 void run_calm(struct run *run)
 {
+    run->drawn = knobs_of(run);
     struct env_knobs *env = machine_knobs(run->machine);
     struct disk_knobs *disk = disk_knobs(machine_disk(run->machine));
     world_knobs(run->world)->pause_one_in = 0;

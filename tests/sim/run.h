@@ -20,7 +20,16 @@ struct totals {
     uint64_t trace;
 };
 
+/* All knobs there are. */
+struct knobs {
+    struct world_knobs world;
+    struct disk_knobs disk;
+    struct net_knobs net;
+    struct env_knobs env;
+};
+
 struct run {
+    struct knobs drawn; /* before run_calm */
     uint64_t seed;
     const char *scenario;
     struct world *world;
@@ -34,9 +43,10 @@ void run_open(struct run *run, uint64_t seed, const char *scenario, enum planted
 /* Takes the totals; the memory goes with the process. */
 void run_close(struct run *run);
 
-/* Draws the faults of this run; run_calm stops them all. */
+/* Draws the faults of this run; run_calm stops them all, run_resume brings them back. */
 void run_swarm(struct run *run);
 void run_calm(struct run *run);
+void run_resume(struct run *run);
 
 /* Something does not hold: says so and ends the process. */
 _Noreturn void run_fail(const struct run *run, const char *format, ...)

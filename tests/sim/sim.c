@@ -19,7 +19,7 @@ struct scenario {
     void (*run)(struct run *run);
 };
 
-static const struct scenario scenarios[] = {{"log", log_scenario}};
+static const struct scenario scenarios[] = {{"log", log_scenario}, {"server", server_scenario}};
 enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
 
 static const char *const planted_names[] = {

@@ -167,7 +167,7 @@ void world_run(struct world *world, uint64_t until_ns)
     while (!world->stopped && world->heap_count != 0 && world->heap[0].at_ns <= until_ns) {
         struct happening next = heap_pop(world);
         world->now_ns = next.at_ns;
-        world->happenings++;
+        CHECK(world->happenings++ < HAPPENINGS_MAX);
         next.run(world, next.who, next.what);
     }
 }

@@ -37,7 +37,9 @@ uint64_t world_now(const struct world *world);
 void world_at(struct world *world, uint64_t at_ns,
               void (*run)(struct world *world, void *who, uint64_t what), void *who, uint64_t what);
 
-/* Runs until nothing is left, world_stop was called or time is at `until_ns`. */
+/* Runs until nothing is left, world_stop was called or time is at `until_ns`; a world in which more than
+ * HAPPENINGS_MAX things happen gets nowhere, which is a broken CHECK. */
+enum { HAPPENINGS_MAX = 20000000 };
 void world_run(struct world *world, uint64_t until_ns);
 void world_stop(struct world *world);
 

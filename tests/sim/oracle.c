@@ -1,0 +1,225 @@
+#include "tests/sim/oracle.h"
+
+#include <string.h>
+
+struct order_fact *oracle_new_order(struct oracle *oracle)
+{
+    struct run *run = oracle->run;
+    struct stream *workload = world_stream(run->world, STREAM_WORKLOAD);
+    CHECK(oracle->order_count < ORACLE_ORDERS_MAX);
+    struct order_fact *order = &oracle->orders[oracle->order_count++];
+    snprintf(order->id, sizeof order->id, "o-%u", oracle->order_count);
+    snprintf(order->customer, sizeof order->customer, "c%u", (unsigned)stream_below(workload, 9));
+    struct order_wish *wish = &order->wish;
+    *wish = (struct order_wish){.id = order->id,
+                                .customer = order->customer,
+                                .currency = CURRENCY('C', 'N', 'Y'),
+                                .line_count = 1 + (uint32_t)stream_skewed(workload, 7)};
+    for (uint32_t i = 0; i < wish->line_count; i++) {
+        wish->lines[i] = (struct command_line){
+            .sku = oracle->skus[stream_below(workload, oracle->sku_count)].sku,
+            .units = 1 + (uint32_t)stream_skewed(workload, 5),
+            .unit_price = 1 + (int64_t)stream_skewed(workload, 100000)};
+        order->total += wish->lines[i].unit_price * wish->lines[i].units;
+    }
+    wish->discount = stream_hit(workload, 3) ? -1 : 0;
+    order->total += wish->discount;
+    return order;
+}
+
+static struct sku_fact *fact_of(struct oracle *oracle, uint32_t sku)
+{
+    for (uint32_t i = 0; i < oracle->sku_count; i++)
+        if (oracle->skus[i].sku == sku)
+            return &oracle->skus[i];
+    run_fail(oracle->run, "an answer speaks of SKU %u, which nobody made", sku);
+}
+
+void oracle_asks_create(struct oracle *oracle, struct order_fact *order, struct order_fact *was)
+{
+    for (uint32_t i = 0; i < order->wish.line_count; i++)
+        was->received[i] = fact_of(oracle, order->wish.lines[i].sku)->received;
+    for (uint32_t i = 0; order->asked == 0 && i < order->wish.line_count; i++)
+        fact_of(oracle, order->wish.lines[i].sku)->wanted += order->wish.lines[i].units;
+    order->asked++;
+    order->waiting++;
+}
+
+bool oracle_is_later(const struct result *result)
+{
+    return result->code == CODE_BUSY || result->code == CODE_STORAGE_FULL ||
+           result->code == CODE_RATE_LIMITED;
+}
+
+static _Noreturn void fail_code(struct oracle *oracle, const char *what, const char *id,
+                                const struct result *result)
+{
+    const struct code_facts *facts = code_facts(result->code);
+    run_fail(oracle->run, "%s of %s is answered %s", what, id,
+             facts == NULL ? "by a code that there is not" : facts->name);
+}
+
+/* Refusing is wrong if there was enough of every SKU when it was asked, even for all orders that
+ * anybody has asked for until now. */
+static bool is_plentiful(struct oracle *oracle, const struct order_fact *was)
+{
+    for (uint32_t i = 0; i < was->wish.line_count; i++)
+        if (fact_of(oracle, was->wish.lines[i].sku)->wanted > was->received[i])
+            return false;
+    return true;
+}
+
+bool oracle_created(struct oracle *oracle, struct order_fact *order, const struct order_fact *was,
+                    const struct result *result)
+{
+    struct run *run = oracle->run;
+    order->waiting--;
+    if (oracle_is_later(result))
+        return false;
+    if (result->code == CODE_OUT_OF_STOCK) {
+        if (was->known == ORDER_IS_THERE)
+            run_fail(run, "order %s is there, and yet refused", order->id);
+        if (is_plentiful(oracle, was))
+            run_fail(run, "order %s is refused, though there is enough for everybody", order->id);
+        if (order->waiting == 0 && order->known == ORDER_OPEN)
+            order->known = ORDER_REFUSED;
+        return true;
+    }
+    if (result->code != CODE_CREATED && result->code != CODE_REPLAYED)
+        fail_code(oracle, "creating", order->id, result);
+    order->created += result->code == CODE_CREATED;
+    if (result->code == CODE_CREATED && (was->known == ORDER_IS_THERE || order->created > 1))
+        run_fail(run, "order %s is placed twice", order->id);
+    if (result->code == CODE_REPLAYED && order->asked == 1)
+        run_fail(run, "order %s is known before it was asked for", order->id);
+    const struct result_placed *placed = (const void *)result;
+    if (result->kind == RESULT_ORDER_PLACED && placed->total != order->total)
+        run_fail(run, "order %s costs %lld instead of %lld", order->id, (long long)placed->total,
+                 (long long)order->total);
+    order->known = ORDER_IS_THERE;
+    return true;
+}
+
+static void check_state(struct oracle *oracle, const struct order_fact *order,
+                        const struct order_fact *was, enum order_state state)
+{
+    bool allowed = state == ORDER_PENDING_PAYMENT
+                       ? !was->cancelled && was->state <= ORDER_PENDING_PAYMENT
+                   : state == ORDER_CANCELLED ? order->cancel_asked
+                   : state == ORDER_EXPIRED   ? oracle->orders_expire && !was->cancelled
+                                              : false;
+    if (!allowed)
+        run_fail(oracle->run, "order %s is %s%s", order->id, order_state_name(state),
+                 was->cancelled ? ", though it was cancelled" : "");
+}
+
+static void check_order(struct oracle *oracle, const struct order_fact *order,
+                        const struct result_order *seen)
+{
+    const struct order_wish *wish = &order->wish;
+    bool same = seen->total == order->total && seen->line_count == wish->line_count;
+    for (uint32_t i = 0; same && i < wish->line_count; i++)
+        same = seen->lines[i].sku == wish->lines[i].sku &&
+               seen->lines[i].units == wish->lines[i].units &&
+               seen->lines[i].unit_price == wish->lines[i].unit_price;
+    if (!same)
+        run_fail(oracle->run, "order %s is not what was asked for", order->id);
+}
+
+bool oracle_got(struct oracle *oracle, struct order_fact *order, const struct order_fact *was,
+                const struct result *result)
+{
+    if (oracle_is_later(result))
+        return false;
+    if (result->code == CODE_NOT_FOUND) {
+        if (was->known == ORDER_IS_THERE)
+            run_fail(oracle->run, "order %s was there, and is gone", order->id);
+        return true;
+    }
+    if (result->code != CODE_OK || result->kind != RESULT_ORDER)
+        fail_code(oracle, "a look", order->id, result);
+    if (order->known == ORDER_REFUSED && order->waiting == 0)
+        run_fail(oracle->run, "order %s was refused, and is there", order->id);
+    const struct result_order *seen = (const void *)result;
+    check_order(oracle, order, seen);
+    check_state(oracle, order, was, (enum order_state)seen->state);
+    order->known = ORDER_IS_THERE;
+    order->state = (enum order_state)seen->state;
+    return true;
+}
+
+bool oracle_cancelled(struct oracle *oracle, struct order_fact *order, const struct order_fact *was,
+                      const struct result *result)
+{
+    if (oracle_is_later(result))
+        return false;
+    if (result->code == CODE_NOT_FOUND && was->known == ORDER_IS_THERE)
+        run_fail(oracle->run, "order %s was there, and cannot be cancelled because it is gone",
+                 order->id);
+    if (result->code == CODE_ILLEGAL || result->code == CODE_NOT_FOUND)
+        return true;
+    if (result->code != CODE_OK && result->code != CODE_REPLAYED)
+        fail_code(oracle, "cancelling", order->id, result);
+    order->cancelled = true;
+    order->known = ORDER_IS_THERE;
+    return true;
+}
+
+bool oracle_received(struct oracle *oracle, struct sku_fact *sku, uint64_t units,
+                     const struct result *result)
+{
+    if (oracle_is_later(result))
+        return false;
+    if (result->code != CODE_OK && result->code != CODE_CREATED && result->code != CODE_REPLAYED)
+        fail_code(oracle, "receiving", sku->code, result);
+    sku->received += units;
+    return true;
+}
+
+static uint64_t on_hand(const struct result_stock *stock)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < stock->cell_count; i++)
+        sum += stock->cells[i].free + stock->cells[i].held + stock->cells[i].reserved +
+               stock->cells[i].committed + stock->cells[i].quarantined;
+    return sum;
+}
+
+bool oracle_stock(struct oracle *oracle, struct sku_fact *sku, uint64_t received_before,
+                  const struct result *result)
+{
+    if (oracle_is_later(result))
+        return false;
+    if (result->code != CODE_OK || result->kind != RESULT_STOCK)
+        fail_code(oracle, "the stock", sku->code, result);
+    uint64_t units = on_hand((const void *)result);
+    if (units < received_before || units > sku->received_asked)
+        run_fail(oracle->run,
+                 "%llu units of %s are on hand; %llu were acknowledged, %llu asked for",
+                 (unsigned long long)units, sku->code, (unsigned long long)received_before,
+                 (unsigned long long)sku->received_asked);
+    return true;
+}
+
+void oracle_check_cell(struct oracle *oracle, const struct sku_fact *sku,
+                       const struct result_stock *stock)
+{
+    uint64_t wanted = 0, reserved = 0, held = 0;
+    for (uint32_t i = 0; i < oracle->order_count; i++) {
+        const struct order_fact *order = &oracle->orders[i];
+        for (uint32_t k = 0; k < order->wish.line_count; k++)
+            if (order->known == ORDER_IS_THERE && order->state == ORDER_PENDING_PAYMENT &&
+                order->wish.lines[k].sku == sku->sku)
+                wanted += order->wish.lines[k].units;
+    }
+    for (uint32_t i = 0; i < stock->cell_count; i++) {
+        reserved += stock->cells[i].reserved;
+        held += stock->cells[i].held;
+    }
+    if (reserved != wanted || held != 0 || on_hand(stock) != sku->received)
+        run_fail(oracle->run,
+                 "%s: %llu reserved for orders of %llu units; %llu held; %llu on hand of %llu",
+                 sku->code, (unsigned long long)reserved, (unsigned long long)wanted,
+                 (unsigned long long)held, (unsigned long long)on_hand(stock),
+                 (unsigned long long)sku->received);
+}

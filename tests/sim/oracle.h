@@ -1,0 +1,70 @@
+/* tests/sim/oracle.h - what the clients know of the shop, and what must hold of every answer.
+ *
+ * Shared by all clients of a run. Whatever was acknowledged or once seen stays; what was never
+ * answered is open until somebody sees it one way or the other. Units are counted from both sides:
+ * at least what was acknowledged before a question, at most what was asked for before its answer. */
+#ifndef SPATE_TESTS_SIM_ORACLE_H
+#define SPATE_TESTS_SIM_ORACLE_H
+
+#include "tests/sim/client.h"
+
+enum { ORACLE_ORDERS_MAX = 20000, ORACLE_SKUS_MAX = 12 };
+
+enum order_known { ORDER_OPEN, ORDER_REFUSED, ORDER_IS_THERE };
+
+struct order_fact {
+    char id[24];
+    char customer[16];
+    struct order_wish wish;
+    int64_t total;
+    uint32_t asked;   /* how often its create was sent */
+    uint32_t waiting; /* creates that are sent and not answered, or never will be */
+    uint32_t created; /* answers that say so */
+    enum order_known known;
+    bool cancel_asked;
+    bool cancelled;         /* acknowledged */
+    enum order_state state; /* as last seen */
+    uint64_t received[8];   /* in `was`: of each line's SKU, acknowledged by then */
+};
+
+struct sku_fact {
+    char code[16];
+    uint32_t sku;
+    uint64_t received_asked;
+    uint64_t received;
+    uint64_t wanted; /* by all creates that were ever sent */
+};
+
+struct oracle {
+    struct run *run;
+    bool orders_expire;
+    struct order_fact orders[ORACLE_ORDERS_MAX];
+    uint32_t order_count;
+    struct sku_fact skus[ORACLE_SKUS_MAX];
+    uint32_t sku_count;
+};
+
+/* An order that nobody has asked for yet. */
+struct order_fact *oracle_new_order(struct oracle *oracle);
+
+void oracle_asks_create(struct oracle *oracle, struct order_fact *order, struct order_fact *was);
+/* The answers; true: it is one, false: ask again later. `was` is what was known when it was asked. */
+bool oracle_created(struct oracle *oracle, struct order_fact *order, const struct order_fact *was,
+                    const struct result *result);
+bool oracle_got(struct oracle *oracle, struct order_fact *order, const struct order_fact *was,
+                const struct result *result);
+bool oracle_cancelled(struct oracle *oracle, struct order_fact *order, const struct order_fact *was,
+                      const struct result *result);
+bool oracle_received(struct oracle *oracle, struct sku_fact *sku, uint64_t units,
+                     const struct result *result);
+bool oracle_stock(struct oracle *oracle, struct sku_fact *sku, uint64_t received_before,
+                  const struct result *result);
+
+/* Answers that say "not now". */
+bool oracle_is_later(const struct result *result);
+
+/* When nothing moves: the units of each SKU against the orders' last seen states. */
+void oracle_check_cell(struct oracle *oracle, const struct sku_fact *sku,
+                       const struct result_stock *stock);
+
+#endif

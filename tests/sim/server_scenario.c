@@ -1,0 +1,548 @@
+/* The whole server under clients, faults and restarts with another number of shards.
+ *
+ * Lives follow each other until the faults stop; then everything must resolve: each order that was
+ * ever asked for is there or is not, the units agree with the orders, what is left is sold to the
+ * last unit and no further, and a clean stop and start arrive at the same state. */
+#include <string.h>
+
+#include "io/server.h"
+#include "tests/sim/oracle.h"
+
+enum {
+    CLIENTS_MAX = 6,
+    BATCH_MAX = 8,
+    STACK_BYTES = 1 << 20,
+    COMMAND_ROOM = 1024,
+    SERVER_LIVES = 6
+};
+static const char ADDRESS[] = "10.1.1.1:7001";
+
+enum wish_kind { WISH_CREATE, WISH_GET, WISH_CANCEL, WISH_RECEIVE, WISH_STOCK };
+
+/* One command that is asked until it has an answer. */
+struct wish {
+    enum wish_kind kind;
+    bool answered;
+    struct order_fact *order;
+    struct order_fact was;
+    struct sku_fact *sku;
+    uint64_t units;
+    uint64_t received_before;
+    char key[24];
+};
+
+struct stage;
+
+struct buyer {
+    struct stage *stage;
+    struct client client;
+    uint32_t number;
+    uint32_t keys;
+    struct wish batch[BATCH_MAX];
+    uint32_t count;
+    uint8_t commands[BATCH_MAX * COMMAND_ROOM];
+    bool has_ended;
+};
+
+struct seat {
+    struct stage *stage;
+    struct env *env;
+    uint32_t number;
+    int exit_code;
+    bool has_ended;
+};
+
+struct stage {
+    struct run *run;
+    struct actor *driver;
+    struct oracle *oracle;
+    struct process *process;
+    struct server_options options;
+    struct server *server;
+    void *memory;
+    size_t memory_bytes;
+    struct start_report report;
+    bool boot_ended;
+    struct seat seats[SHARDS_MAX + 1];
+    uint32_t seat_count;
+    bool closing;
+    bool buyers_end;
+    struct buyer buyers[CLIENTS_MAX];
+    uint32_t buyer_count;
+    struct buyer auditor; /* the driver's own */
+};
+
+/* --- buyers -------------------------------------------------------------------------------------- */
+
+static void *put_command(struct wish *wish, void *at, uint64_t number)
+{
+    switch (wish->kind) {
+    case WISH_CREATE:
+        return command_create(at, number, &wish->order->wish);
+    case WISH_GET:
+        return command_get(at, number, wish->order->id);
+    case WISH_CANCEL:
+        return command_cancel(at, number, wish->order->id, wish->key);
+    case WISH_RECEIVE:
+        return command_receive(at, number, wish->sku->sku, "w1", wish->key, wish->units);
+    case WISH_STOCK:
+        return command_stock_get(at, number, wish->sku->sku);
+    }
+    CHECK(false);
+    return NULL;
+}
+
+static void note_asking(struct oracle *oracle, struct wish *wish)
+{
+    if (wish->order != NULL)
+        wish->was = *wish->order;
+    if (wish->kind == WISH_CREATE)
+        oracle_asks_create(oracle, wish->order, &wish->was);
+    if (wish->kind == WISH_STOCK)
+        wish->received_before = wish->sku->received;
+    if (wish->kind == WISH_CANCEL)
+        wish->order->cancel_asked = true;
+}
+
+static void on_result(void *who, const struct result *result)
+{
+    struct buyer *buyer = who;
+    struct oracle *oracle = buyer->stage->oracle;
+    CHECK(result->request < buyer->count);
+    struct wish *wish = &buyer->batch[result->request];
+    if (wish->answered)
+        run_fail(buyer->stage->run, "a command is answered twice");
+    world_trace(buyer->stage->run->world, result->code);
+    switch (wish->kind) {
+    case WISH_CREATE:
+        wish->answered = oracle_created(oracle, wish->order, &wish->was, result);
+        break;
+    case WISH_GET:
+        wish->answered = oracle_got(oracle, wish->order, &wish->was, result);
+        break;
+    case WISH_CANCEL:
+        wish->answered = oracle_cancelled(oracle, wish->order, &wish->was, result);
+        break;
+    case WISH_RECEIVE:
+        wish->answered = oracle_received(oracle, wish->sku, wish->units, result);
+        break;
+    case WISH_STOCK:
+        wish->answered = oracle_stock(oracle, wish->sku, wish->received_before, result);
+        if (buyer == &buyer->stage->auditor && wish->answered)
+            oracle_check_cell(oracle, wish->sku, (const void *)result);
+        break;
+    }
+    buyer->stage->run->totals->operations += wish->answered;
+}
+
+/* Asks for what has no answer yet; true when everything has one. */
+static bool ask_once(struct buyer *buyer)
+{
+    void *at = buyer->commands;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < buyer->count; i++)
+        if (!buyer->batch[i].answered) {
+            note_asking(buyer->stage->oracle, &buyer->batch[i]);
+            at = put_command(&buyer->batch[i], at, i);
+            count++;
+        }
+    if (count == 0)
+        return true;
+    (void)!client_ask(&buyer->client, buyer->commands, (uint32_t)((uint8_t *)at - buyer->commands),
+                      count, on_result, buyer);
+    return false;
+}
+
+static struct order_fact *some_order(struct oracle *oracle, struct stream *workload)
+{
+    return oracle->order_count == 0 ? oracle_new_order(oracle)
+                                    : &oracle->orders[stream_below(workload, oracle->order_count)];
+}
+
+static void draw_wish(struct buyer *buyer, struct wish *wish)
+{
+    struct oracle *oracle = buyer->stage->oracle;
+    struct stream *workload = world_stream(buyer->stage->run->world, STREAM_WORKLOAD);
+    uint64_t drawn = stream_below(workload, 100);
+    bool room = oracle->order_count < ORACLE_ORDERS_MAX - 1000;
+    *wish = (struct wish){.sku = &oracle->skus[stream_below(workload, oracle->sku_count)]};
+    snprintf(wish->key, sizeof wish->key, "k-%u-%u", buyer->number, buyer->keys++);
+    if (drawn < 50 && room) {
+        wish->order =
+            stream_hit(workload, 8) ? some_order(oracle, workload) : oracle_new_order(oracle);
+    } else if (drawn < 70) {
+        wish->kind = WISH_GET;
+        wish->order = some_order(oracle, workload);
+    } else if (drawn < 80) {
+        wish->kind = WISH_CANCEL;
+        wish->order = some_order(oracle, workload);
+    } else if (drawn < 88) {
+        wish->kind = WISH_RECEIVE;
+        wish->units = 1 + stream_skewed(workload, 60);
+        wish->sku->received_asked += wish->units;
+    } else {
+        wish->kind = WISH_STOCK;
+    }
+}
+
+static void buy_for_ever(void *argument)
+{
+    struct buyer *buyer = argument;
+    struct world *world = buyer->stage->run->world;
+    struct stream *workload = world_stream(world, STREAM_WORKLOAD);
+    while (!buyer->stage->buyers_end) {
+        buyer->count = 1 + (uint32_t)stream_below(workload, BATCH_MAX);
+        for (uint32_t i = 0; i < buyer->count; i++)
+            draw_wish(buyer, &buyer->batch[i]);
+        while (!ask_once(buyer))
+            if (buyer->client.socket == NULL)
+                world_sleep(world,
+                            world_now(world) + stream_skewed(workload, 100 * MILLISECOND_NS));
+        world_sleep(world, world_now(world) + stream_skewed(workload, 20 * MILLISECOND_NS));
+    }
+    client_leave(&buyer->client);
+    buyer->has_ended = true;
+    world_wake(world, buyer->stage->driver, 0);
+}
+
+/* --- the server's actors -------------------------------------------------------------------------- */
+
+static void boot(void *argument)
+{
+    struct stage *stage = argument;
+    struct env *env = process_env(stage->process, stage->options.shard_count + 1);
+    if (stage->closing)
+        stage->seats[0].exit_code = server_close(stage->server, env);
+    else
+        stage->server = server_init(stage->memory, &stage->options, env, &stage->report);
+    stage->boot_ended = true;
+    world_wake(stage->run->world, stage->driver, 0);
+}
+
+static void serve(void *argument)
+{
+    struct seat *seat = argument;
+    seat->exit_code = server_run(seat->stage->server, seat->env, seat->number);
+    seat->has_ended = true;
+    world_wake(seat->stage->run->world, seat->stage->driver, 0);
+}
+
+static bool boot_is_over(const struct stage *stage)
+{
+    return stage->boot_ended;
+}
+
+/* Somebody has failed, or all have come to their end. */
+static bool serving_is_over(const struct stage *stage)
+{
+    uint32_t ended = 0;
+    for (uint32_t i = 0; i < stage->seat_count; i++) {
+        if (stage->seats[i].has_ended && stage->seats[i].exit_code != 0)
+            return true;
+        ended += stage->seats[i].has_ended;
+    }
+    return ended == stage->seat_count;
+}
+
+static bool buyers_are_done(const struct stage *stage)
+{
+    for (uint32_t i = 0; i < stage->buyer_count; i++)
+        if (!stage->buyers[i].has_ended)
+            return false;
+    return true;
+}
+
+static void watch(struct stage *stage, bool (*over)(const struct stage *stage), uint64_t until_ns)
+{
+    struct world *world = stage->run->world;
+    while (!process_is_doomed(stage->process) && !over(stage) && world_now(world) < until_ns)
+        world_sleep(world, until_ns);
+}
+
+static void give_memory_back(struct stage *stage)
+{
+    run_free(stage->memory, stage->memory_bytes);
+    stage->memory = NULL;
+}
+
+static void die(struct stage *stage)
+{
+    struct stream *crash = world_stream(stage->run->world, STREAM_CRASH);
+    process_kill(stage->process, stream_hit(crash, 2) ? DEATH_POWER : DEATH_KILL);
+    give_memory_back(stage);
+}
+
+static void doom_sometimes(struct stage *stage, uint32_t one_in, uint64_t calls_max)
+{
+    struct stream *crash = world_stream(stage->run->world, STREAM_CRASH);
+    uint64_t calls = stream_skewed(crash, calls_max);
+    if (stream_hit(crash, one_in))
+        process_doom(stage->process, calls + 1, stage->driver);
+}
+
+static void draw_shards(struct stage *stage)
+{
+    struct stream *swarm = world_stream(stage->run->world, STREAM_SWARM);
+    stage->options.shard_count = (uint32_t)stream_between(swarm, 1, 4);
+}
+
+static void check_refusal(struct stage *stage, bool calm)
+{
+    world_say(stage->run->world, "refused: %s", stage->report.message);
+    if (stage->report.exit_code != EXIT_IO || calm)
+        run_fail(stage->run, "a start refuses with %d: %s", stage->report.exit_code,
+                 stage->report.message);
+}
+
+static bool begin_life(struct stage *stage, bool calm)
+{
+    draw_shards(stage);
+    stage->process = process_begin(stage->run->machine);
+    stage->memory_bytes = server_bytes(&stage->options);
+    stage->memory = run_memory(stage->memory_bytes);
+    stage->boot_ended = stage->closing = false;
+    stage->server = NULL;
+    if (!calm)
+        doom_sometimes(stage, 6, 300);
+    process_spawn(stage->process, stage->options.shard_count + 1, STACK_BYTES, boot, stage);
+    watch(stage, boot_is_over, UINT64_MAX);
+    if (process_is_doomed(stage->process)) {
+        die(stage);
+        return false;
+    }
+    if (stage->server == NULL) {
+        check_refusal(stage, calm);
+        process_kill(stage->process, DEATH_KILL);
+        give_memory_back(stage);
+        return false;
+    }
+    stage->run->totals->starts++;
+    return true;
+}
+
+static void seat_all(struct stage *stage)
+{
+    stage->seat_count = server_actor_count(stage->server);
+    for (uint32_t i = 0; i < stage->seat_count; i++) {
+        stage->seats[i] =
+            (struct seat){.stage = stage, .number = i, .env = process_env(stage->process, i)};
+        process_spawn(stage->process, i, STACK_BYTES, serve, &stage->seats[i]);
+    }
+}
+
+static void live(struct stage *stage)
+{
+    struct world *world = stage->run->world;
+    struct stream *crash = world_stream(world, STREAM_CRASH);
+    uint64_t lasts_ns = stream_skewed(crash, 4ull * SECOND_NS);
+    doom_sometimes(stage, 2, 100000);
+    seat_all(stage);
+    watch(stage, serving_is_over, world_now(world) + lasts_ns);
+    if (!process_is_doomed(stage->process) && serving_is_over(stage)) {
+        bool failed = false;
+        for (uint32_t i = 0; i < stage->seat_count; i++)
+            failed |= stage->seats[i].exit_code != 0;
+        if (!failed)
+            run_fail(stage->run, "the server ends by itself");
+    }
+    die(stage);
+}
+
+/* Returns the state's hash; the process is over. */
+static uint64_t stop_cleanly(struct stage *stage)
+{
+    struct world *world = stage->run->world;
+    server_stop(stage->server);
+    watch(stage, serving_is_over, world_now(world) + 60ull * SECOND_NS);
+    for (uint32_t i = 0; i < stage->seat_count; i++)
+        if (!stage->seats[i].has_ended || stage->seats[i].exit_code != 0)
+            run_fail(stage->run, "a clean stop does not come to its end within a minute (actor %u)",
+                     i);
+    uint64_t hash = server_state_hash(stage->server);
+    stage->closing = true;
+    stage->boot_ended = false;
+    process_spawn(stage->process, stage->options.shard_count + 1, STACK_BYTES, boot, stage);
+    watch(stage, boot_is_over, world_now(world) + 60ull * SECOND_NS);
+    if (!stage->boot_ended || stage->seats[0].exit_code != 0)
+        run_fail(stage->run, "a stopped server cannot be closed");
+    process_end(stage->process);
+    give_memory_back(stage);
+    return hash;
+}
+
+/* --- what the driver asks for itself -------------------------------------------------------------- */
+
+static uint32_t numbers[BATCH_MAX]; /* of the SKUs, as they were answered */
+
+static void on_set_up(void *who, const struct result *result)
+{
+    struct stage *stage = who;
+    if (result->code != CODE_OK && result->code != CODE_CREATED && result->code != CODE_REPLAYED)
+        run_fail(stage->run, "setting up is answered %u", result->code);
+    if (result->kind == RESULT_SKU)
+        numbers[0] = ((const struct result_sku *)(const void *)result)->sku;
+}
+
+static void ask_until_answered(struct stage *stage, const void *command, const void *end)
+{
+    struct world *world = stage->run->world;
+    uint64_t until = world_now(world) + 60ull * SECOND_NS;
+    uint32_t bytes = (uint32_t)((const uint8_t *)end - (const uint8_t *)command);
+    while (!client_ask(&stage->auditor.client, command, bytes, 1, on_set_up, stage)) {
+        if (world_now(world) > until)
+            run_fail(stage->run, "a calm server does not answer within a minute");
+        world_sleep(world, world_now(world) + 10 * MILLISECOND_NS);
+    }
+}
+
+static void set_up_shop(struct stage *stage)
+{
+    struct oracle *oracle = stage->oracle;
+    struct stream *workload = world_stream(stage->run->world, STREAM_WORKLOAD);
+    uint8_t *command = stage->auditor.commands;
+    uint32_t wanted = 1 + (uint32_t)stream_below(workload, ORACLE_SKUS_MAX);
+    ask_until_answered(stage, command, command_warehouse(command, 0, "w1"));
+    for (uint32_t i = 0; i < wanted; i++) {
+        struct sku_fact *sku = &oracle->skus[i];
+        snprintf(sku->code, sizeof sku->code, "SKU-%u", i);
+        ask_until_answered(stage, command, command_sku_put(command, 0, sku->code, 100));
+        sku->sku = numbers[0];
+        oracle->sku_count = i + 1;
+    }
+}
+
+static void audit_wish(struct stage *stage, struct wish wish)
+{
+    struct buyer *auditor = &stage->auditor;
+    struct world *world = stage->run->world;
+    uint64_t until = world_now(world) + 60ull * SECOND_NS;
+    auditor->batch[0] = wish;
+    auditor->count = 1;
+    while (!ask_once(auditor))
+        if (world_now(world) > until)
+            run_fail(stage->run, "a calm server does not answer within a minute");
+}
+
+static void audit(struct stage *stage)
+{
+    struct oracle *oracle = stage->oracle;
+    for (uint32_t i = 0; i < oracle->order_count; i++) {
+        struct order_fact *order = &oracle->orders[i];
+        order->waiting = 0; /* whoever asked has gone, and the server has started since */
+        audit_wish(stage, (struct wish){.kind = WISH_GET, .order = order});
+        if (order->known == ORDER_OPEN)
+            order->known = ORDER_REFUSED;
+    }
+    for (uint32_t i = 0; i < oracle->sku_count; i++)
+        audit_wish(stage, (struct wish){.kind = WISH_STOCK, .sku = &oracle->skus[i]});
+}
+
+/* --- from the first life to the last --------------------------------------------------------------- */
+
+static void live_calmly(struct stage *stage)
+{
+    while (!begin_life(stage, true))
+        ;
+    seat_all(stage);
+}
+
+static void finish_buyers(struct stage *stage)
+{
+    struct world *world = stage->run->world;
+    stage->buyers_end = true;
+    watch(stage, buyers_are_done, world_now(world) + 300ull * SECOND_NS);
+    if (!buyers_are_done(stage))
+        run_fail(stage->run, "buyers are not answered, though all faults have stopped");
+}
+
+static void check_hash(struct stage *stage, uint64_t before)
+{
+    uint64_t after = server_state_hash(stage->server);
+    if (after != before)
+        run_fail(stage->run, "a start arrives at state %016llx instead of %016llx",
+                 (unsigned long long)after, (unsigned long long)before);
+    world_trace(stage->run->world, after);
+}
+
+static void drive(void *argument)
+{
+    struct stage *stage = argument;
+    struct world *world = stage->run->world;
+    uint64_t lives = stream_below(world_stream(world, STREAM_WORKLOAD), SERVER_LIVES);
+    run_calm(stage->run);
+    live_calmly(stage);
+    set_up_shop(stage);
+    uint64_t hash = stop_cleanly(stage);
+    for (uint32_t i = 0; i < stage->buyer_count; i++)
+        world_spawn(world, STACK_BYTES, buy_for_ever, &stage->buyers[i]);
+    run_resume(stage->run);
+    while (lives-- > 0)
+        if (begin_life(stage, false))
+            live(stage);
+    run_calm(stage->run);
+    live_calmly(stage);
+    world_sleep(world, world_now(world) + SECOND_NS);
+    finish_buyers(stage);
+    hash = stop_cleanly(stage);
+    for (uint32_t i = 0; i < 2; i++) {
+        while (!begin_life(stage, true))
+            ;
+        check_hash(stage, hash);
+        seat_all(stage);
+        if (stage->oracle->orders_expire)
+            world_sleep(world, world_now(world) + 10ull * SECOND_NS);
+        audit(stage);
+        hash = stop_cleanly(stage);
+    }
+    world_stop(world);
+}
+
+static void draw_options(struct stage *stage)
+{
+    struct stream *swarm = world_stream(stage->run->world, STREAM_SWARM);
+    stage->oracle->orders_expire = stream_hit(swarm, 4);
+    stage->options = server_options_default();
+    struct server_options *options = &stage->options;
+    options->directory = "/data";
+    options->binary_address = ADDRESS;
+    options->connection_count_max = 8;
+    options->mailbox_bytes = 1 << 20;
+    options->order_count_max = 50000;
+    options->order_bytes_max = 32 << 20;
+    options->sku_count_max = 1024;
+    options->cell_count_max = 2048;
+    options->retry_count_max = 50000;
+    options->flight_count_max = 64;
+    options->payment_deadline_ns =
+        stage->oracle->orders_expire ? SECOND_NS / 2 : 365ull * 86400 * SECOND_NS;
+    options->retry_window_ns = 365ull * 86400 * SECOND_NS;
+    options->log.ring_groups = 8u << stream_below(swarm, 6);
+    options->log.segment_bytes = 2u << 20;
+    options->log.idle_ns = stream_skewed(swarm, 10 * MILLISECOND_NS);
+    options->log.sync = stream_hit(swarm, 2) ? LOG_SYNC_DSYNC : LOG_SYNC_FDATASYNC;
+    memcpy(options->bug, stage->run->shard_bug, sizeof options->bug);
+    if (stage->oracle->orders_expire)
+        machine_knobs(stage->run->machine)->wall_step_one_in = 0;
+}
+
+void server_scenario(struct run *run)
+{
+    struct stage *stage = run_memory(sizeof *stage);
+    stage->run = run;
+    stage->oracle = run_memory(sizeof *stage->oracle);
+    stage->oracle->run = run;
+    run_swarm(run);
+    draw_options(stage);
+    struct stream *swarm = world_stream(run->world, STREAM_SWARM);
+    stage->buyer_count = 1 + (uint32_t)stream_below(swarm, CLIENTS_MAX);
+    for (uint32_t i = 0; i < stage->buyer_count; i++) {
+        stage->buyers[i].stage = stage;
+        stage->buyers[i].number = i;
+        client_open(&stage->buyers[i].client, run, ADDRESS);
+        stage->buyers[i].client.slow_one_in = run_knob(run, 5, 100);
+    }
+    stage->auditor.stage = stage;
+    client_open(&stage->auditor.client, run, ADDRESS);
+    stage->driver = world_spawn(run->world, STACK_BYTES, drive, stage);
+    world_run(run->world, UINT64_MAX);
+}
