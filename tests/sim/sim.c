@@ -13,6 +13,7 @@
 
 #include "core/bug.h"
 #include "tests/sim/run.h"
+#include "tools/version.h"
 
 struct scenario {
     const char *name;
@@ -230,6 +231,14 @@ static bool parse(int count, char **arguments, struct wanted *wanted)
 int main(int count, char **arguments)
 {
     struct wanted wanted = {.seeds = 20, .first_seed = 1};
+    if (count > 1 && strcmp(arguments[1], "--help") == 0) {
+        fputs(usage, stdout);
+        return 0;
+    }
+    if (count > 1 && strcmp(arguments[1], "--version") == 0) {
+        version_print();
+        return 0;
+    }
     if (!parse(count, arguments, &wanted)) {
         fputs(usage, stderr);
         return 2;
