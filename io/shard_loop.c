@@ -694,6 +694,8 @@ static void begin(struct shard_loop *loop)
     loop->http.watermark = log_watermark(loop->shared->log);
     loop->turn_began = env_clock(loop->env);
     metric_add(&loop->metrics, METRIC_TURNS, 1);
+    /* Exact, not now and then: who asks is one of them. */
+    metric_set(&loop->metrics, METRIC_CONNECTIONS, loop->connections.open_count);
 }
 
 static bool has_requests(const struct shard_loop *loop)
@@ -902,7 +904,6 @@ static void note_gauges(struct shard_loop *loop)
         return;
     loop->gauges_next = loop->turn_began + GAUGES_NS;
     struct shard_counts counts = shard_counts(loop->shard);
-    metric_set(&loop->metrics, METRIC_CONNECTIONS, loop->connections.open_count);
     metric_set(&loop->metrics, METRIC_ORDERS, counts.orders);
     metric_set(&loop->metrics, METRIC_ORDERS_MAX, counts.orders_max);
     metric_set(&loop->metrics, METRIC_SKUS, counts.skus);
