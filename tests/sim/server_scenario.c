@@ -40,7 +40,7 @@ struct buyer {
     uint32_t keys;
     struct wish batch[BATCH_MAX];
     uint32_t count;
-    uint8_t commands[BATCH_MAX * COMMAND_ROOM];
+    _Alignas(8) uint8_t commands[BATCH_MAX * COMMAND_ROOM];
     bool has_ended;
 };
 
