@@ -250,6 +250,14 @@ static uint32_t take_results(const struct frame *frame,
     return frame->count;
 }
 
+/* We send nothing that is wrong. */
+static void check_complaint(struct client *client, const struct frame_error *error)
+{
+    if (error->fault != FRAME_OK && error->fault != FRAME_BUSY)
+        run_fail(client->run, "a server complains of %s",
+                 frame_fault_name((enum frame_fault)error->fault));
+}
+
 static bool ask(struct client *client, const void *commands, uint32_t bytes, uint32_t count,
                 void (*on_result)(void *who, const struct result *result), void *who)
 {
@@ -258,8 +266,10 @@ static bool ask(struct client *client, const void *commands, uint32_t bytes, uin
         return false;
     for (uint32_t answered = 0; answered < count;) {
         const struct frame *frame = receive_frame(client, until_ns);
-        if (frame == NULL || frame->kind == FRAME_ERROR)
+        if (frame == NULL)
             return false;
+        if (frame->kind == FRAME_ERROR)
+            check_complaint(client, (const void *)(frame + 1));
         if (frame->kind == FRAME_RESULTS)
             answered += take_results(frame, on_result, who);
         drop_frame(client);

@@ -100,6 +100,16 @@ bool oracle_created(struct oracle *oracle, struct order_fact *order, const struc
     return true;
 }
 
+bool oracle_other_body(struct oracle *oracle, const struct order_fact *was,
+                       const struct result *result)
+{
+    if (oracle_is_later(result))
+        return false;
+    if (result->code != CODE_KEY_REUSED)
+        fail_code(oracle, "creating something else under the id", was->id, result);
+    return true;
+}
+
 static void check_state(struct oracle *oracle, const struct order_fact *order,
                         const struct order_fact *was, enum order_state state)
 {

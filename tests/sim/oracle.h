@@ -60,6 +60,10 @@ bool oracle_received(struct oracle *oracle, struct sku_fact *sku, uint64_t units
 bool oracle_stock(struct oracle *oracle, struct sku_fact *sku, uint64_t received_before,
                   const struct result *result);
 
+/* A create of a known id that asks for something else. */
+bool oracle_other_body(struct oracle *oracle, const struct order_fact *was,
+                       const struct result *result);
+
 /* Answers that say "not now". */
 bool oracle_is_later(const struct result *result);
 

@@ -17,7 +17,7 @@ enum {
 };
 static const char ADDRESS[] = "10.1.1.1:7001";
 
-enum wish_kind { WISH_CREATE, WISH_GET, WISH_CANCEL, WISH_RECEIVE, WISH_STOCK };
+enum wish_kind { WISH_CREATE, WISH_OTHER_BODY, WISH_GET, WISH_CANCEL, WISH_RECEIVE, WISH_STOCK };
 
 /* One command that is asked until it has an answer. */
 struct wish {
@@ -74,11 +74,20 @@ struct stage {
 
 /* --- buyers -------------------------------------------------------------------------------------- */
 
+static void *put_other_body(const struct wish *wish, void *at, uint64_t number)
+{
+    struct order_wish other = wish->order->wish;
+    other.lines[0].unit_price++;
+    return command_create(at, number, &other);
+}
+
 static void *put_command(struct wish *wish, void *at, uint64_t number)
 {
     switch (wish->kind) {
     case WISH_CREATE:
         return command_create(at, number, &wish->order->wish);
+    case WISH_OTHER_BODY:
+        return put_other_body(wish, at, number);
     case WISH_GET:
         return command_get(at, number, wish->order->id);
     case WISH_CANCEL:
@@ -116,6 +125,9 @@ static void on_result(void *who, const struct result *result)
     switch (wish->kind) {
     case WISH_CREATE:
         wish->answered = oracle_created(oracle, wish->order, &wish->was, result);
+        break;
+    case WISH_OTHER_BODY:
+        wish->answered = oracle_other_body(oracle, &wish->was, result);
         break;
     case WISH_GET:
         wish->answered = oracle_got(oracle, wish->order, &wish->was, result);
@@ -170,6 +182,8 @@ static void draw_wish(struct buyer *buyer, struct wish *wish)
     if (drawn < 50 && room) {
         wish->order =
             stream_hit(workload, 8) ? some_order(oracle, workload) : oracle_new_order(oracle);
+        if (wish->order->known == ORDER_IS_THERE && stream_hit(workload, 2))
+            wish->kind = WISH_OTHER_BODY;
     } else if (drawn < 70) {
         wish->kind = WISH_GET;
         wish->order = some_order(oracle, workload);
@@ -408,6 +422,12 @@ static void set_up_shop(struct stage *stage)
         ask_until_answered(stage, command, command_sku_put(command, 0, sku->code, 100));
         sku->sku = numbers[0];
         oracle->sku_count = i + 1;
+        uint64_t units = stream_skewed(workload, 20000);
+        if (units == 0)
+            continue;
+        ask_until_answered(stage, command,
+                           command_receive(command, 0, sku->sku, "w1", sku->code, units));
+        sku->received_asked = sku->received = units;
     }
 }
 
@@ -432,6 +452,9 @@ static void audit(struct stage *stage)
         audit_wish(stage, (struct wish){.kind = WISH_GET, .order = order});
         if (order->known == ORDER_OPEN)
             order->known = ORDER_REFUSED;
+        if (oracle->orders_expire && order->known == ORDER_IS_THERE &&
+            order->state == ORDER_PENDING_PAYMENT)
+            run_fail(stage->run, "order %s does not expire", order->id);
     }
     for (uint32_t i = 0; i < oracle->sku_count; i++)
         audit_wish(stage, (struct wish){.kind = WISH_STOCK, .sku = &oracle->skus[i]});
