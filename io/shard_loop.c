@@ -783,7 +783,7 @@ static uint64_t wait_until(struct shard_loop *loop)
     uint64_t until = earlier(clock + net, log_deadline(loop->shared->log));
     uint64_t deadline = shard_deadline_ns(loop->shard);
     uint64_t now = env_now(loop->env);
-    if (deadline != UINT64_MAX)
+    if (deadline != UINT64_MAX && may_begin(loop)) /* else it is the log that we wait for */
         until = earlier(until, clock + (deadline > now ? deadline - now : 0));
     return until;
 }

@@ -484,7 +484,8 @@ int32_t log_done(struct log *log, struct env *env, uint32_t shard, const struct 
 
 uint64_t log_deadline(const struct log *log)
 {
-    if (atomic_load(&log->watermark) == atomic_load(&log->witnessed))
+    bool impossible = !slot_is_free(log) || atomic_load(&log->starved) != 0;
+    if (impossible || atomic_load(&log->watermark) == atomic_load(&log->witnessed))
         return UINT64_MAX;
     return atomic_load(&log->moved_ns) + log->options.idle_ns;
 }

@@ -85,7 +85,8 @@ uint64_t log_gathered(const struct log *log);
 bool log_sleep(struct log *log, uint32_t shard, uint64_t seen);
 void log_awake(struct log *log, uint32_t shard);
 
-/* When an idle log wants a witness block written (log_drive does it); UINT64_MAX: not needed. */
+/* When an idle log wants a witness block written (log_drive does it); UINT64_MAX: not needed, or not
+ * before something completes. */
 uint64_t log_deadline(const struct log *log);
 
 /* The helper: makes segments ready ahead of need, one bounded step a call. Returns when it wants to
