@@ -33,6 +33,8 @@ struct socket {
     int32_t error;
 };
 
+enum { PIECES_MAX = 64 /* of one send */ };
+
 struct net {
     struct world *world;
     struct net_knobs knobs;
@@ -228,6 +230,7 @@ static void put_under_way(struct net *net, struct socket *to, const void *data, 
     for (uint32_t left = bytes; left != 0;) {
         uint32_t piece =
             piece_max == 0 ? left : 1 + (uint32_t)stream_skewed(chance(net), piece_max);
+        piece += bytes / PIECES_MAX;
         piece = piece > left ? left : piece;
         to->in_last_ns = arrival_ns(net, to);
         world_at(net->world, to->in_last_ns, on_bytes, to, piece);

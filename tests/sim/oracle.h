@@ -8,7 +8,7 @@
 
 #include "tests/sim/client.h"
 
-enum { ORACLE_ORDERS_MAX = 20000, ORACLE_SKUS_MAX = 12 };
+enum { ORACLE_ORDERS_MAX = 5000, ORACLE_SKUS_MAX = 12 };
 
 enum order_known { ORDER_OPEN, ORDER_REFUSED, ORDER_IS_THERE };
 

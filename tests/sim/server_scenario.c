@@ -160,9 +160,11 @@ static bool ask_once(struct buyer *buyer)
         }
     if (count == 0)
         return true;
-    (void)!client_ask(&buyer->client, buyer->commands, (uint32_t)((uint8_t *)at - buyer->commands),
-                      count, on_result, buyer);
-    return false;
+    bool all = client_ask(&buyer->client, buyer->commands,
+                          (uint32_t)((uint8_t *)at - buyer->commands), count, on_result, buyer);
+    for (uint32_t i = 0; all && i < buyer->count; i++)
+        all = buyer->batch[i].answered;
+    return all;
 }
 
 static struct order_fact *some_order(struct oracle *oracle, struct stream *workload)
@@ -176,7 +178,7 @@ static void draw_wish(struct buyer *buyer, struct wish *wish)
     struct oracle *oracle = buyer->stage->oracle;
     struct stream *workload = world_stream(buyer->stage->run->world, STREAM_WORKLOAD);
     uint64_t drawn = stream_below(workload, 100);
-    bool room = oracle->order_count < ORACLE_ORDERS_MAX - 1000;
+    bool room = oracle->order_count < ORACLE_ORDERS_MAX - 100;
     *wish = (struct wish){.sku = &oracle->skus[stream_below(workload, oracle->sku_count)]};
     snprintf(wish->key, sizeof wish->key, "k-%u-%u", buyer->number, buyer->keys++);
     if (drawn < 50 && room) {
@@ -209,10 +211,10 @@ static void buy_for_ever(void *argument)
         for (uint32_t i = 0; i < buyer->count; i++)
             draw_wish(buyer, &buyer->batch[i]);
         while (!ask_once(buyer))
-            if (buyer->client.socket == NULL)
-                world_sleep(world,
-                            world_now(world) + stream_skewed(workload, 100 * MILLISECOND_NS));
-        world_sleep(world, world_now(world) + stream_skewed(workload, 20 * MILLISECOND_NS));
+            world_sleep(world, world_now(world) + MILLISECOND_NS +
+                                   stream_skewed(workload, 100 * MILLISECOND_NS));
+        world_sleep(world, world_now(world) + MILLISECOND_NS / 5 +
+                               stream_skewed(workload, 20 * MILLISECOND_NS));
     }
     client_leave(&buyer->client);
     buyer->has_ended = true;
@@ -438,9 +440,11 @@ static void audit_wish(struct stage *stage, struct wish wish)
     uint64_t until = world_now(world) + 60ull * SECOND_NS;
     auditor->batch[0] = wish;
     auditor->count = 1;
-    while (!ask_once(auditor))
+    while (!ask_once(auditor)) {
         if (world_now(world) > until)
             run_fail(stage->run, "a calm server does not answer within a minute");
+        world_sleep(world, world_now(world) + MILLISECOND_NS);
+    }
 }
 
 static void audit(struct stage *stage)

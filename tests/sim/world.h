@@ -39,7 +39,7 @@ void world_at(struct world *world, uint64_t at_ns,
 
 /* Runs until nothing is left, world_stop was called or time is at `until_ns`; a world in which more than
  * HAPPENINGS_MAX things happen gets nowhere, which is a broken CHECK. */
-enum { HAPPENINGS_MAX = 10000000 };
+enum { HAPPENINGS_MAX = 20000000 };
 void world_run(struct world *world, uint64_t until_ns);
 void world_stop(struct world *world);
 
