@@ -706,7 +706,9 @@ void place_request(struct shard *shard, struct turn *turn, const struct request 
             answer_plain(shard, turn, request, CODE_BUSY);
         return;
     }
-    if (request_is_good(shard, turn, request))
+    if (turn->storage_full)
+        answer_plain(shard, turn, request, CODE_STORAGE_FULL);
+    else if (request_is_good(shard, turn, request))
         decide(shard, turn, request, id_hash);
 }
 

@@ -30,6 +30,7 @@ struct turn {
     struct pile outbox[SHARDS_MAX]; /* by target */
     uint32_t shard_count;
     uint32_t event_count;
+    bool storage_full; /* the log's disk is: no new orders, so that all else can go on */
 };
 
 enum {

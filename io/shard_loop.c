@@ -690,6 +690,7 @@ static void begin(struct shard_loop *loop)
         .capacity_bytes = bytes,
     };
     turn->event_count = 0;
+    turn->storage_full = log_is_full(loop->shared->log);
     loop->turn_number++;
     loop->http.watermark = log_watermark(loop->shared->log);
     loop->turn_began = env_clock(loop->env);

@@ -500,6 +500,25 @@ static void a_full_table_is_an_answer(void **state)
     shop_close(shop);
 }
 
+static void a_full_disk_refuses_new_orders_and_nothing_else(void **state)
+{
+    (void)state;
+    EACH_SHOP(seed, shop)
+    {
+        uint32_t skus[2];
+        shop_stock_up(shop, skus, 2, 10);
+        const struct shop_line lines[] = {{skus[0], 3, 1}, {skus[1], 3, 1}};
+        assert_int_equal(shop_order(shop, "o-1", lines, 2)->code, CODE_CREATED);
+        shop->turn.storage_full = true;
+        assert_int_equal(shop_order(shop, "o-2", lines, 2)->code, CODE_STORAGE_FULL);
+        assert_int_equal(shop_order(shop, "o-1", lines, 2)->code, CODE_REPLAYED);
+        assert_int_equal(shop_cancel(shop, "o-1", NULL, 0, "")->code, CODE_OK);
+        assert_int_equal(shop_stock(shop, skus[0]).free, 10);
+        shop->turn.storage_full = false;
+        assert_int_equal(shop_order(shop, "o-2", lines, 2)->code, CODE_CREATED);
+    }
+}
+
 static void the_longest_order_is_an_order_like_any_other(void **state)
 {
     (void)state;
@@ -572,6 +591,7 @@ int main(void)
         cmocka_unit_test(a_retried_receipt_counts_once),
         cmocka_unit_test(an_unknown_sku_is_named_by_its_line),
         cmocka_unit_test(a_full_table_is_an_answer),
+        cmocka_unit_test(a_full_disk_refuses_new_orders_and_nothing_else),
         cmocka_unit_test(the_longest_order_is_an_order_like_any_other),
         cmocka_unit_test(an_order_of_two_lines_takes_at_most_160_bytes),
     };

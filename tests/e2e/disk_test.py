@@ -1,0 +1,240 @@
+#!/usr/bin/env python3
+"""Disks that are full or broken, for real: ext4 in an image.  usage: disk_test.py BUILD_DIR
+
+Prints TAP. Mounting needs root and loop devices; without them every test is skipped. Each test gets
+an image, a server and an empty directory of its own."""
+import contextlib
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+SPATE = os.path.join(os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build"), "spate")
+MIB = 1 << 20
+PATIENCE_S = 60
+
+
+def run(*command):
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=PATIENCE_S)
+
+
+@contextlib.contextmanager
+def mounted(source, target, *options):
+    os.makedirs(target, exist_ok=True)
+    run("mount", *options, source, target)
+    try:
+        yield target
+    finally:
+        run("umount", "--lazy", target)
+
+
+@contextlib.contextmanager
+def image(directory, mib):
+    """ext4 in a file: its own path, and where it is mounted."""
+    path = os.path.join(directory, "image")
+    with open(path, "wb") as file:
+        file.truncate(mib * MIB)
+    run("mkfs.ext4", "-q", "-F", "-m", "0", "-E", "lazy_itable_init=0,lazy_journal_init=0", path)
+    with mounted(path, os.path.join(directory, "disk"), "-o", "loop") as disk:
+        yield path, disk
+
+
+class Server:
+    def __init__(self, disk, log, options=()):
+        self.log_path = log
+        self.process = subprocess.Popen(
+            [SPATE, "serve", "--data", os.path.join(disk, "data"), "--memory", "64M", "--segment", "4M",
+             "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", *options],
+            stdout=open(log, "w"), stderr=subprocess.STDOUT)
+        until("the server starts", lambda: "admin on " in self.said() or self.process.poll() is not None)
+        assert self.process.poll() is None, f"the server did not start:\n{self.said()}"
+        self.port, self.admin_port = (
+            int(re.search(rf"^{name} on .*:(\d+)$", self.said(), re.M)[1]) for name in ("http", "admin"))
+        self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+
+    def said(self):
+        with open(self.log_path) as text:
+            return text.read()
+
+    def ask(self, method, path, body=None, headers=()):
+        headers = {"Content-Type": "application/json", **dict(headers)}
+        self.connection.request(method, path, body=json.dumps(body) if body else None, headers=headers)
+        answer = self.connection.getresponse()
+        text = answer.read()
+        return answer.status, json.loads(text) if text else None, answer.headers
+
+    def order(self, number, padding=0):
+        return self.ask("POST", "/v1/orders", {
+            "order_id": f"o{number}", "customer": "c", "currency": "CNY", "ship_to": "x" * padding,
+            "lines": [{"sku": "A", "units": 1, "unit_price": 1999}]})
+
+    def set_up(self):
+        assert self.ask("PUT", "/v1/warehouses/w1", {"priority": 1})[0] in (200, 201)
+        assert self.ask("PUT", "/v1/skus/A", {"currency": "CNY", "list_price": 1999})[0] in (200, 201)
+        assert self.ask("POST", "/v1/stock/receive", {"sku": "A", "warehouse": "w1", "ok": 10000000},
+                        {"Idempotency-Key": "r"})[0] == 200
+
+    def metric(self, name):
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=10)
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        connection.close()
+        return sum(int(value) for value in re.findall(rf"^spate_{name}(?:{{[^}}]*}})? (\d+)$", text, re.M))
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(PATIENCE_S)
+
+
+def until(what, holds):
+    end = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < end, f"within {PATIENCE_S} s not true: {what}"
+        time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def serving(disk, directory, *options):
+    server = Server(disk, os.path.join(directory, "log.txt"), options)
+    try:
+        yield server
+    finally:
+        server.process.kill()
+        server.process.wait()
+
+
+def fill_up(path):
+    """Takes every block there is."""
+    with open(path, "wb", buffering=0) as ballast:
+        for bytes in (MIB, 4096):
+            with contextlib.suppress(OSError):
+                while ballast.write(b"\1" * bytes) == bytes:
+                    pass
+        with contextlib.suppress(OSError):
+            os.fsync(ballast.fileno())
+
+
+def a_full_disk_refuses_orders_lets_the_rest_go_on_and_resumes_by_itself(directory):
+    with image(directory, 64) as (_, disk), serving(disk, directory) as server:
+        server.set_up()
+        until("two segments are ready", lambda: server.metric("log_segments_ready") == 2)
+        fill_up(os.path.join(disk, "ballast"))
+        placed = 0
+        while True:
+            status, body, headers = server.order(placed)
+            if status != 201:
+                break
+            placed += 1
+            assert placed < 100000, "the disk never fills up"
+        assert (status, body["code"], headers["Retry-After"]) == (503, "storage_full", "1"), (status, body)
+        assert server.metric("log_full") == 1
+        for number in range(100):
+            assert server.ask("POST", "/v1/stock/receive", {"sku": "A", "warehouse": "w1", "ok": 5},
+                              {"Idempotency-Key": f"full-{number}"})[0] == 200
+        assert server.order(1)[2]["Idempotent-Replayed"] == "true"
+        assert server.order(placed)[0] == 503
+        os.unlink(os.path.join(disk, "ballast"))
+        until("orders are taken again", lambda: server.order(placed)[0] == 201)
+        assert server.metric("log_full") == 0
+        assert server.stop() == 0, server.said()
+        with serving(disk, directory) as again:
+            for number in (0, placed - 1, placed):
+                assert again.ask("GET", f"/v1/orders/o{number}")[0] == 200
+            assert again.stop() == 0
+    return f"{placed} orders before the disk was full"
+
+
+def extents(path):
+    """Where a file's blocks lie on its device: (offset in the file, offset on the device, bytes)."""
+    out = subprocess.run(["filefrag", "-e", "-b1", path], check=True, capture_output=True, text=True).stdout
+    return [(int(m[1]), int(m[2]), int(m[3]))
+            for m in re.finditer(r"^ *\d+: +(\d+)\.\. +\d+: +(\d+)\.\. +\d+: +(\d+):", out, re.M)]
+
+
+def break_second_half(image_path, segment):
+    """Takes the device's blocks under the second half of a segment away, for good."""
+    half = os.path.getsize(segment) // 2
+    for logical, physical, length in extents(segment):
+        begin = max(logical, half)
+        if begin < logical + length:
+            run("fallocate", "--punch-hole", "--offset", str(physical + begin - logical),
+                "--length", str(logical + length - begin), image_path)
+
+
+def a_failed_write(directory, sync):
+    """An over-committed device: the image has holes, and what it lies on is full."""
+    store = os.path.join(directory, "store")
+    with mounted("none", store, "-t", "tmpfs", "-o", "size=128m"):
+        with image(store, 64) as (image_path, disk):
+            with serving(disk, directory, "--sync", sync) as server:
+                server.set_up()
+                until("two segments are ready", lambda: server.metric("log_segments_ready") == 2)
+                segments = sorted(name for name in os.listdir(disk + "/data") if name.startswith("log-"))
+                run("sync", "-f", disk)
+                break_second_half(image_path, os.path.join(disk, "data", segments[0]))
+                fill_up(os.path.join(store, "ballast"))
+                placed = 0
+                with contextlib.suppress(OSError, http.client.HTTPException):
+                    while server.order(placed)[0] == 201:
+                        placed += 1
+                exit_code = server.process.wait(PATIENCE_S)
+                assert exit_code == 74, (exit_code, server.said())
+                assert "the log cannot be written: nothing more is acknowledged" in server.said(), server.said()
+            os.unlink(os.path.join(store, "ballast"))
+            assert placed > 100
+            with serving(disk, directory) as again:
+                for number in range(placed):
+                    assert again.ask("GET", f"/v1/orders/o{number}")[0] == 200, f"o{number} is lost"
+                assert again.stop() == 0
+    return f"{placed} acknowledged orders are all there"
+
+
+def a_failed_write_ends_the_server_with_74_and_loses_nothing(directory):
+    return a_failed_write(directory, "dsync")
+
+
+def a_failed_sync_ends_the_server_with_74_and_loses_nothing(directory):
+    return a_failed_write(directory, "fdatasync")
+
+
+TESTS = [
+    a_full_disk_refuses_orders_lets_the_rest_go_on_and_resumes_by_itself,
+    a_failed_write_ends_the_server_with_74_and_loses_nothing,
+    a_failed_sync_ends_the_server_with_74_and_loses_nothing,
+]
+
+
+def why_not():
+    if os.geteuid() != 0:
+        return "mounting an image needs root"
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
+        try:
+            with image(directory, 8):
+                return None
+        except (OSError, subprocess.SubprocessError) as error:
+            return f"an image cannot be mounted here: {error}"
+
+
+def main():
+    reason = why_not()
+    print(f"1..{len(TESTS)}")
+    failed = False
+    for number, test in enumerate(TESTS, 1):
+        if reason:
+            print(f"ok {number} - {test.__name__} # SKIP {reason}")
+            continue
+        with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
+            try:
+                print(f"ok {number} - {test.__name__}\n# {test(directory)}", flush=True)
+            except Exception as error:  # noqa: BLE001: whatever it is, the next test runs
+                failed = True
+                print(f"not ok {number} - {test.__name__}\n# {type(error).__name__}: {error}", flush=True)
+    sys.exit(failed)
+
+
+main()
