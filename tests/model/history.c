@@ -1,0 +1,71 @@
+#include "tests/model/history.h"
+
+uint64_t draw(struct history *h, uint64_t below)
+{
+    uint64_t x = h->random += UINT64_C(0x9e3779b97f4a7c15);
+    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+    return (x ^ x >> 31) % below;
+}
+
+void disagree(const struct history *h, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(stderr, "seed %llu, episode %llu, step %llu (%u shards): ", (unsigned long long)h->seed,
+            (unsigned long long)h->episode, (unsigned long long)h->number, h->shop->shard_count);
+    vfprintf(stderr, format, arguments);
+    fprintf(stderr, "\n");
+    va_end(arguments);
+    exit(1);
+}
+
+void tell(const struct history *h, const char *format, ...)
+{
+    va_list arguments;
+    if (!h->tells)
+        return;
+    va_start(arguments, format);
+    fprintf(stderr, "  %4llu  ", (unsigned long long)h->number);
+    vfprintf(stderr, format, arguments);
+    fprintf(stderr, "\n");
+    va_end(arguments);
+}
+
+const struct result *ask(struct history *h, struct command *command)
+{
+    struct shop *shop = h->shop;
+    for (uint64_t i = 0; i <= shop->request; i++) {
+        free(shop->answers[i]);
+        shop->answers[i] = NULL;
+    }
+    shop->request = 0;
+    return shop_ask(shop, command);
+}
+
+const struct result *agree(struct history *h, const struct step *step, struct command *command,
+                           enum code expected)
+{
+    const struct result *result = ask(h, command);
+    bool either = expected == CODE_LIMIT && h->naive.either && result->code == CODE_OUT_OF_STOCK;
+    if (result->code != expected && !either)
+        disagree(h, "%s: core says %s, the model %s", step->name, code_facts(result->code)->name,
+                 code_facts(expected)->name);
+    h->codes[expected]++;
+    return result;
+}
+
+uint32_t number_of(const struct history *h, uint32_t sku)
+{
+    return h->numbers[sku] != 0 ? h->numbers[sku] : (sku * 77 % SLOT_COUNT) << SKU_INDEX_BITS | 99;
+}
+
+bool draw_placed(struct history *h, uint32_t *order)
+{
+    for (uint32_t tries = 0; tries < 8 && h->naive.order_count > 0; tries++) {
+        *order = (uint32_t)draw(h, h->naive.order_count);
+        if (h->naive.orders[*order].placed)
+            return true;
+    }
+    return false;
+}

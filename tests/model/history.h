@@ -1,0 +1,90 @@
+/* tests/model/history.h - random histories of a shop, core and the model side by side.
+ *
+ * A history consists of episodes. Each begins with an empty shop and takes steps; what a step does is
+ * drawn from the seed, the episode and the step's own number, and so stays the same when others are
+ * left out. Whatever core and the model disagree about ends the process.
+ *
+ * To add commands: fields and functions for the model in naive_NAME.c, the steps that send them in
+ * steps_NAME.c, and their table in the list of model.c. */
+#ifndef SPATE_TESTS_MODEL_HISTORY_H
+#define SPATE_TESTS_MODEL_HISTORY_H
+
+#include "tests/unit/core/shop.h"
+
+#include "tests/model/naive.h"
+
+enum {
+    TICK_NS = 1 << 21,
+    EPISODE_STEPS = 4000,
+    EPISODE_ORDERS = 4096,
+    EPISODE_KEYS = 4096,
+    STEPS_MAX = 128,
+    CODES_MAX = 64,
+    EVENT_KINDS_MAX = 128,
+};
+_Static_assert((int)CODE_LIMIT_NUMBER <= CODES_MAX, "struct tally has room for every code");
+
+struct history;
+
+/* One kind of step. `codes`, ended by 0xffff, are the answers that it must have had in a run, each at
+ * least once in ten thousand steps: one that never came is a hole in the generator. */
+struct step {
+    const char *name;
+    void (*take)(struct history *history, const struct step *step);
+    uint32_t weight;
+    uint16_t op; /* for steps that share `take` */
+    uint16_t codes[12];
+};
+
+/* Each ends with an entry without a name. */
+extern const struct step order_steps[];
+extern const struct step stock_steps[];
+extern const struct step time_steps[];
+
+/* What a run has taken; shared by the processes of its episodes. */
+struct tally {
+    uint64_t codes[STEPS_MAX][CODES_MAX];
+    uint64_t events[EVENT_KINDS_MAX];
+    uint64_t moves[ORDER_STATES][ORDER_STATES];
+};
+
+struct history {
+    uint64_t seed;
+    uint64_t episode;
+    uint64_t number; /* of the step, within its episode */
+    uint64_t random;
+    bool tells; /* every step, as it is taken */
+    struct shop *shop;
+    struct naive naive;
+    uint32_t numbers[NAIVE_SKUS]; /* of the SKUs, in core; 0: not there yet */
+    struct naive_order *asked;    /* by order: the lines of the first body that was placed */
+    uint32_t key_count;
+    uint64_t *codes; /* of the step that is being taken, into the tally */
+    struct tally *tally;
+};
+
+uint64_t draw(struct history *h, uint64_t below);
+
+_Noreturn void disagree(const struct history *h, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* What the step is about to do, for whoever reads the script of a failure. */
+void tell(const struct history *h, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Core's answer, after everything that it set off has come to rest. It lives until the next one. */
+const struct result *ask(struct history *h, struct command *command);
+
+/* Asks, counts the answer, and disagrees unless it is the expected one. */
+const struct result *agree(struct history *h, const struct step *step, struct command *command,
+                           enum code expected);
+
+/* Of a SKU that core does not have: a number that none has. */
+uint32_t number_of(const struct history *h, uint32_t sku);
+
+/* An order that was placed; false: none was found. */
+bool draw_placed(struct history *h, uint32_t *order);
+
+/* All stock of a SKU, and whether the answer was the expected one. */
+enum code compare_stock(struct history *h, uint32_t sku);
+
+#endif

@@ -1,0 +1,200 @@
+#include "tests/model/history.h"
+
+static void id_of(uint32_t order, char out[16])
+{
+    snprintf(out, 16, "o-%u", order);
+}
+
+/* ---- placing ---------------------------------------------------------------------------------------- */
+
+static uint32_t draw_lines(struct history *h, struct naive_line lines[NAIVE_LINES])
+{
+    uint32_t count = 1 + (uint32_t)draw(h, draw(h, 3) == 0 ? NAIVE_LINES : 2);
+    uint32_t known = draw(h, 40) == 0 ? NAIVE_SKUS : 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t sku = (uint32_t)draw(h, NAIVE_SKUS);
+        for (uint32_t tries = 0; known == 0 && !h->naive.skus[sku].known && tries < 64; tries++)
+            sku = (uint32_t)draw(h, NAIVE_SKUS);
+        lines[i] = (struct naive_line){.sku = sku,
+                                       .units = 1 + (uint32_t)draw(h, draw(h, 4) == 0 ? 30 : 3),
+                                       .unit_price = (int64_t)draw(h, 5000)};
+    }
+    return count;
+}
+
+static void tell_order(const struct history *h, const char *id, const struct naive_line *lines,
+                       uint32_t line_count)
+{
+    char text[256];
+    int bytes = snprintf(text, sizeof text, "order.create %s", id);
+    for (uint32_t i = 0; i < line_count; i++)
+        bytes += snprintf(text + bytes, sizeof text - (size_t)bytes, " SKU-%u x %u", lines[i].sku,
+                          lines[i].units);
+    tell(h, "%s", text);
+}
+
+static void send_order(struct history *h, const struct step *step, uint32_t order,
+                       bool currency_fits, const struct naive_line *lines, uint32_t line_count)
+{
+    union shop_command command;
+    struct shop_line shop_lines[NAIVE_LINES];
+    char id[16];
+    id_of(order, id);
+    tell_order(h, id, lines, line_count);
+    for (uint32_t i = 0; i < line_count; i++)
+        shop_lines[i] =
+            (struct shop_line){number_of(h, lines[i].sku), lines[i].units, lines[i].unit_price};
+    shop_order_of(&command, id, "c1", shop_lines, line_count);
+    if (!currency_fits)
+        command.create.currency = CURRENCY('U', 'S', 'D');
+    enum code expected = naive_order_create(&h->naive, order, currency_fits, lines, line_count);
+    const struct result *result = agree(h, step, &command.head, expected);
+    const struct result_placed *placed = (const void *)result;
+    if ((expected == CODE_CREATED || expected == CODE_REPLAYED) &&
+        result->kind != RESULT_ORDER_PLACED)
+        disagree(h, "%s: the answer does not say what was placed", step->name);
+    if (expected == CODE_CREATED && placed->total != h->naive.orders[order].total)
+        disagree(h, "the total is %lld in core, %lld in the model", (long long)placed->total,
+                 (long long)h->naive.orders[order].total);
+}
+
+static void create(struct history *h, const struct step *step)
+{
+    struct naive_line lines[NAIVE_LINES];
+    uint32_t count = draw_lines(h, lines);
+    uint32_t order = h->naive.order_count++;
+    struct naive_order *asked = &h->asked[order];
+    asked->line_count = (uint8_t)count;
+    memcpy(asked->lines, lines, count * sizeof lines[0]);
+    send_order(h, step, order, draw(h, 30) != 0, lines, count);
+}
+
+static void create_again(struct history *h, const struct step *step)
+{
+    uint32_t order;
+    if (draw_placed(h, &order))
+        send_order(h, step, order, true, h->asked[order].lines, h->asked[order].line_count);
+}
+
+static void create_other(struct history *h, const struct step *step)
+{
+    uint32_t order;
+    if (!draw_placed(h, &order))
+        return;
+    struct naive_order asked = h->asked[order];
+    bool fits = draw(h, 3) != 0;
+    asked.lines[0].units += fits;
+    send_order(h, step, order, fits, asked.lines, asked.line_count);
+}
+
+/* ---- looking ---------------------------------------------------------------------------------------- */
+
+static void compare_order(const struct history *h, const struct naive_order *order,
+                          const struct result_order *record)
+{
+    if (record->state != order->state || record->total != order->total ||
+        record->version != order->version || record->line_count != order->line_count)
+        disagree(h, "an order is %s, total %lld, version %u in core; %s, %lld, %u in the model",
+                 order_state_name(record->state), (long long)record->total, record->version,
+                 order_state_name(order->state), (long long)order->total, order->version);
+    for (uint32_t i = 0; i < order->line_count; i++) {
+        const struct result_line *line = &record->lines[i];
+        if (line->units != order->lines[i].units || line->cancelled != order->lines[i].cancelled ||
+            line->unit_price != order->lines[i].unit_price)
+            disagree(h, "line %u of an order: %u units, %u cancelled in core; %u, %u in the model",
+                     i + 1, line->units, line->cancelled, order->lines[i].units,
+                     order->lines[i].cancelled);
+    }
+}
+
+static void get(struct history *h, const struct step *step)
+{
+    union shop_command command;
+    char id[16];
+    uint32_t order = (uint32_t)draw(h, h->naive.order_count + 2);
+    memset(&command, 0, sizeof command.get + 16);
+    id_of(order, id);
+    tell(h, "order.get %s", id);
+    command.get.id_bytes = (uint8_t)strlen(id);
+    memcpy(&command.get + 1, id, strlen(id));
+    shop_head(&command.head, OP_ORDER_GET, sizeof command.get + strlen(id));
+    bool placed = h->naive.orders[order].placed;
+    const struct result *result = agree(h, step, &command.head, placed ? CODE_OK : CODE_NOT_FOUND);
+    if (placed)
+        compare_order(h, &h->naive.orders[order], (const void *)result);
+}
+
+/* ---- cancelling ------------------------------------------------------------------------------------- */
+
+static void send_cancel(struct history *h, const struct step *step, uint32_t order,
+                        const struct cancel_line *line, enum code expected)
+{
+    union shop_command command;
+    char id[16], key[24] = "";
+    id_of(order, id);
+    if (line != NULL)
+        snprintf(key, sizeof key, "x-%llu", (unsigned long long)h->number);
+    uint32_t count = line != NULL;
+    memset(&command, 0, sizeof command.cancel + 64);
+    command.cancel.line_count = (uint16_t)count;
+    command.cancel.id_bytes = (uint8_t)strlen(id);
+    command.cancel.key_bytes = (uint8_t)strlen(key);
+    if (line != NULL)
+        command.cancel.lines[0] = *line;
+    char *at = (char *)(command.cancel.lines + count);
+    memcpy(at, id, strlen(id));
+    memcpy(at + strlen(id), key, strlen(key));
+    shop_head(&command.head, OP_ORDER_CANCEL,
+              sizeof command.cancel + count * sizeof *line + strlen(id) + strlen(key));
+    agree(h, step, &command.head, expected);
+}
+
+static void cancel(struct history *h, const struct step *step)
+{
+    uint32_t order = (uint32_t)draw(h, h->naive.order_count + 1);
+    tell(h, "order.cancel o-%u", order);
+    send_cancel(h, step, order, NULL, naive_cancel_all(&h->naive, order));
+}
+
+/* Never the last units of an order: what that means is another step. */
+static void cancel_line(struct history *h, const struct step *step)
+{
+    uint32_t order = (uint32_t)draw(h, h->naive.order_count + 1);
+    const struct naive_order *known = &h->naive.orders[order];
+    uint64_t left = 0;
+    for (uint32_t i = 0; known->placed && i < known->line_count; i++)
+        left += known->lines[i].units - known->lines[i].cancelled;
+    struct cancel_line line = {.line = 1 + (uint32_t)draw(h, NAIVE_LINES),
+                               .units = 1 + (uint32_t)draw(h, 4)};
+    if (known->placed && known->state == ORDER_PENDING_PAYMENT && line.units >= left)
+        return;
+    tell(h, "order.cancel o-%u, line %u x %u", order, line.line, line.units);
+    send_cancel(h, step, order, &line,
+                naive_cancel_line(&h->naive, order, line.line - 1, line.units));
+}
+
+const struct step order_steps[] = {
+    {.name = "order.create",
+     .take = create,
+     .weight = 30,
+     .codes = {CODE_CREATED, CODE_OUT_OF_STOCK, CODE_UNKNOWN_SKU, CODE_CURRENCY_MISMATCH,
+               CODE_LIMIT, 0xffff}},
+    {.name = "order.create, again",
+     .take = create_again,
+     .weight = 4,
+     .codes = {CODE_REPLAYED, 0xffff}},
+    {.name = "order.create, other body",
+     .take = create_other,
+     .weight = 3,
+     .codes = {CODE_KEY_REUSED, 0xffff}},
+    {.name = "order.get", .take = get, .weight = 6, .codes = {CODE_OK, CODE_NOT_FOUND, 0xffff}},
+    {.name = "order.cancel",
+     .take = cancel,
+     .weight = 6,
+     .codes = {CODE_OK, CODE_NOT_FOUND, CODE_ILLEGAL, 0xffff}},
+    {.name = "order.cancel, a line",
+     .take = cancel_line,
+     .weight = 6,
+     .codes = {CODE_OK, CODE_NOT_FOUND, CODE_ILLEGAL, CODE_INVALID, 0xffff}},
+    {.name = NULL},
+};
