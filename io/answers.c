@@ -462,5 +462,13 @@ static const struct schema_field answer_problem_fields[] = {
      .max = ORDER_LINES_MAX,
      .of = &answer_short_line,
      .about = "What is short."},
+    {.name = "state",
+     .type = SCHEMA_CHOICE,
+     .choices = order_states,
+     .about = "Where the order stands, if that does not allow the move."},
+    {.name = "allowed",
+     .type = SCHEMA_NAMES,
+     .max = ORDER_MOVE_COUNT,
+     .about = "The moves that its state allows."},
 };
 ANSWER(answer_problem, "Problem", answer_problem_fields);

@@ -436,10 +436,34 @@ static bool is_json(struct text type)
 static void check_key(struct http *http, const char *bytes)
 {
     struct text key = header_text(http, bytes, HTTP_IDEMPOTENCY_KEY);
-    if (http->route->key == ROUTE_KEY_REQUIRED && key.bytes == 0)
+    if (http->route->key == ROUTE_NEEDS && key.bytes == 0)
         refuse(http, CODE_KEY_MISSING, NULL);
     if (key.bytes > TEXT_BYTES_MAX || !text_plain(key))
         refuse(http, CODE_MALFORMED, "Idempotency-Key is longer than 64 bytes");
+}
+
+/* A version in quotes, as our ETags have it; others are none of ours. */
+static bool read_match(struct text text, uint64_t *version)
+{
+    if (text.bytes < 3 || text.at[0] != '"' || text.at[text.bytes - 1] != '"')
+        return false;
+    struct text digits = {text.at + 1, text.bytes - 2};
+    *version = 0;
+    for (uint32_t i = 0; i < digits.bytes; i++)
+        *version = *version * 10 + (uint64_t)(digits.at[i] - '0');
+    return is_length(digits);
+}
+
+static void check_match(struct http *http, const char *bytes)
+{
+    uint64_t version;
+    if (http->route->match == ROUTE_TAKES_NOT)
+        return;
+    if (has_header(http, HTTP_IF_MATCH) &&
+        !read_match(header_text(http, bytes, HTTP_IF_MATCH), &version))
+        refuse(http, CODE_MALFORMED, "If-Match is no version in quotes");
+    if (http->route->match == ROUTE_NEEDS && !has_header(http, HTTP_IF_MATCH))
+        refuse(http, CODE_MATCH_REQUIRED, NULL);
 }
 
 static struct text bearer_token(struct text authorization)
@@ -465,6 +489,12 @@ static void check_caller(struct http *http, const struct http_server *server, co
     memcpy(http->caller, caller->name, caller->name_bytes);
 }
 
+static bool takes_body(const struct http *http, uint64_t length)
+{
+    bool is_empty = length == 0 && !http->chunked;
+    return http->route->body != NULL && !(is_empty && route_body_optional(http->route));
+}
+
 /* Whatever can be refused without looking at the body. */
 static void judge_head(struct http *http, const struct http_server *server, const char *bytes)
 {
@@ -487,9 +517,10 @@ static void judge_head(struct http *http, const struct http_server *server, cons
     }
     if (server->busy && http->route->page == HTTP_PAGE_NONE)
         refuse(http, CODE_BUSY, NULL);
-    if (http->route->body != NULL && !is_json(header_text(http, bytes, HTTP_CONTENT_TYPE)))
+    if (takes_body(http, length) && !is_json(header_text(http, bytes, HTTP_CONTENT_TYPE)))
         refuse(http, CODE_MEDIA_TYPE, NULL);
     check_key(http, bytes);
+    check_match(http, bytes);
 }
 
 /* True: the head is whole and its framing good. */
@@ -812,6 +843,9 @@ static enum http_step read_command(struct reading *reading, struct pile *command
     request.server = reading->server;
     request.route = find_route(http, reading->server, reading->bytes, request.params);
     request.key = header_text(http, reading->bytes, HTTP_IDEMPOTENCY_KEY);
+    request.if_version = UINT64_MAX;
+    if (has_header(http, HTTP_IF_MATCH))
+        (void)read_match(header_text(http, reading->bytes, HTTP_IF_MATCH), &request.if_version);
     request.caller = (struct text){http->caller, http->caller_bytes};
     request.now_ns = now_ns;
     make_random(http, now_ns, request.id_random);

@@ -63,7 +63,7 @@ static void write_type(struct json_writer *writer, const struct schema_field *fi
         [SCHEMA_ID] = "string",       [SCHEMA_SKU] = "string",    [SCHEMA_TEXT] = "string",
         [SCHEMA_CURRENCY] = "string", [SCHEMA_TIME] = "string",   [SCHEMA_INTEGER] = "integer",
         [SCHEMA_BOOL] = "boolean",    [SCHEMA_CHOICE] = "string", [SCHEMA_OBJECT] = NULL,
-        [SCHEMA_LIST] = "array",
+        [SCHEMA_LIST] = "array",      [SCHEMA_NAMES] = "array",
     };
     if (types[field->type] != NULL)
         member(writer, "type", types[field->type]);
@@ -95,6 +95,11 @@ static void write_type(struct json_writer *writer, const struct schema_field *fi
         return;
     case SCHEMA_LIST:
         write_items(writer, field);
+        return;
+    case SCHEMA_NAMES:
+        open_member(writer, "items", '{');
+        member(writer, "type", "string");
+        json_write_close(writer, '}');
         return;
     case SCHEMA_BOOL:
         return;
@@ -163,11 +168,10 @@ static void collect(struct schemas *schemas, const struct schema *schema)
 static void collect_all(struct schemas *schemas)
 {
     for (int admin = 0; admin < 2; admin++) {
-        uint32_t count;
-        const struct route *list = route_list(admin == 1, &count);
-        for (uint32_t i = 0; i < count; i++) {
-            collect(schemas, list[i].body);
-            collect(schemas, list[i].answer);
+        const struct route *route;
+        for (uint32_t i = 0; (route = route_at(admin == 1, i)) != NULL; i++) {
+            collect(schemas, route->body);
+            collect(schemas, route->answer);
         }
     }
     collect(schemas, &answer_problem);
@@ -223,6 +227,11 @@ static void write_parameters(struct json_writer *writer, const struct route *rou
         .type = SCHEMA_INTEGER,
         .max = JSON_INTEGER_MAX,
         .about = "Answer only when this commit sequence can be seen; else 503."};
+    static const struct schema_field match = {
+        .name = "If-Match",
+        .type = SCHEMA_TEXT,
+        .max = TEXT_BYTES_MAX,
+        .about = "The version in quotes, as an ETag says it; another one is refused."};
     open_member(writer, "parameters", '[');
     write_path_parameters(writer, route->pattern);
     for (uint32_t i = 0; route->query != NULL && i < route->query->field_count; i++)
@@ -230,8 +239,10 @@ static void write_parameters(struct json_writer *writer, const struct route *rou
                         route->query->fields[i].required);
     if (route->takes_min_seq)
         write_parameter(writer, "query", &min_seq, false);
-    if (route->key != ROUTE_KEY_NONE)
-        write_parameter(writer, "header", &key, route->key == ROUTE_KEY_REQUIRED);
+    if (route->key != ROUTE_TAKES_NOT)
+        write_parameter(writer, "header", &key, route->key == ROUTE_NEEDS);
+    if (route->match != ROUTE_TAKES_NOT)
+        write_parameter(writer, "header", &match, route->match == ROUTE_NEEDS);
     json_write_close(writer, ']');
 }
 
@@ -251,7 +262,9 @@ static bool route_may_refuse(const struct route *route, enum code code)
         return false;
     return code == CODE_BUSY || code == CODE_INVALID || code == CODE_UNAUTHORIZED ||
            (code == CODE_MEDIA_TYPE && route->body != NULL) ||
-           (code == CODE_KEY_MISSING && route->key == ROUTE_KEY_REQUIRED) ||
+           (code == CODE_KEY_MISSING && route->key == ROUTE_NEEDS) ||
+           (code == CODE_STALE && route->match != ROUTE_TAKES_NOT) ||
+           (code == CODE_MATCH_REQUIRED && route->match == ROUTE_NEEDS) ||
            (code == CODE_BEHIND && route->takes_min_seq);
 }
 
@@ -345,7 +358,7 @@ static void write_body(struct json_writer *writer, const struct route *route)
     if (route->body == NULL)
         return;
     open_member(writer, "requestBody", '{');
-    member_bool(writer, "required", true);
+    member_bool(writer, "required", !route_body_optional(route));
     write_content(writer, "application/json", route->body);
     json_write_close(writer, '}');
 }
@@ -381,28 +394,26 @@ static void write_operation(struct json_writer *writer, const struct route *rout
 }
 
 /* A path with all of its methods, where it stands first in the list. */
-static void write_path(struct json_writer *writer, const struct route *list, uint32_t count,
-                       uint32_t at, bool admin)
+static void write_path(struct json_writer *writer, uint32_t at, bool admin)
 {
+    const char *pattern = route_at(admin, at)->pattern;
+    const struct route *route;
     for (uint32_t i = 0; i < at; i++)
-        if (strcmp(list[i].pattern, list[at].pattern) == 0)
+        if (strcmp(route_at(admin, i)->pattern, pattern) == 0)
             return;
-    open_member(writer, list[at].pattern, '{');
-    for (uint32_t i = at; i < count; i++)
-        if (strcmp(list[i].pattern, list[at].pattern) == 0)
-            write_operation(writer, &list[i], admin);
+    open_member(writer, pattern, '{');
+    for (uint32_t i = at; (route = route_at(admin, i)) != NULL; i++)
+        if (strcmp(route->pattern, pattern) == 0)
+            write_operation(writer, route, admin);
     json_write_close(writer, '}');
 }
 
 static void write_paths(struct json_writer *writer)
 {
     open_member(writer, "paths", '{');
-    for (int admin = 0; admin < 2; admin++) {
-        uint32_t count;
-        const struct route *list = route_list(admin == 1, &count);
-        for (uint32_t i = 0; i < count; i++)
-            write_path(writer, list, count, i, admin == 1);
-    }
+    for (int admin = 0; admin < 2; admin++)
+        for (uint32_t i = 0; route_at(admin == 1, i) != NULL; i++)
+            write_path(writer, i, admin == 1);
     json_write_close(writer, '}');
 }
 

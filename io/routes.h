@@ -1,5 +1,6 @@
-/* io/routes.h - every request that HTTP can make, in one table: method, path, what it takes, what it
- * becomes, what it answers. A new endpoint is a new row, and a `build` that fills in its command. */
+/* io/routes.h - every request that HTTP can make, in tables: method, path, what it takes, what it
+ * becomes, what it answers. A new endpoint is a new row in the table of its subject (route_*.c), with
+ * the schema of its body and a `build` that fills in its command. */
 #ifndef SPATE_IO_ROUTES_H
 #define SPATE_IO_ROUTES_H
 
@@ -17,11 +18,12 @@ enum route_method {
 
 enum { ROUTE_PARAMS_MAX = 3, ROUTE_FORM_BYTES_MAX = 512 };
 
-enum route_key { ROUTE_KEY_NONE, ROUTE_KEY_OPTIONAL, ROUTE_KEY_REQUIRED };
+/* Whether a header is taken: Idempotency-Key, If-Match. */
+enum route_takes { ROUTE_TAKES_NOT, ROUTE_TAKES, ROUTE_NEEDS };
 
 /* A request on its way to a command. */
 struct route_request {
-    struct schema_reader reader; /* first: on_item finds the request around it */
+    struct schema_reader reader; /* first: route_request_of finds the request around it */
     const struct http_server *server;
     const struct route *route;
     struct text params[ROUTE_PARAMS_MAX]; /* of the path, decoded */
@@ -29,6 +31,7 @@ struct route_request {
     struct text caller;
     uint64_t now_ns;
     uint64_t id_random[2]; /* for an id that has to be made here */
+    uint64_t if_version;   /* If-Match; UINT64_MAX: not said */
     uint64_t min_seq;
     uint64_t seen;        /* the highest that was read in the catalogue */
     struct pile *command; /* the fixed part stands at command_at */
@@ -49,7 +52,8 @@ struct route {
     uint32_t command_bytes;     /* of its fixed part */
     const struct schema *body;  /* NULL: takes none */
     const struct schema *query; /* NULL: takes none */
-    enum route_key key;
+    enum route_takes key;
+    enum route_takes match;
     bool takes_min_seq;
     const struct schema *answer; /* NULL: no JSON */
     const enum code *refusals;   /* beyond what every route can say; CODE_OK at the end */
@@ -57,8 +61,22 @@ struct route {
     bool (*build)(struct route_request *request);
 };
 
-/* The routes of the admin listener, or of the shop's; *count of them. */
-const struct route *route_list(bool admin, uint32_t *count);
+#define REFUSALS(...)                                                                              \
+    (const enum code[])                                                                            \
+    {                                                                                              \
+        __VA_ARGS__, CODE_OK                                                                       \
+    }
+
+/* The routes of one subject. */
+struct route_table {
+    const struct route *at;
+    uint32_t count;
+};
+extern const struct route_table route_orders;
+extern const struct route_table route_stock;
+
+/* All routes of the admin listener, or of the shop's, one after the other; NULL behind the last. */
+const struct route *route_at(bool admin, uint32_t index);
 
 /* The route, and what stands in the path for its parameters; NULL if there is none, and *allowed is
  * the set of methods that the path does take. */
@@ -69,6 +87,20 @@ const struct route *route_find(bool admin, enum route_method method, struct text
  * refused, see reader.fault, and nothing is appended. */
 bool route_read(struct route_request *request, struct text query, void *body,
                 uint32_t body_bytes) MUST_LOOK;
+
+/* Whether the body may be left out: nothing in it is required. */
+bool route_body_optional(const struct route *route);
+
+/* ---- for those who build commands --------------------------------------------------------------- */
+
+struct route_request *route_request_of(struct schema_reader *reader);
+/* The fixed part. It may move when something is appended. */
+void *route_command(const struct route_request *request);
+/* Appends a text behind what there is; the end is padded when the command is complete. */
+uint8_t route_append_text(struct route_request *request, struct text text);
+/* The number of a SKU, 0 if there is none; what is seen here must not be answered before it is
+ * durable. */
+uint32_t route_find_sku(struct route_request *request, struct text code);
 
 const char *route_method_name(enum route_method method);
 

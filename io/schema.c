@@ -139,6 +139,7 @@ static bool put_by_text(struct schema_reader *reader, const struct schema_field 
     case SCHEMA_BOOL:
     case SCHEMA_OBJECT:
     case SCHEMA_LIST:
+    case SCHEMA_NAMES:
         break;
     }
     return refuse_value(reader, "type");
@@ -168,7 +169,9 @@ static bool read_list(struct schema_reader *reader, const struct schema_field *f
         if (count == field->max)
             return refuse_value(reader, "too_many");
         memset(item, 0, field->of->struct_bytes);
-        if (!read_object(reader, field->of, item) || !reader->on_item(reader, field, item))
+        if (!read_object(reader, field->of, item))
+            return false;
+        if (field->take != NULL && !field->take(reader, item))
             return false;
     }
     if (count < field->min)
@@ -193,6 +196,8 @@ static bool read_value(struct schema_reader *reader, const struct schema_field *
         return read_object(reader, field->of, to);
     case SCHEMA_LIST:
         return read_list(reader, field, to);
+    case SCHEMA_NAMES:
+        CHECK(false);
     case SCHEMA_ID:
     case SCHEMA_SKU:
     case SCHEMA_TEXT:

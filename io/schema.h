@@ -23,8 +23,11 @@ enum schema_type {
     SCHEMA_BOOL,     /* -> bool */
     SCHEMA_CHOICE,   /* -> uint8_t, the place in `choices` */
     SCHEMA_OBJECT,   /* -> the struct of `of` */
-    SCHEMA_LIST,     /* -> uint32_t, how many; each item goes to on_item. min..max items */
+    SCHEMA_LIST,     /* -> uint32_t, how many; each item goes to `take`. min..max items */
+    SCHEMA_NAMES,    /* texts, at most `max`: of an answer, and never read */
 };
+
+struct schema_reader;
 
 struct schema_field {
     const char *name;
@@ -36,7 +39,20 @@ struct schema_field {
     const struct schema *of;    /* of an object, or of a list's items */
     const char *const *choices; /* NULL at the end */
     const char *about;          /* for /openapi.json */
+    /* Takes an item of a list; false: refused, with schema_refuse. NULL: nobody does. */
+    bool (*take)(struct schema_reader *reader, const void *item);
 };
+
+/* A field that has the same name in JSON as in the struct that it is read into. */
+#define FIELD(form, member, ...)                                                                   \
+    {                                                                                              \
+        .name = #member, .offset = offsetof(struct form, member), __VA_ARGS__                      \
+    }
+#define SCHEMA(symbol, label, list, form)                                                          \
+    const struct schema symbol = {.name = (label),                                                 \
+                                  .fields = (list),                                                \
+                                  .field_count = sizeof(list) / sizeof((list)[0]),                 \
+                                  .struct_bytes = sizeof(form)}
 
 enum { SCHEMA_FIELDS_MAX = 32, SCHEMA_STRUCT_BYTES_MAX = 256 };
 
@@ -61,9 +77,6 @@ struct schema_fault {
 struct schema_reader {
     struct json json;
     struct schema_fault fault;
-    /* Takes an item of a list; false: refused, with schema_refuse. */
-    bool (*on_item)(struct schema_reader *reader, const struct schema_field *list,
-                    const void *item);
 };
 
 /* Reads the bytes, which are rewritten, as one object into *into, which is zeroed. */

@@ -193,6 +193,49 @@ def units_are_received_once_per_key(server):
     equal((status, problem["code"]), (422, "key_reused"))
 
 
+def stock_moves_only_where_there_is_some(server):
+    stock_up(server)
+
+    def move(what, body, key, **headers):
+        return server.ask("POST", f"/v1/stock/{what}", {"sku": "SKU-1", "warehouse": "w1", **body},
+                          {"Idempotency-Key": key, **headers})
+
+    equal(move("expect", {"units": 7}, "e")[0], 200)
+    equal(move("quarantine", {"units": 10}, "q")[0], 200)
+    equal(move("clear", {"units": 4}, "c")[0], 200)
+    equal(move("writeoff", {"units": 5}, "w")[2], {"delta": -5, "missing": 0})
+    equal(move("writeoff", {"units": 2}, "w2")[2]["code"], "out_of_stock")
+    equal(move("adjust", {"delta": -4, "reason": "broken"}, "a")[2], {"delta": -4, "missing": 0})
+    equal(move("adjust", {"delta": -999, "reason": "broken"}, "a2")[0], 409)
+    cell = server.stock("SKU-1")
+    equal([cell[k] for k in ("on_hand", "free", "quarantined", "incoming")], [91, 90, 1, 7])
+    version = cell["version"]
+    equal(move("stocktake", {"counted": 90}, "s")[0], 428)
+    equal(move("stocktake", {"counted": 90}, "s", **{"If-Match": f'"{version - 1}"'})[0], 412)
+    equal(move("stocktake", {"counted": 90}, "s", **{"If-Match": f'"{version}"'})[2],
+          {"delta": -1, "missing": 0})
+    policy = "/v1/stock/SKU-1/w1/policy"
+    equal(server.ask("PUT", policy, {"safety": 80, "reorder_point": 20})[0], 200)
+    equal(server.stock("SKU-1")["sellable"], 9)
+    equal(server.ask("PUT", policy, {"safety": 1}, {"If-Match": f'"{version}"'})[0], 412)
+
+
+def an_order_is_cancelled_line_by_line_and_then_no_more(server):
+    stock_up(server)
+    server.ask("POST", "/v1/orders", order("o-1", lines=[("SKU-1", 5, 1), ("SKU-1", 3, 2)]))
+    cancel = "/v1/orders/o-1/cancel"
+    status, _, body = server.ask("POST", cancel, {"lines": [{"line": 2, "units": 1}]})
+    equal((status, body["state"], body["lines"][1]["cancelled"]), (200, "pending_payment", 1))
+    equal(server.ask("POST", cancel, {"lines": [{"line": 2, "units": 3}]})[0], 422)
+    status, _, body = server.ask("POST", cancel, {"reason": "no longer"}, {"Idempotency-Key": "k"})
+    equal((status, body["state"]), (200, "cancelled"))
+    equal(server.ask("POST", cancel, {"reason": "no longer"}, {"Idempotency-Key": "k"})[0], 200)
+    status, _, problem = server.ask("POST", cancel)
+    equal((status, problem["code"], problem["state"], problem["allowed"]),
+          (409, "illegal_transition", "cancelled", []))
+    equal(server.stock("SKU-1")["reserved"], 0)
+
+
 def a_short_order_is_refused_without_a_trace(server):
     stock_up(server, skus=2, units=5)
     status, headers, problem = server.ask(

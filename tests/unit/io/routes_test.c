@@ -29,10 +29,11 @@ static enum http_step ask(const char *head, const char *body)
 {
     struct http http;
     uint32_t consumed;
-    int bytes = snprintf(request_memory, sizeof request_memory,
-                         "%s HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-                         "Idempotency-Key: key-1\r\nContent-Length: %zu\r\n\r\n%s",
-                         head, strlen(body), body);
+    int bytes =
+        snprintf(request_memory, sizeof request_memory,
+                 "%s HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                 "Idempotency-Key: key-1\r\nIf-Match: \"7\"\r\nContent-Length: %zu\r\n\r\n%s",
+                 head, strlen(body), body);
     assert_in_range(bytes, 1, sizeof request_memory - 1);
     http_init(&http, 1);
     command.used_bytes = out.used_bytes = 0;
@@ -115,6 +116,8 @@ static void put_good(struct body *body, const struct schema_field *field,
         put_object(body, field->of, mutation);
         put(body, "]");
         return;
+    case SCHEMA_NAMES:
+        fail(); /* only said */
     }
 }
 
@@ -282,6 +285,7 @@ static void wrong_values(const struct route *route, struct mutation mutation, co
         return;
     case SCHEMA_BOOL:
     case SCHEMA_OBJECT:
+    case SCHEMA_NAMES:
         return;
     }
 }
@@ -336,29 +340,27 @@ static void mutate(const struct route *route, const struct schema *schema, const
 static void every_field_that_is_wrong_in_any_way_is_refused_and_pointed_to(void **state)
 {
     (void)state;
-    uint32_t count;
-    const struct route *list = route_list(false, &count);
-    for (uint32_t i = 0; i < count; i++)
-        if (list[i].body != NULL)
-            mutate(&list[i], list[i].body, "");
+    const struct route *route;
+    for (uint32_t i = 0; (route = route_at(false, i)) != NULL; i++)
+        if (route->body != NULL)
+            mutate(route, route->body, "");
 }
 
 static void every_body_with_only_what_is_required_is_taken(void **state)
 {
     (void)state;
-    uint32_t count;
-    const struct route *list = route_list(false, &count);
-    for (uint32_t i = 0; i < count; i++) {
+    const struct route *route;
+    for (uint32_t i = 0; (route = route_at(false, i)) != NULL; i++) {
         static struct body body;
         char head[256];
         body.used = 0;
         body.text[0] = 0;
-        put_head(head, sizeof head, &list[i]);
-        if (list[i].body != NULL)
-            put_object(&body, list[i].body, &(struct mutation){.kind = REPLACED});
+        put_head(head, sizeof head, route);
+        if (route->body != NULL)
+            put_object(&body, route->body, &(struct mutation){.kind = REPLACED});
         if (ask(head, body.text) != HTTP_COMMAND)
             fail_msg("%s\n%s\n%s", head, body.text, said());
-        assert_int_equal(((struct command *)(void *)command.at)->op, list[i].op);
+        assert_int_equal(((struct command *)(void *)command.at)->op, route->op);
     }
 }
 
@@ -366,15 +368,14 @@ static void every_path_refuses_the_methods_that_it_does_not_take(void **state)
 {
     (void)state;
     static const enum route_method methods[] = {ROUTE_GET, ROUTE_POST, ROUTE_PUT, ROUTE_DELETE};
-    uint32_t count;
-    const struct route *list = route_list(false, &count);
-    for (uint32_t i = 0; i < count * 4; i++) {
-        struct route route = list[i / 4];
+    for (uint32_t i = 0; route_at(false, i / 4) != NULL; i++) {
+        struct route route = *route_at(false, i / 4);
+        const struct route *other;
         uint32_t taken = 0;
         char head[256];
-        for (uint32_t k = 0; k < count; k++)
-            if (strcmp(list[k].pattern, route.pattern) == 0)
-                taken |= list[k].method;
+        for (uint32_t k = 0; (other = route_at(false, k)) != NULL; k++)
+            if (strcmp(other->pattern, route.pattern) == 0)
+                taken |= other->method;
         route.method = methods[i % 4];
         put_head(head, sizeof head, &route);
         if (taken & route.method)
@@ -385,19 +386,12 @@ static void every_path_refuses_the_methods_that_it_does_not_take(void **state)
     }
 }
 
-static bool take_item(struct schema_reader *reader, const struct schema_field *list,
-                      const void *item)
-{
-    (void)reader, (void)list, (void)item;
-    return true;
-}
-
 /* The body is what the table of routes says about it, and nothing else. */
 static void expect_shape(const struct schema *schema)
 {
     _Alignas(8) static uint8_t into[SCHEMA_STRUCT_BYTES_MAX];
     static char body[HTTP_OUTPUT_BYTES_MAX];
-    static struct schema_reader reader = {.on_item = take_item};
+    static struct schema_reader reader;
     const char *at = strstr(said(), "\r\n\r\n") + 4;
     uint32_t bytes = (uint32_t)(out.used_bytes - (size_t)(at - said()));
     memcpy(body, at, bytes);
@@ -466,6 +460,12 @@ static const struct {
      "422", "\"pointer\":\"/units\""},
     {"POST /v1/stock/receive", "{\"sku\":\"SKU-1\",\"warehouse\":\"w1\",\"units\":1,\"ok\":1}",
      "422", "\"pointer\":\"/units\",\"code\":\"either_units_or_ok\""},
+    {"POST /v1/stock/adjust",
+     "{\"sku\":\"SKU-1\",\"warehouse\":\"w1\",\"delta\":0,\"reason\":\"x\"}", "422",
+     "\"pointer\":\"/delta\",\"code\":\"range\""},
+    {"POST /v1/orders/o-1/cancel",
+     "{\"lines\":[{\"line\":2,\"units\":1},{\"line\":2,\"units\":1}]}", "422",
+     "\"pointer\":\"/lines/1/line\",\"code\":\"duplicate\""},
     {"PUT /v1/skus/a%20b", "{\"currency\":\"CNY\",\"list_price\":1}", "422",
      "\"pointer\":\"/sku\""},
     {"PUT /v1/skus/123456789012345678901234567890123", "{\"currency\":\"CNY\",\"list_price\":1}",
@@ -589,6 +589,60 @@ static void every_field_of_a_sku_reaches_its_command(void **state)
     assert_memory_equal(put_command + 1, "a/b%", 4);
 }
 
+static void cancelled_lines_reach_their_command_in_ascending_order(void **state)
+{
+    (void)state;
+    assert_int_equal(ask("POST /v1/orders/o-1/cancel",
+                         "{\"reason\":\"no longer\",\"lines\":[{\"line\":3,\"units\":7},"
+                         "{\"line\":1,\"units\":5},{\"line\":2,\"units\":6}]}"),
+                     HTTP_COMMAND);
+    const struct order_cancel *cancel = (const void *)command.at;
+    assert_int_equal(cancel->line_count, 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(cancel->lines[i].line, i + 1);
+        assert_int_equal(cancel->lines[i].units, i + 5);
+    }
+    assert_memory_equal(cancel->lines + 3, "o-1no longerkey-1", 17);
+}
+
+static void everything_is_cancelled_without_a_body(void **state)
+{
+    (void)state;
+    assert_int_equal(ask("POST /v1/orders/o-1/cancel", ""), HTTP_COMMAND);
+    assert_int_equal(((struct order_cancel *)(void *)command.at)->line_count, 0);
+}
+
+static void changes_of_stock_reach_their_commands(void **state)
+{
+    static const struct {
+        const char *path;
+        const char *body;
+        enum op op;
+        int64_t units;
+    } changes[] = {
+        {"expect", "\"units\":5", OP_STOCK_EXPECT, 5},
+        {"adjust", "\"delta\":-5", OP_STOCK_ADJUST, -5},
+        {"stocktake", "\"counted\":0", OP_STOCK_COUNT, 0},
+        {"quarantine", "\"units\":5", OP_STOCK_QUARANTINE, 5},
+        {"clear", "\"units\":5", OP_STOCK_CLEAR, 5},
+        {"writeoff", "\"units\":5", OP_STOCK_WRITE_OFF, 5},
+    };
+    (void)state;
+    for (uint32_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+        char head[64], body[128];
+        snprintf(head, sizeof head, "POST /v1/stock/%s", changes[i].path);
+        snprintf(body, sizeof body,
+                 "{\"sku\":\"SKU-2\",\"warehouse\":\"w1\",\"reason\":\"why\",%s}", changes[i].body);
+        assert_int_equal(ask(head, body), HTTP_COMMAND);
+        const struct stock_change *change = (const void *)command.at;
+        assert_int_equal(change->head.op, changes[i].op);
+        assert_int_equal(change->units, changes[i].units);
+        assert_int_equal(change->sku, 2);
+        assert_int_equal(change->if_version, 7);
+        assert_memory_equal(change + 1, "w1key-1why", 10);
+    }
+}
+
 static void units_received_reach_their_command(void **state)
 {
     (void)state;
@@ -686,10 +740,11 @@ static const struct route *answer_whatever(const char *head, const char *body, v
 {
     struct http http;
     uint32_t consumed;
-    int bytes = snprintf(request_memory, sizeof request_memory,
-                         "%s HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-                         "Idempotency-Key: key-1\r\nContent-Length: %zu\r\n\r\n%s",
-                         head, strlen(body), body);
+    int bytes =
+        snprintf(request_memory, sizeof request_memory,
+                 "%s HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                 "Idempotency-Key: key-1\r\nIf-Match: \"7\"\r\nContent-Length: %zu\r\n\r\n%s",
+                 head, strlen(body), body);
     http_init(&http, 1);
     command.used_bytes = out.used_bytes = 0;
     assert_int_equal(
@@ -855,13 +910,12 @@ static void the_description_is_json_and_names_every_route_and_only_schemas_that_
         assert_non_null(strstr(text, schema));
     }
     for (int admin = 0; admin < 2; admin++) {
-        uint32_t routes;
-        const struct route *list = route_list(admin == 1, &routes);
-        for (uint32_t i = 0; i < routes; i++) {
+        const struct route *route;
+        for (uint32_t i = 0; (route = route_at(admin == 1, i)) != NULL; i++) {
             char part[160];
-            snprintf(part, sizeof part, "\"operationId\":\"%s\"", list[i].name);
+            snprintf(part, sizeof part, "\"operationId\":\"%s\"", route->name);
             assert_non_null(strstr(text, part));
-            snprintf(part, sizeof part, "\"%s\":{", list[i].pattern);
+            snprintf(part, sizeof part, "\"%s\":{", route->pattern);
             assert_non_null(strstr(text, part));
         }
     }
@@ -907,6 +961,9 @@ int main(void)
         cmocka_unit_test(units_received_need_an_idempotency_key),
         cmocka_unit_test(every_field_of_an_order_reaches_its_command),
         cmocka_unit_test(every_field_of_a_sku_reaches_its_command),
+        cmocka_unit_test(cancelled_lines_reach_their_command_in_ascending_order),
+        cmocka_unit_test(everything_is_cancelled_without_a_body),
+        cmocka_unit_test(changes_of_stock_reach_their_commands),
         cmocka_unit_test(units_received_reach_their_command),
         cmocka_unit_test(an_order_of_1200_lines_is_taken_and_one_of_1201_is_not),
         cmocka_unit_test(an_id_from_a_key_depends_on_the_key_alone),

@@ -1,0 +1,340 @@
+/* io/route_orders.c - what is asked of orders: reading it into commands. */
+#include "io/answers.h"
+#include "io/routes.h"
+
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+/* ---- ids that are made here ---------------------------------------------------------------------- */
+
+/* The 128 bits as 26 characters that sort like the number (Crockford's base 32). */
+enum { MADE_ID_BYTES = 26 };
+
+static struct text print_id(uint64_t high, uint64_t low, char out[MADE_ID_BYTES])
+{
+    static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    for (uint32_t i = MADE_ID_BYTES; i > 0; i--) {
+        out[i - 1] = digits[low & 31];
+        low = low >> 5 | high << 59;
+        high >>= 5;
+    }
+    return (struct text){out, MADE_ID_BYTES};
+}
+
+/* Depends on caller and key alone, so that a retry finds the same order wherever it arrives. */
+static struct text id_from_key(const struct route_request *request, char out[MADE_ID_BYTES])
+{
+    uint8_t bytes[1 + 2 * 256];
+    uint32_t caller_bytes = request->caller.bytes;
+    CHECK(caller_bytes <= 255 && request->key.bytes <= 255);
+    bytes[0] = (uint8_t)caller_bytes;
+    if (caller_bytes > 0)
+        memcpy(bytes + 1, request->caller.at, caller_bytes);
+    memcpy(bytes + 1 + caller_bytes, request->key.at, request->key.bytes);
+    XXH128_hash_t hash = XXH3_128bits(bytes, 1 + caller_bytes + request->key.bytes);
+    return print_id(hash.high64, hash.low64, out);
+}
+
+/* Milliseconds, then 80 random bits: chosen so that this shard is the order's home. */
+static struct text id_from_time(const struct route_request *request, char out[MADE_ID_BYTES])
+{
+    const struct http_server *server = request->server;
+    uint64_t high = (request->now_ns / 1000000) << 16 | request->id_random[0] >> 48;
+    uint64_t low = request->id_random[1];
+    struct text id = print_id(high, low, out);
+    for (uint32_t tries = 0; tries < SLOT_COUNT * SHARDS_MAX; tries++) {
+        if (server->slot_shard[hash_slot(key_hash(id))] == server->shard_number)
+            break;
+        id = print_id(high, ++low, out);
+    }
+    return id;
+}
+
+/* ---- orders ------------------------------------------------------------------------------------ */
+
+struct form_line {
+    struct text sku;
+    int64_t units;
+    int64_t unit_price;
+};
+
+static const struct schema_field line_fields[] = {
+    {.name = "sku",
+     .type = SCHEMA_SKU,
+     .required = true,
+     .offset = offsetof(struct form_line, sku)},
+    {.name = "units",
+     .type = SCHEMA_INTEGER,
+     .required = true,
+     .offset = offsetof(struct form_line, units),
+     .min = 1,
+     .max = UINT32_MAX},
+    {.name = "unit_price",
+     .type = SCHEMA_INTEGER,
+     .required = true,
+     .offset = offsetof(struct form_line, unit_price),
+     .max = JSON_INTEGER_MAX,
+     .about = "In minor units of the order's currency."},
+};
+static SCHEMA(line_schema, "OrderLine", line_fields, struct form_line);
+
+static bool add_line(struct schema_reader *reader, const void *item)
+{
+    const struct form_line *form = item;
+    struct route_request *request = route_request_of(reader);
+    uint32_t sku = route_find_sku(request, form->sku);
+    if (sku == 0)
+        return schema_refuse(reader, CODE_UNKNOWN_SKU, "unknown_sku", "sku");
+    struct command_line *line = pile_append(request->command, sizeof *line);
+    line->sku = sku;
+    line->units = (uint32_t)form->units;
+    line->unit_price = form->unit_price;
+    return true;
+}
+
+struct form_adjustment {
+    int64_t amount;
+    uint8_t kind;
+};
+
+static const char *const adjustment_kinds[] = {"discount", "shipping", "tax", "fee", "other", NULL};
+
+static const struct schema_field adjustment_fields[] = {
+    {.name = "kind",
+     .type = SCHEMA_CHOICE,
+     .required = true,
+     .offset = offsetof(struct form_adjustment, kind),
+     .choices = adjustment_kinds},
+    {.name = "amount",
+     .type = SCHEMA_INTEGER,
+     .required = true,
+     .offset = offsetof(struct form_adjustment, amount),
+     .min = -JSON_INTEGER_MAX,
+     .max = JSON_INTEGER_MAX,
+     .about = "Added to the total; negative takes away from it."},
+};
+static SCHEMA(adjustment_schema, "Adjustment", adjustment_fields, struct form_adjustment);
+
+static bool add_adjustment(struct schema_reader *reader, const void *item)
+{
+    const struct form_adjustment *form = item;
+    struct route_request *request = route_request_of(reader);
+    struct adjustment *adjustment = &request->adjustments[request->adjustment_count++];
+    *adjustment = (struct adjustment){.amount = form->amount, .kind = form->kind};
+    return true;
+}
+
+struct form_order {
+    struct text texts[ORDER_TEXTS];
+    uint64_t issued_at_ns;
+    uint64_t pay_by_ns;
+    uint32_t currency;
+    uint32_t line_count;
+    uint32_t adjustment_count;
+    uint8_t prefer;
+};
+
+static const char *const order_prefers[] = {"none", "single_parcel", NULL};
+
+#define ORDER_TEXT(which) offsetof(struct form_order, texts[which])
+
+static const struct schema_field order_fields[] = {
+    {.name = "order_id",
+     .type = SCHEMA_ID,
+     .offset = ORDER_TEXT(ORDER_ID),
+     .about = "Chosen by the caller, it makes retries safe. Without it the server makes one, from "
+              "the Idempotency-Key if there is one."},
+    {.name = "customer", .type = SCHEMA_ID, .required = true, .offset = ORDER_TEXT(ORDER_CUSTOMER)},
+    {.name = "currency",
+     .type = SCHEMA_CURRENCY,
+     .required = true,
+     .offset = offsetof(struct form_order, currency)},
+    {.name = "lines",
+     .type = SCHEMA_LIST,
+     .required = true,
+     .offset = offsetof(struct form_order, line_count),
+     .min = 1,
+     .max = ORDER_LINES_MAX,
+     .of = &line_schema,
+     .take = add_line},
+    {.name = "adjustments",
+     .type = SCHEMA_LIST,
+     .offset = offsetof(struct form_order, adjustment_count),
+     .max = ADJUSTMENTS_MAX,
+     .of = &adjustment_schema,
+     .take = add_adjustment},
+    {.name = "channel", .type = SCHEMA_ID, .offset = ORDER_TEXT(ORDER_CHANNEL)},
+    {.name = "region", .type = SCHEMA_ID, .offset = ORDER_TEXT(ORDER_REGION)},
+    {.name = "pay_method", .type = SCHEMA_ID, .offset = ORDER_TEXT(ORDER_PAY_METHOD)},
+    {.name = "campaign",
+     .type = SCHEMA_TEXT,
+     .offset = ORDER_TEXT(ORDER_CAMPAIGN),
+     .max = TEXT_BYTES_MAX},
+    {.name = "ship_to",
+     .type = SCHEMA_TEXT,
+     .offset = ORDER_TEXT(ORDER_SHIP_TO),
+     .max = TEXT_BYTES_MAX},
+    {.name = "delivery_method",
+     .type = SCHEMA_TEXT,
+     .offset = ORDER_TEXT(ORDER_DELIVERY),
+     .max = TEXT_BYTES_MAX},
+    {.name = "pay_by",
+     .type = SCHEMA_TIME,
+     .offset = offsetof(struct form_order, pay_by_ns),
+     .about = "Unpaid by then, the order expires."},
+    {.name = "issued_at",
+     .type = SCHEMA_TIME,
+     .offset = offsetof(struct form_order, issued_at_ns),
+     .about = "A request older than the window for retries is never executed."},
+    {.name = "prefer",
+     .type = SCHEMA_CHOICE,
+     .offset = offsetof(struct form_order, prefer),
+     .choices = order_prefers},
+};
+static SCHEMA(order_schema, "OrderRequest", order_fields, struct form_order);
+
+static void append_order_texts(struct route_request *request, const struct form_order *form)
+{
+    char made[MADE_ID_BYTES];
+    uint8_t text_bytes[ORDER_TEXTS];
+    for (uint32_t i = 0; i < ORDER_TEXTS; i++) {
+        struct text text = form->texts[i];
+        if (i == ORDER_ID && text.bytes == 0)
+            text =
+                request->key.bytes > 0 ? id_from_key(request, made) : id_from_time(request, made);
+        text_bytes[i] = route_append_text(request, text);
+    }
+    memcpy(((struct order_create *)route_command(request))->text_bytes, text_bytes, ORDER_TEXTS);
+}
+
+static bool build_order_create(struct route_request *request)
+{
+    const struct form_order *form = (const void *)request->form;
+    struct order_create *create = route_command(request);
+    create->head.flags = COMMAND_WANT_RECORD;
+    create->issued_at_ns = form->issued_at_ns;
+    create->pay_by_ns = form->pay_by_ns;
+    create->currency = form->currency;
+    create->line_count = (uint16_t)form->line_count;
+    create->adjustment_count = (uint8_t)form->adjustment_count;
+    create->prefer = form->prefer;
+    for (uint32_t i = 0; i < request->adjustment_count; i++)
+        *(struct adjustment *)pile_append(request->command, sizeof(struct adjustment)) =
+            request->adjustments[i];
+    append_order_texts(request, form);
+    return true;
+}
+
+static bool build_order_get(struct route_request *request)
+{
+    struct order_get *get = route_command(request);
+    get->id_bytes = route_append_text(request, request->params[0]);
+    return true;
+}
+
+/* ---- cancel ------------------------------------------------------------------------------------ */
+
+struct form_cancel_line {
+    int64_t line;
+    int64_t units;
+};
+
+static const struct schema_field cancel_line_fields[] = {
+    FIELD(form_cancel_line, line, .type = SCHEMA_INTEGER, .required = true, .min = 1,
+          .max = ORDER_LINES_MAX, .about = "Its number in the order, from 1 on."),
+    FIELD(form_cancel_line, units, .type = SCHEMA_INTEGER, .required = true, .min = 1,
+          .max = UINT32_MAX),
+};
+static SCHEMA(cancel_line_schema, "CancelLine", cancel_line_fields, struct form_cancel_line);
+
+/* A command has its lines in ascending order, people write them in any. */
+static bool add_cancel_line(struct schema_reader *reader, const void *item)
+{
+    const struct form_cancel_line *form = item;
+    struct route_request *request = route_request_of(reader);
+    pile_append(request->command, sizeof(struct cancel_line));
+    struct cancel_line *first = ((struct order_cancel *)route_command(request))->lines;
+    struct cancel_line *at =
+        (struct cancel_line *)(void *)(request->command->at + request->command->used_bytes) - 1;
+    for (; at > first && at[-1].line > (uint32_t)form->line; at--)
+        *at = at[-1];
+    *at = (struct cancel_line){(uint32_t)form->line, (uint32_t)form->units};
+    if (at > first && at[-1].line == at->line)
+        return schema_refuse(reader, CODE_INVALID, "duplicate", "line");
+    return true;
+}
+
+struct form_cancel {
+    struct text reason;
+    uint64_t issued_at;
+    uint32_t lines;
+};
+
+static const struct schema_field cancel_fields[] = {
+    FIELD(form_cancel, reason, .type = SCHEMA_TEXT, .max = TEXT_BYTES_MAX),
+    FIELD(form_cancel, lines, .type = SCHEMA_LIST, .min = 1, .max = ORDER_LINES_MAX,
+          .of = &cancel_line_schema, .take = add_cancel_line,
+          .about = "Without it: all that is left of the order."),
+    FIELD(form_cancel, issued_at, .type = SCHEMA_TIME,
+          .about = "A request older than the window for retries is never executed."),
+};
+static SCHEMA(cancel_schema, "CancelRequest", cancel_fields, struct form_cancel);
+
+static bool build_order_cancel(struct route_request *request)
+{
+    const struct form_cancel *form = (const void *)request->form;
+    struct order_cancel *cancel = route_command(request);
+    cancel->issued_at_ns = form->issued_at;
+    cancel->line_count = (uint16_t)form->lines;
+    cancel->id_bytes = route_append_text(request, request->params[0]);
+    cancel->reason_bytes = route_append_text(request, form->reason);
+    cancel->key_bytes = route_append_text(request, request->key);
+    return true;
+}
+
+/* ---- the table --------------------------------------------------------------------------------- */
+
+static const struct route routes[] = {
+    {.method = ROUTE_POST,
+     .pattern = "/v1/orders",
+     .name = "createOrder",
+     .about = "Places an order: reserves all of its lines, or refuses it without a trace.",
+     .status = 201,
+     .op = OP_ORDER_CREATE,
+     .command_bytes = sizeof(struct order_create),
+     .body = &order_schema,
+     .key = ROUTE_TAKES,
+     .answer = &answer_order,
+     .refusals = REFUSALS(CODE_OUT_OF_STOCK, CODE_LIMIT, CODE_EXPIRED_REQUEST, CODE_UNKNOWN_SKU,
+                          CODE_UNKNOWN_REGION, CODE_KEY_REUSED, CODE_OVERFLOW, CODE_STORAGE_FULL,
+                          CODE_CURRENCY_MISMATCH, CODE_FULL),
+     .build = build_order_create},
+    {.method = ROUTE_GET,
+     .pattern = "/v1/orders/{id}",
+     .name = "getOrder",
+     .about = "An order as it stands.",
+     .status = 200,
+     .op = OP_ORDER_GET,
+     .command_bytes = sizeof(struct order_get),
+     .takes_min_seq = true,
+     .answer = &answer_order,
+     .refusals = REFUSALS(CODE_NOT_FOUND),
+     .build = build_order_get},
+    {.method = ROUTE_POST,
+     .pattern = "/v1/orders/{id}/cancel",
+     .name = "cancelOrder",
+     .about = "Cancels an order, or some units of some lines that are not shipped yet.",
+     .status = 200,
+     .op = OP_ORDER_CANCEL,
+     .command_bytes = sizeof(struct order_cancel),
+     .body = &cancel_schema,
+     .key = ROUTE_TAKES,
+     .answer = &answer_order,
+     .refusals = REFUSALS(CODE_NOT_FOUND, CODE_ILLEGAL, CODE_EXPIRED_REQUEST, CODE_KEY_REUSED,
+                          CODE_STORAGE_FULL, CODE_FULL),
+     .build = build_order_cancel},
+};
+
+const struct route_table route_orders = {routes, sizeof routes / sizeof routes[0]};

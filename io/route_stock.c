@@ -1,0 +1,365 @@
+/* io/route_stock.c - what is asked of SKUs, stock and warehouses: reading it into commands. */
+#include "io/answers.h"
+#include "io/routes.h"
+
+/* ---- SKUs and stock ---------------------------------------------------------------------------- */
+
+struct form_customer_limit {
+    int64_t units;
+    int64_t window_s;
+};
+
+static const struct schema_field customer_limit_fields[] = {
+    {.name = "units",
+     .type = SCHEMA_INTEGER,
+     .required = true,
+     .offset = offsetof(struct form_customer_limit, units),
+     .min = 1,
+     .max = UINT32_MAX},
+    {.name = "window_s",
+     .type = SCHEMA_INTEGER,
+     .required = true,
+     .offset = offsetof(struct form_customer_limit, window_s),
+     .min = 1,
+     .max = UINT32_MAX},
+};
+static SCHEMA(customer_limit_schema, "CustomerLimit", customer_limit_fields,
+              struct form_customer_limit);
+
+struct form_sku {
+    int64_t list_price;
+    int64_t max_per_order;
+    int64_t weight_g;
+    struct form_customer_limit max_per_customer;
+    uint32_t currency;
+    bool flash;
+};
+
+static const struct schema_field sku_fields[] = {
+    {.name = "currency",
+     .type = SCHEMA_CURRENCY,
+     .required = true,
+     .offset = offsetof(struct form_sku, currency)},
+    {.name = "list_price",
+     .type = SCHEMA_INTEGER,
+     .required = true,
+     .offset = offsetof(struct form_sku, list_price),
+     .max = JSON_INTEGER_MAX,
+     .about = "In minor units of the currency."},
+    {.name = "flash",
+     .type = SCHEMA_BOOL,
+     .offset = offsetof(struct form_sku, flash),
+     .about = "A flash sale's article; rules may look at it."},
+    {.name = "max_per_order",
+     .type = SCHEMA_INTEGER,
+     .offset = offsetof(struct form_sku, max_per_order),
+     .min = 1,
+     .max = UINT32_MAX},
+    {.name = "weight_g",
+     .type = SCHEMA_INTEGER,
+     .offset = offsetof(struct form_sku, weight_g),
+     .max = UINT32_MAX},
+    {.name = "max_per_customer",
+     .type = SCHEMA_OBJECT,
+     .offset = offsetof(struct form_sku, max_per_customer),
+     .of = &customer_limit_schema},
+};
+static SCHEMA(sku_schema, "SkuRequest", sku_fields, struct form_sku);
+
+static bool build_sku_put(struct route_request *request)
+{
+    const struct form_sku *form = (const void *)request->form;
+    struct sku_put *put = route_command(request);
+    put->list_price = form->list_price;
+    put->currency = form->currency;
+    put->max_per_order = (uint32_t)form->max_per_order;
+    put->max_per_customer = (uint32_t)form->max_per_customer.units;
+    put->customer_window_s = (uint32_t)form->max_per_customer.window_s;
+    put->weight_g = (uint32_t)form->weight_g;
+    put->flags = form->flash ? SKU_FLASH : 0;
+    put->code_bytes = route_append_text(request, request->params[0]);
+    return true;
+}
+
+struct form_stock_query {
+    struct text sku;
+};
+
+static const struct schema_field stock_query_fields[] = {
+    {.name = "sku",
+     .type = SCHEMA_SKU,
+     .required = true,
+     .offset = offsetof(struct form_stock_query, sku)},
+};
+static SCHEMA(stock_query_schema, "StockQuery", stock_query_fields, struct form_stock_query);
+
+static bool build_stock_get(struct route_request *request)
+{
+    const struct form_stock_query *form = (const void *)request->form;
+    struct stock_get *get = route_command(request);
+    get->sku = route_find_sku(request, form->sku);
+    return get->sku != 0 || schema_refuse(&request->reader, CODE_NOT_FOUND, "unknown_sku", "sku");
+}
+
+struct form_receive {
+    struct text sku;
+    struct text warehouse;
+    int64_t units;
+    int64_t ok;
+    int64_t damaged;
+    uint64_t issued_at_ns;
+};
+
+static const struct schema_field receive_fields[] = {
+    {.name = "sku",
+     .type = SCHEMA_SKU,
+     .required = true,
+     .offset = offsetof(struct form_receive, sku)},
+    {.name = "warehouse",
+     .type = SCHEMA_ID,
+     .required = true,
+     .offset = offsetof(struct form_receive, warehouse)},
+    {.name = "units",
+     .type = SCHEMA_INTEGER,
+     .offset = offsetof(struct form_receive, units),
+     .min = 1,
+     .max = JSON_INTEGER_MAX,
+     .about = "The same as `ok`, where nothing is damaged."},
+    {.name = "ok",
+     .type = SCHEMA_INTEGER,
+     .offset = offsetof(struct form_receive, ok),
+     .max = JSON_INTEGER_MAX},
+    {.name = "damaged",
+     .type = SCHEMA_INTEGER,
+     .offset = offsetof(struct form_receive, damaged),
+     .max = JSON_INTEGER_MAX,
+     .about = "Units that go to quarantine."},
+    {.name = "issued_at",
+     .type = SCHEMA_TIME,
+     .offset = offsetof(struct form_receive, issued_at_ns),
+     .about = "A request older than the window for retries is never executed."},
+};
+static SCHEMA(receive_schema, "StockReceiveRequest", receive_fields, struct form_receive);
+
+static bool build_stock_receive(struct route_request *request)
+{
+    const struct form_receive *form = (const void *)request->form;
+    struct stock_receive *receive = route_command(request);
+    if (form->units > 0 && form->ok + form->damaged > 0)
+        return schema_refuse(&request->reader, CODE_INVALID, "either_units_or_ok", "units");
+    if (form->units + form->ok + form->damaged == 0)
+        return schema_refuse(&request->reader, CODE_INVALID, "required", "units");
+    receive->sku = route_find_sku(request, form->sku);
+    if (receive->sku == 0)
+        return schema_refuse(&request->reader, CODE_UNKNOWN_SKU, "unknown_sku", "sku");
+    receive->ok_units = (uint64_t)(form->units + form->ok);
+    receive->damaged_units = (uint64_t)form->damaged;
+    receive->issued_at_ns = form->issued_at_ns;
+    receive->warehouse_bytes = route_append_text(request, form->warehouse);
+    receive->key_bytes = route_append_text(request, request->key);
+    return true;
+}
+
+/* One shape for whatever changes the units of a cell; fields that a command does not know are not in
+ * its schema. */
+struct form_change {
+    struct text sku;
+    struct text warehouse;
+    struct text reason;
+    int64_t units;
+    uint64_t issued_at;
+};
+
+#define CHANGE_CELL                                                                                \
+    FIELD(form_change, sku, .type = SCHEMA_SKU, .required = true),                                 \
+        FIELD(form_change, warehouse, .type = SCHEMA_ID, .required = true)
+#define CHANGE_UNITS(label, least, sentence)                                                       \
+    {                                                                                              \
+        .name = (label), .type = SCHEMA_INTEGER, .required = true,                                 \
+        .offset = offsetof(struct form_change, units), .min = (least), .max = JSON_INTEGER_MAX,    \
+        .about = (sentence)                                                                        \
+    }
+#define CHANGE_WHY(always)                                                                         \
+    FIELD(form_change, reason, .type = SCHEMA_TEXT, .required = (always), .min = (always),         \
+          .max = TEXT_BYTES_MAX),                                                                  \
+        FIELD(form_change, issued_at, .type = SCHEMA_TIME,                                         \
+              .about = "A request older than the window for retries is never executed.")
+
+static const struct schema_field change_fields[] = {CHANGE_CELL, CHANGE_UNITS("units", 1, NULL),
+                                                    CHANGE_WHY(false)};
+static SCHEMA(change_schema, "StockChangeRequest", change_fields, struct form_change);
+
+static const struct schema_field adjust_fields[] = {
+    CHANGE_CELL,
+    CHANGE_UNITS("delta", -JSON_INTEGER_MAX, "What comes to the free units; not 0."),
+    CHANGE_WHY(true),
+};
+static SCHEMA(adjust_schema, "StockAdjustRequest", adjust_fields, struct form_change);
+
+static const struct schema_field count_fields[] = {
+    CHANGE_CELL,
+    CHANGE_UNITS("counted", 0, "Units that are there, whatever they are promised to."),
+    CHANGE_WHY(false),
+};
+static SCHEMA(count_schema, "StocktakeRequest", count_fields, struct form_change);
+
+static bool build_stock_change(struct route_request *request)
+{
+    const struct form_change *form = (const void *)request->form;
+    struct stock_change *change = route_command(request);
+    if (form->units == 0 && request->route->op == OP_STOCK_ADJUST)
+        return schema_refuse(&request->reader, CODE_INVALID, "range", "delta");
+    change->sku = route_find_sku(request, form->sku);
+    if (change->sku == 0)
+        return schema_refuse(&request->reader, CODE_UNKNOWN_SKU, "unknown_sku", "sku");
+    change->units = form->units;
+    change->issued_at_ns = form->issued_at;
+    change->if_version = request->if_version;
+    change->warehouse_bytes = route_append_text(request, form->warehouse);
+    change->key_bytes = route_append_text(request, request->key);
+    change->reason_bytes = route_append_text(request, form->reason);
+    return true;
+}
+
+struct form_policy {
+    int64_t safety;
+    int64_t reorder_point;
+};
+
+static const struct schema_field policy_fields[] = {
+    FIELD(form_policy, safety, .type = SCHEMA_INTEGER, .max = JSON_INTEGER_MAX,
+          .about = "Units that are never sold."),
+    FIELD(form_policy, reorder_point, .type = SCHEMA_INTEGER, .max = JSON_INTEGER_MAX,
+          .about = "Fewer sellable units than this are warned of; 0: never."),
+};
+static SCHEMA(policy_schema, "StockPolicyRequest", policy_fields, struct form_policy);
+
+static bool build_stock_policy(struct route_request *request)
+{
+    const struct form_policy *form = (const void *)request->form;
+    struct stock_policy *policy = route_command(request);
+    policy->sku = route_find_sku(request, request->params[0]);
+    if (policy->sku == 0)
+        return schema_refuse(&request->reader, CODE_NOT_FOUND, "unknown_sku", "sku");
+    policy->safety = (uint64_t)form->safety;
+    policy->reorder_point = (uint64_t)form->reorder_point;
+    policy->if_version = request->if_version;
+    policy->warehouse_bytes = route_append_text(request, request->params[1]);
+    return true;
+}
+
+/* ---- logistics --------------------------------------------------------------------------------- */
+
+struct form_warehouse {
+    int64_t priority;
+};
+
+static const struct schema_field warehouse_fields[] = {
+    {.name = "priority",
+     .type = SCHEMA_INTEGER,
+     .required = true,
+     .offset = offsetof(struct form_warehouse, priority),
+     .max = UINT32_MAX,
+     .about = "Among warehouses that cost the same, the lower number ships."},
+};
+static SCHEMA(warehouse_schema, "WarehouseRequest", warehouse_fields, struct form_warehouse);
+
+static bool build_warehouse_put(struct route_request *request)
+{
+    const struct form_warehouse *form = (const void *)request->form;
+    struct warehouse_put *put = route_command(request);
+    put->priority = (uint32_t)form->priority;
+    put->id_bytes = route_append_text(request, request->params[0]);
+    return true;
+}
+
+/* ---- the table --------------------------------------------------------------------------------- */
+
+#define CHANGE_REFUSALS(...)                                                                       \
+    REFUSALS(CODE_EXPIRED_REQUEST, CODE_UNKNOWN_SKU, CODE_UNKNOWN_WAREHOUSE, CODE_KEY_REUSED,      \
+             CODE_OVERFLOW, CODE_STORAGE_FULL, CODE_FULL, __VA_ARGS__)
+#define CHANGE_ROUTE(path, label, sentence, schema, which, needs_match)                            \
+    {                                                                                              \
+        .method = ROUTE_POST, .pattern = "/v1/stock/" path, .name = (label), .about = (sentence),  \
+        .status = 200, .op = (which), .command_bytes = sizeof(struct stock_change),                \
+        .body = &(schema), .key = ROUTE_NEEDS, .match = (needs_match), .answer = &answer_change,   \
+        .refusals = CHANGE_REFUSALS(CODE_OUT_OF_STOCK, CODE_BUSY), .build = build_stock_change     \
+    }
+
+static const struct route routes[] = {
+    {.method = ROUTE_PUT,
+     .pattern = "/v1/skus/{sku}",
+     .name = "putSku",
+     .about = "Creates a SKU or changes its policy.",
+     .status = 200,
+     .op = OP_SKU_PUT,
+     .command_bytes = sizeof(struct sku_put),
+     .body = &sku_schema,
+     .answer = &answer_sku,
+     .refusals = REFUSALS(CODE_CURRENCY_MISMATCH, CODE_STORAGE_FULL, CODE_FULL),
+     .build = build_sku_put},
+    {.method = ROUTE_GET,
+     .pattern = "/v1/stock",
+     .name = "getStock",
+     .about = "The units of a SKU in every warehouse that has had any.",
+     .status = 200,
+     .op = OP_STOCK_GET,
+     .command_bytes = sizeof(struct stock_get),
+     .query = &stock_query_schema,
+     .takes_min_seq = true,
+     .answer = &answer_stock,
+     .refusals = REFUSALS(CODE_NOT_FOUND),
+     .build = build_stock_get},
+    {.method = ROUTE_POST,
+     .pattern = "/v1/stock/receive",
+     .name = "receiveStock",
+     .about = "Takes units in.",
+     .status = 200,
+     .op = OP_STOCK_RECEIVE,
+     .command_bytes = sizeof(struct stock_receive),
+     .body = &receive_schema,
+     .key = ROUTE_NEEDS,
+     .answer = &answer_change,
+     .refusals = CHANGE_REFUSALS(CODE_BUSY),
+     .build = build_stock_receive},
+    CHANGE_ROUTE("expect", "expectStock", "Units that are on their way.", change_schema,
+                 OP_STOCK_EXPECT, ROUTE_TAKES),
+    CHANGE_ROUTE("adjust", "adjustStock", "Corrects the free units, which stay 0 or more.",
+                 adjust_schema, OP_STOCK_ADJUST, ROUTE_TAKES),
+    CHANGE_ROUTE(
+        "stocktake", "countStock",
+        "What was counted becomes what is on hand; what free units do not cover is missing.",
+        count_schema, OP_STOCK_COUNT, ROUTE_NEEDS),
+    CHANGE_ROUTE("quarantine", "quarantineStock",
+                 "Sets free units apart, so that they are not sold.", change_schema,
+                 OP_STOCK_QUARANTINE, ROUTE_TAKES),
+    CHANGE_ROUTE("clear", "clearStock", "Quarantined units are good, and free again.",
+                 change_schema, OP_STOCK_CLEAR, ROUTE_TAKES),
+    CHANGE_ROUTE("writeoff", "writeOffStock", "Quarantined units are gone for good.", change_schema,
+                 OP_STOCK_WRITE_OFF, ROUTE_TAKES),
+    {.method = ROUTE_PUT,
+     .pattern = "/v1/stock/{sku}/{warehouse}/policy",
+     .name = "putStockPolicy",
+     .about = "What is kept back from sale, and when to warn.",
+     .status = 200,
+     .op = OP_STOCK_POLICY,
+     .command_bytes = sizeof(struct stock_policy),
+     .body = &policy_schema,
+     .match = ROUTE_TAKES,
+     .answer = &answer_done,
+     .refusals = REFUSALS(CODE_NOT_FOUND, CODE_UNKNOWN_WAREHOUSE, CODE_STORAGE_FULL, CODE_FULL),
+     .build = build_stock_policy},
+    {.method = ROUTE_PUT,
+     .pattern = "/v1/warehouses/{id}",
+     .name = "putWarehouse",
+     .about = "Creates a warehouse or changes its priority.",
+     .status = 200,
+     .op = OP_WAREHOUSE_PUT,
+     .command_bytes = sizeof(struct warehouse_put),
+     .body = &warehouse_schema,
+     .answer = &answer_done,
+     .refusals = REFUSALS(CODE_STORAGE_FULL, CODE_FULL),
+     .build = build_warehouse_put},
+};
+
+const struct route_table route_stock = {routes, sizeof routes / sizeof routes[0]};
