@@ -18,21 +18,20 @@ static uint64_t sellable(const struct stock_cell *cell, bool with_held)
 
 /* The warehouse that is tried first among those that can ship all units of the line. */
 static bool choose(const struct stock *stock, const struct topology *topology,
-                   const struct stock_sku *sku, bool with_held, struct taken *taken,
+                   const struct stock_sku *sku, bool with_held, const struct taken *taken,
                    struct hold_line *line)
 {
     bool found = false;
     const struct stock_cell *cell = NULL;
     while ((cell = stock_next_cell(stock, sku, cell)) != NULL) {
-        if (sellable(cell, with_held) < taken->units[cell->warehouse] + line->units)
+        uint64_t units = line->units + (taken != NULL ? taken->units[cell->warehouse] : 0);
+        if (sellable(cell, with_held) < units)
             continue;
         if (found && topology->rank[cell->warehouse] > topology->rank[line->warehouse])
             continue;
         line->warehouse = cell->warehouse;
         found = true;
     }
-    if (found)
-        taken->units[line->warehouse] += line->units;
     return found;
 }
 
@@ -40,11 +39,14 @@ static bool choose_all(const struct stock *stock, const struct topology *topolog
                        const struct stock_sku *sku, bool with_held, struct hold_line *lines,
                        uint32_t line_count, const bool *bug)
 {
+    if (line_count == 1)
+        return choose(stock, topology, sku, with_held, NULL, &lines[0]);
     struct taken taken;
     memset(&taken, 0, sizeof taken);
     for (uint32_t i = 0; i < line_count; i++) {
         if (!choose(stock, topology, sku, with_held, &taken, &lines[i]))
             return false;
+        taken.units[lines[i].warehouse] += lines[i].units;
         if (bug[BUG_LINES_CHECKED_APART])
             memset(&taken, 0, sizeof taken);
     }
@@ -140,8 +142,7 @@ enum hold_outcome hold_decide(const struct stock *stock, const struct topology *
     uint32_t limited_count = 0;
     shorts->line_count = 0;
     for (uint32_t at = 0, same; at < ask->line_count; at += same) {
-        const struct stock_sku *sku = stock_sku(stock, lines[at].sku);
-        CHECK(sku != NULL);
+        const struct stock_sku *sku = stock_sku_at(stock, lines[at].sku);
         same = same_sku(lines + at, ask->line_count - at);
         limited_count += sku->customer_window_s != 0;
         enum hold_outcome limits = keep_limits(stock, ask, sku, lines + at, same, shorts, bug);
@@ -191,7 +192,7 @@ void hold_drop(struct stock *stock, uint64_t customer, const struct hold_line *l
 bool hold_would_pass(const struct stock *stock, const struct hold_line *lines, uint32_t line_count)
 {
     for (uint32_t i = 0; i < line_count; i++)
-        if (stock_sku(stock, lines[i].sku)->waiting > 0)
+        if (stock_sku_at(stock, lines[i].sku)->waiting > 0)
             return true;
     return false;
 }
@@ -207,7 +208,7 @@ bool waiters_add(struct waiters *waiters, struct memory *memory, struct stock *s
     *waiter = (struct waiter){.bytes = bytes, .ask = *ask};
     memcpy(waiter->lines, lines, ask->line_count * sizeof *lines);
     for (uint32_t i = 0; i < ask->line_count; i++)
-        stock_sku(stock, lines[i].sku)->waiting++;
+        stock_sku_at(stock, lines[i].sku)->waiting++;
     if (waiters->last != 0)
         ((struct waiter *)memory_at(memory, waiters->last))->next = number;
     else
@@ -222,7 +223,7 @@ void waiters_remove(struct waiters *waiters, struct memory *memory, struct stock
 {
     const struct waiter *waiter = memory_at(memory, number);
     for (uint32_t i = 0; i < waiter->ask.line_count; i++)
-        stock_sku(stock, waiter->lines[i].sku)->waiting--;
+        stock_sku_at(stock, waiter->lines[i].sku)->waiting--;
     if (previous != 0)
         ((struct waiter *)memory_at(memory, previous))->next = waiter->next;
     else
@@ -237,7 +238,7 @@ bool waiter_is_behind(const struct waiters *waiters, const struct stock *stock,
                       const struct waiter *waiter)
 {
     for (uint32_t i = 0; i < waiter->ask.line_count; i++)
-        if (stock_sku(stock, waiter->lines[i].sku)->wait_mark == waiters->mark)
+        if (stock_sku_at(stock, waiter->lines[i].sku)->wait_mark == waiters->mark)
             return true;
     return false;
 }
@@ -245,5 +246,5 @@ bool waiter_is_behind(const struct waiters *waiters, const struct stock *stock,
 void waiter_marks(const struct waiters *waiters, struct stock *stock, const struct waiter *waiter)
 {
     for (uint32_t i = 0; i < waiter->ask.line_count; i++)
-        stock_sku(stock, waiter->lines[i].sku)->wait_mark = waiters->mark;
+        stock_sku_at(stock, waiter->lines[i].sku)->wait_mark = waiters->mark;
 }

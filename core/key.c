@@ -21,6 +21,7 @@ static const struct {
 struct symbol {
     uint8_t alphabets; /* 1 << enum alphabet */
     uint8_t value[BYTES];
+    uint8_t zero[3]; /* a power of two is found with one instruction */
 };
 
 /* clang-format off */
@@ -155,27 +156,47 @@ static uint32_t packed_bytes(enum alphabet alphabet, uint32_t count)
     return 1 + (count * alphabets[alphabet].bits + 7) / 8;
 }
 
+/* Eight symbols fill as many whole bytes as each of them has bits. The alphabet is a constant
+ * wherever this is called, so that it comes down to shifts. */
+static inline uint64_t symbols_in_word(enum alphabet alphabet, const char *at, uint32_t count)
+{
+    uint64_t word = 0;
+    for (uint32_t i = 0; i < count; i++)
+        word |= (uint64_t)symbols[(uint8_t)at[i]].value[alphabet] << i * alphabets[alphabet].bits;
+    return word;
+}
+
+static inline void pack_into(enum alphabet alphabet, struct text id, uint8_t *out)
+{
+    for (; id.bytes > 8; id.at += 8, id.bytes -= 8, out += alphabets[alphabet].bits) {
+        uint64_t word = symbols_in_word(alphabet, id.at, 8);
+        memcpy(out, &word, alphabets[alphabet].bits);
+    }
+    uint64_t word = symbols_in_word(alphabet, id.at, id.bytes);
+    memcpy(out, &word, (id.bytes * alphabets[alphabet].bits + 7) / 8);
+}
+
 static uint32_t pack_symbols(struct text id, uint8_t *packed)
 {
     enum alphabet alphabet = alphabet_of(id);
     packed[0] = (uint8_t)(FIRST_ALPHABET + alphabet * ID_BYTES_MAX + id.bytes - 1);
-    if (alphabet == BYTES) {
+    switch (alphabet) {
+    case HEX_LOWER:
+        pack_into(HEX_LOWER, id, packed + 1);
+        break;
+    case HEX_UPPER:
+        pack_into(HEX_UPPER, id, packed + 1);
+        break;
+    case BASE32:
+        pack_into(BASE32, id, packed + 1);
+        break;
+    case BASE64:
+        pack_into(BASE64, id, packed + 1);
+        break;
+    case BYTES:
         memcpy(packed + 1, id.at, id.bytes);
-        return 1 + id.bytes;
     }
-    uint32_t waiting = 0, waiting_bits = 0, bytes = 1;
-    for (uint32_t i = 0; i < id.bytes; i++) {
-        waiting |= (uint32_t)symbols[(uint8_t)id.at[i]].value[alphabet] << waiting_bits;
-        waiting_bits += alphabets[alphabet].bits;
-        if (waiting_bits >= 8) {
-            packed[bytes++] = (uint8_t)waiting;
-            waiting >>= 8;
-            waiting_bits -= 8;
-        }
-    }
-    if (waiting_bits > 0)
-        packed[bytes++] = (uint8_t)waiting;
-    return bytes;
+    return packed_bytes(alphabet, id.bytes);
 }
 
 static uint32_t unpack_symbols(enum alphabet alphabet, uint32_t count, const uint8_t *from,

@@ -151,6 +151,13 @@ static uint32_t take_piece(struct memory *memory, uint32_t class, uint32_t granu
     return record;
 }
 
+bool memory_has(const struct memory *memory, uint32_t bytes)
+{
+    uint32_t granules = granules_for(bytes);
+    return memory->granule_count - memory->top >= granules ||
+           class_with_piece(memory, size_class(granules)) < MEMORY_CLASSES;
+}
+
 uint32_t memory_take(struct memory *memory, uint32_t bytes)
 {
     CHECK(bytes > 0);

@@ -40,6 +40,8 @@ uint64_t memory_record_bytes(uint32_t bytes);
 size_t memory_bytes(uint32_t granule_count);
 void memory_init(struct memory *memory, void *zeroed_memory, uint32_t granule_count);
 
+/* Whether memory_take would find a piece. */
+bool memory_has(const struct memory *memory, uint32_t bytes);
 /* 0: no free piece is long enough. What stands in the record is undefined. */
 uint32_t memory_take(struct memory *memory, uint32_t bytes);
 /* `bytes` as it was taken. */

@@ -249,6 +249,12 @@ static void set_position(struct orders *orders, uint32_t record, struct position
     }
 }
 
+uint32_t orders_newest(const struct orders *orders)
+{
+    CHECK(orders->touched != 0);
+    return orders->touched;
+}
+
 void orders_number(struct orders *orders, uint64_t seq)
 {
     while (orders->touched != 0) {
@@ -260,26 +266,26 @@ void orders_number(struct orders *orders, uint64_t seq)
 
 /* ---- finding ----------------------------------------------------------------------------------- */
 
+/* Mostly the id is new, and there is nothing to compare it with. */
 uint32_t order_find(const struct orders *orders, struct text id, uint64_t id_hash)
 {
+    uint64_t probe = 0;
+    uint32_t record = table_find(&orders->by_id, id_hash, &probe);
+    if (record == 0)
+        return 0;
     uint8_t key[KEY_BYTES_MAX];
     key_pack(id, key);
-    uint64_t probe = 0;
-    uint32_t record;
-    while ((record = table_find(&orders->by_id, id_hash, &probe)) != 0)
-        if (key_same(texts_of(order_at(orders, record)), key))
-            return record;
-    return 0;
+    while (record != 0 && !key_same(texts_of(order_at(orders, record)), key))
+        record = table_find(&orders->by_id, id_hash, &probe);
+    return record;
 }
 
-static uint32_t find_newest_of(const struct orders *orders, struct text customer, uint64_t hash)
+static uint32_t find_newest_of(const struct orders *orders, const uint8_t *customer, uint64_t hash)
 {
-    uint8_t key[KEY_BYTES_MAX];
-    key_pack(customer, key);
     uint64_t probe = 0;
     uint32_t record;
     while ((record = table_find(&orders->by_customer, hash, &probe)) != 0)
-        if (key_same(kept_text(order_at(orders, record), ORDER_CUSTOMER), key))
+        if (key_same(kept_text(order_at(orders, record), ORDER_CUSTOMER), customer))
             return record;
     return 0;
 }
@@ -304,7 +310,7 @@ uint32_t order_record_bytes_max(const struct order_create *create)
     bytes += create->line_count * (uint32_t)(sizeof(struct order_line) + sizeof(uint32_t));
     bytes += create->adjustment_count * (uint32_t)sizeof(int64_t);
     for (uint32_t i = 0; i < ORDER_TEXTS; i++)
-        bytes += create->text_bytes[i] > 0 ? create->text_bytes[i] + 1u : 0;
+        bytes += create->text_bytes[i] + 1u;
     return bytes;
 }
 
@@ -318,20 +324,14 @@ bool orders_have_room(struct orders *orders, uint32_t record_bytes, struct text 
     if (orders->by_id.used_count + orders->admitted >= orders->count_max ||
         !orders_know_caller(orders, caller))
         return false;
-    uint32_t record = memory_take(&orders->records, record_bytes);
-    if (record != 0)
-        memory_give(&orders->records, record, record_bytes);
-    return record != 0;
+    return memory_has(&orders->records, record_bytes);
 }
 
 bool order_has_progress_room(struct orders *orders, const struct order *order)
 {
     if (order->progress != 0)
         return true;
-    uint32_t record = memory_take(&orders->records, progress_bytes(order));
-    if (record != 0)
-        memory_give(&orders->records, record, progress_bytes(order));
-    return record != 0;
+    return memory_has(&orders->records, progress_bytes(order));
 }
 
 /* ---- applying ---------------------------------------------------------------------------------- */
@@ -348,13 +348,10 @@ static uint16_t keep_name(struct orders *orders, struct text name)
     return (uint16_t)number;
 }
 
-static struct text slice_text(const struct slice_order_placed *placed, uint32_t which)
+static const char *slice_texts(const struct slice_order_placed *placed)
 {
     const struct adjustment *adjustments = (const void *)(placed->lines + placed->line_count);
-    const char *at = (const char *)(adjustments + placed->adjustment_count);
-    for (uint32_t i = 0; i < which; i++)
-        at += placed->text_bytes[i];
-    return (struct text){at, placed->text_bytes[which]};
+    return (const char *)(adjustments + placed->adjustment_count);
 }
 
 static bool has_windows(const struct slice_order_placed *placed)
@@ -373,12 +370,14 @@ struct kept_texts {
 
 static void keep_texts(struct kept_texts *out, const struct slice_order_placed *placed)
 {
+    const char *at = slice_texts(placed);
     out->bytes = 0;
     out->mask = 0;
-    for (uint32_t i = 0; i < ORDER_TEXTS; i++) {
+    for (uint32_t i = 0; i < ORDER_TEXTS; at += placed->text_bytes[i], i++) {
         if (placed->text_bytes[i] == 0)
             continue;
-        out->bytes += keep_text(i, slice_text(placed, i), out->at + out->bytes);
+        struct text text = {at, placed->text_bytes[i]};
+        out->bytes += keep_text(i, text, out->at + out->bytes);
         if (i >= ORDER_CHANNEL)
             out->mask |= 1u << (i - ORDER_CHANNEL);
     }
@@ -423,11 +422,11 @@ static void fill(struct order *order, const struct event *event,
     memcpy(texts_of(order), texts->at, texts->bytes);
 }
 
-static bool link_customer(struct orders *orders, uint32_t record, struct text customer)
+static bool link_customer(struct orders *orders, uint32_t record, uint64_t hash)
 {
-    uint64_t hash = key_hash(customer);
-    uint32_t newest = find_newest_of(orders, customer, hash);
-    order_at(orders, record)->customer_next = newest;
+    struct order *order = order_at(orders, record);
+    uint32_t newest = find_newest_of(orders, kept_text(order, ORDER_CUSTOMER), hash);
+    order->customer_next = newest;
     if (newest == 0)
         return table_insert(&orders->by_customer, hash, record);
     table_replace(&orders->by_customer, hash, newest, record);
@@ -457,12 +456,12 @@ static enum shard_table apply_placed(struct orders *orders, struct position posi
     uint32_t record = memory_take(&orders->records, record_bytes(placed, texts.bytes));
     if (record == 0)
         return SHARD_TABLE_ORDER_BYTES;
-    if (!table_insert(&orders->by_id, key_hash(slice_text(placed, ORDER_ID)), record))
+    if (!table_insert(&orders->by_id, placed->id_hash, record))
         return SHARD_TABLE_ORDERS;
     struct order *order = order_at(orders, record);
     fill(order, event, placed, &texts);
     order->created_by = order->modified_by = keep_name(orders, event_by(event));
-    if (!link_customer(orders, record, slice_text(placed, ORDER_CUSTOMER)))
+    if (!link_customer(orders, record, placed->customer_hash))
         return SHARD_TABLE_ORDERS;
     if (placed->deadline_ns != 0)
         timers_set(&orders->timers, record, placed->deadline_ns);

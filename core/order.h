@@ -66,7 +66,9 @@ _Static_assert(sizeof(struct slice_order_line) == 24, "as it stands in the log")
 /* Behind it: lines, adjustments, texts, the name of the rule that decided. */
 struct slice_order_placed {
     struct slice head;
-    uint64_t digest;      /* of the request */
+    uint64_t digest;  /* of the request */
+    uint64_t id_hash; /* key_hash of the id, and of the customer */
+    uint64_t customer_hash;
     uint64_t deadline_ns; /* 0: none */
     int64_t total;
     uint32_t currency;
@@ -79,7 +81,7 @@ struct slice_order_placed {
     uint8_t zero[6];
     struct slice_order_line lines[];
 };
-_Static_assert(sizeof(struct slice_order_placed) == 56, "as it stands in the log");
+_Static_assert(sizeof(struct slice_order_placed) == 72, "as it stands in the log");
 
 /* Behind it: the id, the reason. */
 struct slice_order_moved {
@@ -206,6 +208,9 @@ bool order_has_progress_room(struct orders *orders, const struct order *order);
  * filled in by orders_number. */
 enum shard_table order_apply(struct orders *orders, struct position position,
                              const struct event *event, const struct slice *slice) MUST_LOOK;
+
+/* The record of the order that has just been placed, live. */
+uint32_t orders_newest(const struct orders *orders);
 
 /* Orders touched since the last call: their last event stands in this sequence. */
 void orders_number(struct orders *orders, uint64_t seq);

@@ -127,7 +127,10 @@ static void sort_lines(const struct shard *shard, const struct order_create *cre
     static const uint32_t gaps[] = {701, 301, 132, 57, 23, 10, 4, 1};
     for (uint32_t i = 0; i < create->line_count; i++)
         order_line[i] = (uint16_t)i;
-    for (uint32_t g = 0; g < sizeof gaps / sizeof gaps[0]; g++) {
+    uint32_t g = 0;
+    while (g + 1 < sizeof gaps / sizeof gaps[0] && gaps[g] >= create->line_count)
+        g++;
+    for (; g < sizeof gaps / sizeof gaps[0]; g++) {
         for (uint32_t i = gaps[g]; i < create->line_count; i++) {
             uint16_t line = order_line[i];
             uint32_t to = i;
@@ -187,16 +190,18 @@ static int64_t total_of(const struct order_create *create)
 }
 
 static void add_order_slice(struct shard *shard, struct turn *turn, struct event *event,
-                            const struct granted *granted, uint32_t slot)
+                            const struct granted *granted, uint64_t id_hash)
 {
     const struct order_create *create = granted->create;
     uint32_t behind =
         create->adjustment_count * (uint32_t)sizeof(struct adjustment) + texts_bytes(create);
     struct slice_order_placed *placed;
-    placed = event_add(turn, event, slot, SLICE_ORDER_PLACED,
+    placed = event_add(turn, event, hash_slot(id_hash), SLICE_ORDER_PLACED,
                        (uint32_t)sizeof *placed +
                            create->line_count * (uint32_t)sizeof placed->lines[0] + behind);
     placed->digest = granted->digest;
+    placed->id_hash = id_hash;
+    placed->customer_hash = granted->customer;
     placed->deadline_ns = create->pay_by_ns != 0
                               ? create->pay_by_ns
                               : turn->now_ns + shard->options.payment_deadline_ns;
@@ -240,17 +245,14 @@ static struct event *emit(struct shard *shard, struct turn *turn, const struct g
                           struct text caller, uint64_t id_hash)
 {
     struct event *event = shard_event(shard, turn, EVENT_ORDER_PLACED, caller);
-    add_order_slice(shard, turn, event, granted, hash_slot(id_hash));
+    add_order_slice(shard, turn, event, granted, id_hash);
     add_reserve_slices(turn, event, granted);
     return event;
 }
 
-static const struct order *placed_order(const struct shard *shard,
-                                        const struct order_create *create, uint64_t id_hash)
+static const struct order *placed_order(const struct shard *shard)
 {
-    uint32_t record = order_find(&shard->orders, order_create_text(create, ORDER_ID), id_hash);
-    CHECK(record != 0);
-    return order_at(&shard->orders, record);
+    return order_at(&shard->orders, orders_newest(&shard->orders));
 }
 
 /* ---- all SKUs here ----------------------------------------------------------------------------- */
@@ -274,7 +276,7 @@ static void place_at_once(struct shard *shard, struct turn *turn, const struct r
         .channel = ask->channel,
     };
     shard_apply(shard, turn, emit(shard, turn, &granted, request->caller, id_hash));
-    answer_known(shard, turn, request, placed_order(shard, create, id_hash), CODE_CREATED);
+    answer_known(shard, turn, request, placed_order(shard), CODE_CREATED);
 }
 
 /* ---- asking ------------------------------------------------------------------------------------ */
@@ -417,7 +419,7 @@ static void place_flight(struct shard *shard, struct turn *turn, uint32_t number
         settle_part(shard, turn, &flight_parts(flight)[i],
                     lines + flight_parts(flight)[i].first_line);
     struct request request = {.origin = flight->origin, .command = &create->head};
-    answer_known(shard, turn, &request, placed_order(shard, create, flight->id_hash), CODE_CREATED);
+    answer_known(shard, turn, &request, placed_order(shard), CODE_CREATED);
     flight->placed = true;
     flight_over(&shard->flights, number);
 }

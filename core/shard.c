@@ -100,7 +100,7 @@ static bool is_of_stock(const struct slice *slice)
 static void look_again(struct shard *shard, uint32_t sku)
 {
     stock_touched(&shard->stock, sku);
-    if (stock_sku(&shard->stock, sku)->waiting > 0)
+    if (stock_sku_at(&shard->stock, sku)->waiting > 0)
         shard->waiters.look_again = true;
 }
 

@@ -48,13 +48,6 @@ void stock_init(struct stock *stock, void *zeroed_memory, const struct shard_opt
 
 /* ---- finding ----------------------------------------------------------------------------------- */
 
-/* Expects a number of this shard's slots within their capacity. */
-static struct stock_sku *place_of(const struct stock *stock, uint32_t sku)
-{
-    size_t rank = stock->slot_rank[sku_slot(sku)];
-    return &stock->skus[rank * stock->slot_capacity + sku_index(sku) - 1];
-}
-
 static bool is_ours(const struct stock *stock, uint32_t sku)
 {
     return stock->slot_rank[sku_slot(sku)] != SLOT_COUNT && sku_index(sku) != 0 &&
@@ -65,21 +58,14 @@ struct stock_sku *stock_sku(const struct stock *stock, uint32_t sku)
 {
     if (!is_ours(stock, sku))
         return NULL;
-    struct stock_sku *record = place_of(stock, sku);
+    struct stock_sku *record = stock_sku_at(stock, sku);
     return record->sku != 0 ? record : NULL;
 }
 
 void stock_prefetch(const struct stock *stock, uint32_t sku)
 {
     if (is_ours(stock, sku))
-        __builtin_prefetch(place_of(stock, sku));
-}
-
-struct stock_cell *stock_next_cell(const struct stock *stock, const struct stock_sku *sku,
-                                   const struct stock_cell *cell)
-{
-    uint32_t next = cell == NULL ? sku->first_cell : cell->next;
-    return next != 0 ? &stock->cells[next] : NULL;
+        __builtin_prefetch(stock_sku_at(stock, sku));
 }
 
 struct stock_cell *stock_cell(const struct stock *stock, const struct stock_sku *sku,
@@ -120,19 +106,19 @@ bool stock_is_low(const struct stock_cell *cell)
 const struct stock_sku *stock_level_next(const struct stock *stock)
 {
     CHECK(stock->level_first != 0);
-    return place_of(stock, stock->level_first);
+    return stock_sku_at(stock, stock->level_first);
 }
 
 void stock_level_done(struct stock *stock)
 {
-    struct stock_sku *sku = place_of(stock, stock->level_first);
+    struct stock_sku *sku = stock_sku_at(stock, stock->level_first);
     stock->level_first = sku->level_next;
     sku->level_listed = false;
 }
 
 void stock_touched(struct stock *stock, uint32_t number)
 {
-    struct stock_sku *sku = place_of(stock, number);
+    struct stock_sku *sku = stock_sku_at(stock, number);
     if (!sku->watched || sku->level_listed)
         return;
     sku->level_listed = true;
@@ -150,8 +136,9 @@ uint32_t stock_next_number(const struct stock *stock, uint32_t slot)
 
 uint32_t stock_find_unpublished(const struct stock *stock, struct text code)
 {
-    for (uint32_t sku = stock->publish_first; sku != 0; sku = place_of(stock, sku)->publish_next) {
-        const struct stock_sku *record = place_of(stock, sku);
+    for (uint32_t sku = stock->publish_first; sku != 0;
+         sku = stock_sku_at(stock, sku)->publish_next) {
+        const struct stock_sku *record = stock_sku_at(stock, sku);
         if (record->code_bytes == code.bytes && memcmp(record->code, code.at, code.bytes) == 0)
             return sku;
     }
@@ -169,7 +156,7 @@ static enum shard_table apply_sku_put(struct stock *stock, const struct slice_sk
 {
     if (sku_index(put->sku) > stock->slot_capacity)
         return SHARD_TABLE_SKUS;
-    struct stock_sku *record = place_of(stock, put->sku);
+    struct stock_sku *record = stock_sku_at(stock, put->sku);
     if (record->sku == 0) {
         record->sku = put->sku;
         stock->slot_sku_count[sku_slot(put->sku)]++;
@@ -222,8 +209,7 @@ static void add_flows(struct stock_flows *flows, const struct slice_stock_change
 /* NULL: the table of cells is full. */
 static struct stock_cell *cell_or_new(struct stock *stock, uint32_t number, uint8_t warehouse)
 {
-    struct stock_sku *sku = stock_sku(stock, number);
-    CHECK(sku != NULL);
+    struct stock_sku *sku = stock_sku_at(stock, number);
     struct stock_cell *cell = stock_cell(stock, sku, warehouse);
     return cell != NULL ? cell : make_cell(stock, sku, warehouse);
 }
@@ -232,7 +218,7 @@ static struct stock_cell *cell_or_new(struct stock *stock, uint32_t number, uint
 static void watch(struct stock *stock, uint32_t sku, const struct stock_cell *cell)
 {
     if (cell->missing > 0 || cell->reorder_point > 0 || cell->warned)
-        stock_sku(stock, sku)->watched = true;
+        stock_sku_at(stock, sku)->watched = true;
 }
 
 static enum shard_table apply_change(struct stock *stock, const struct slice_stock_change *change)
@@ -246,7 +232,7 @@ static enum shard_table apply_change(struct stock *stock, const struct slice_sto
     cell->in_transfer = plus(cell->in_transfer, change->in_transfer);
     cell->missing = plus(cell->missing, change->missing);
     cell->version++;
-    add_flows(&stock_sku(stock, change->sku)->flows, change);
+    add_flows(&stock_sku_at(stock, change->sku)->flows, change);
     add_flows(&stock->flows, change);
     stock->on_hand += change->free + change->quarantined;
     stock->in_transfer += change->in_transfer;
@@ -268,9 +254,7 @@ static enum shard_table apply_policy(struct stock *stock, const struct slice_sto
 
 static struct stock_cell *cell_of(struct stock *stock, uint32_t sku, uint32_t warehouse)
 {
-    const struct stock_sku *record = stock_sku(stock, sku);
-    CHECK(record != NULL);
-    struct stock_cell *cell = stock_cell(stock, record, warehouse);
+    struct stock_cell *cell = stock_cell(stock, stock_sku_at(stock, sku), warehouse);
     CHECK(cell != NULL);
     return cell;
 }
@@ -378,7 +362,7 @@ void stock_give_back(struct stock *stock, const struct stock_promise *promise)
 void stock_publish(struct stock *stock, struct catalogue *catalogue, uint64_t seq)
 {
     while (stock->publish_first != 0) {
-        struct stock_sku *record = place_of(stock, stock->publish_first);
+        struct stock_sku *record = stock_sku_at(stock, stock->publish_first);
         struct catalogue_sku entry = {
             .seen = seq,
             .list_price = record->list_price,
@@ -447,7 +431,7 @@ static const struct stock_sku *each_sku(const struct stock *stock, uint64_t *at)
         uint32_t slot = (uint32_t)(*at >> SKU_INDEX_BITS);
         uint32_t index = sku_index((uint32_t)*at);
         if (index < stock->slot_sku_count[slot])
-            return place_of(stock, (uint32_t)(*at)++ + 1);
+            return stock_sku_at(stock, (uint32_t)(*at)++ + 1);
         *at |= (1u << SKU_INDEX_BITS) - 1;
     }
     return NULL;

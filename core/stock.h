@@ -162,13 +162,24 @@ void stock_init(struct stock *stock, void *zeroed_memory, const struct shard_opt
 
 /* NULL: no such SKU in this shard's slots. */
 struct stock_sku *stock_sku(const struct stock *stock, uint32_t sku);
+/* The same for a number that is known to be one of this shard's. */
+static inline struct stock_sku *stock_sku_at(const struct stock *stock, uint32_t sku)
+{
+    uint64_t rank = stock->slot_rank[sku_slot(sku)];
+    return &stock->skus[rank * stock->slot_capacity + sku_index(sku) - 1];
+}
 void stock_prefetch(const struct stock *stock, uint32_t sku);
 /* NULL: never had any in that warehouse. */
 struct stock_cell *stock_cell(const struct stock *stock, const struct stock_sku *sku,
                               uint32_t warehouse);
 /* The cells of a SKU one after the other, NULL at the end; start with NULL. */
-struct stock_cell *stock_next_cell(const struct stock *stock, const struct stock_sku *sku,
-                                   const struct stock_cell *cell);
+static inline struct stock_cell *stock_next_cell(const struct stock *stock,
+                                                 const struct stock_sku *sku,
+                                                 const struct stock_cell *cell)
+{
+    uint32_t next = cell == NULL ? sku->first_cell : cell->next;
+    return next != 0 ? &stock->cells[next] : NULL;
+}
 
 uint64_t stock_on_hand(const struct stock_cell *cell);
 /* What a buyer may still have: free above the safety stock; none while units are missing. With the
