@@ -2,23 +2,11 @@
 
 #include "tools/version.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void print_help(const struct usage *usage)
-{
-    printf("usage: %s %s\n\n%s\n", usage->command, usage->arguments, usage->summary);
-    for (const struct option *option = usage->options; option->name != NULL; option++) {
-        char left[64];
-        snprintf(left, sizeof left, "--%s%s%s", option->name, option->value_name ? " " : "",
-                 option->value_name ? option->value_name : "");
-        printf("%s  %-26s %s\n", option == usage->options ? "\n" : "", left, option->help);
-    }
-    printf("  %-26s %s\n  %-26s %s\n", "--help", "show this", "--version",
-           "what this was built from");
-}
 
 static uint32_t smaller(uint32_t a, uint32_t b)
 {
@@ -44,50 +32,69 @@ static uint32_t distance(const char *a, const char *b)
     return row[length];
 }
 
-static int unknown(const struct usage *usage, const char *name)
+const struct option *option_nearest(const struct usage *usage, const char *name)
 {
-    const char *nearest = NULL;
+    const struct option *nearest = NULL;
     uint32_t best = 4;
     for (const struct option *option = usage->options; option->name != NULL; option++) {
         uint32_t away = distance(name, option->name);
         if (away < best) {
             best = away;
-            nearest = option->name;
+            nearest = option;
         }
     }
+    return nearest;
+}
+
+const struct option *option_find(const struct usage *usage, const char *name)
+{
+    for (const struct option *option = usage->options; option->name != NULL; option++)
+        if (strcmp(option->name, name) == 0)
+            return option;
+    return NULL;
+}
+
+static int unknown(const struct usage *usage, const char *name)
+{
+    const struct option *nearest = option_nearest(usage, name);
     fprintf(stderr, "%s: unknown option %s%s", usage->command, *name == '-' ? "" : "--", name);
     if (nearest != NULL)
-        fprintf(stderr, "; did you mean --%s?", nearest);
+        fprintf(stderr, "; did you mean --%s?", nearest->name);
     fprintf(stderr, " (--help lists them)\n");
     return 2;
 }
 
-static int wrong_value(const struct usage *usage, const struct option *option, const char *value)
+static const char *print_number(const struct option *option, uint64_t number,
+                                char out[OPTION_VALUE_BYTES_MAX]);
+
+void option_print_wanted(const struct option *option, FILE *out)
 {
-    fprintf(stderr, "%s: --%s %s: ", usage->command, option->name, value);
+    char least[OPTION_VALUE_BYTES_MAX], most[OPTION_VALUE_BYTES_MAX];
     switch (option->kind) {
     case OPTION_CHOICE:
-        fputs("one of", stderr);
+        fputs("one of", out);
         for (const char *const *choice = option->choices; *choice != NULL; choice++)
-            fprintf(stderr, " %s", *choice);
-        break;
+            fprintf(out, " %s", *choice);
+        return;
     case OPTION_BYTES:
-        fprintf(stderr, "a size such as 512M or 4G");
+        fputs("a size such as 512M or 4G", out);
         break;
     case OPTION_DURATION:
-        fprintf(stderr, "a duration such as 500ms, 30s or 5m");
+        fputs("a duration such as 500ms, 30s or 5m", out);
         break;
     case OPTION_COUNT:
-    case OPTION_FLAG:
-    case OPTION_TEXT:
-        fprintf(stderr, "a number");
+        fputs("a number", out);
         break;
+    case OPTION_FLAG:
+        fputs("yes or no", out);
+        return;
+    case OPTION_TEXT:
+        fputs("a text", out);
+        return;
     }
-    if (option->kind != OPTION_CHOICE && option->max != 0)
-        fprintf(stderr, " (%llu to %llu)", (unsigned long long)option->min,
-                (unsigned long long)option->max);
-    fputc('\n', stderr);
-    return 2;
+    if (option->max != 0)
+        fprintf(out, " (%s to %s)", print_number(option, option->min, least),
+                print_number(option, option->max, most));
 }
 
 struct unit {
@@ -120,34 +127,122 @@ static bool read_number(const char *value, const struct unit *units, uint64_t *o
     return false;
 }
 
-static bool read_choice(const struct option *option, const char *value)
+static const struct unit *units_of(const struct option *option)
 {
-    for (uint64_t i = 0; option->choices[i] != NULL; i++) {
-        if (strcmp(option->choices[i], value) == 0) {
-            *(uint64_t *)option->into = i;
-            return true;
-        }
+    return option->kind == OPTION_BYTES      ? byte_units
+           : option->kind == OPTION_DURATION ? duration_units
+                                             : count_units;
+}
+
+static const char *print_number(const struct option *option, uint64_t number,
+                                char out[OPTION_VALUE_BYTES_MAX])
+{
+    const struct unit *best = units_of(option);
+    for (const struct unit *unit = best; unit->suffix != NULL; unit++)
+        if (number % unit->factor == 0 && (number > 0 || unit->factor <= 1000000000))
+            best = unit;
+    snprintf(out, OPTION_VALUE_BYTES_MAX, "%llu%s", (unsigned long long)(number / best->factor),
+             number == 0 && option->kind != OPTION_DURATION ? "" : best->suffix);
+    return out;
+}
+
+uint64_t option_number(const struct option *option)
+{
+    switch (option->kind) {
+    case OPTION_TEXT:
+        return 0;
+    case OPTION_FLAG:
+        return *(const bool *)option->into;
+    case OPTION_COUNT:
+    case OPTION_BYTES:
+    case OPTION_DURATION:
+    case OPTION_CHOICE:
+        break;
     }
+    return option->into_bytes == 4 ? *(const uint32_t *)option->into
+                                   : *(const uint64_t *)option->into;
+}
+
+const char *option_value(const struct option *option, char out[OPTION_VALUE_BYTES_MAX])
+{
+    switch (option->kind) {
+    case OPTION_TEXT:
+        return *(const char *const *)option->into;
+    case OPTION_FLAG:
+        return option_number(option) ? "yes" : "no";
+    case OPTION_CHOICE:
+        return option->choices[option_number(option)];
+    case OPTION_COUNT:
+    case OPTION_BYTES:
+    case OPTION_DURATION:
+        break;
+    }
+    return print_number(option, option_number(option), out);
+}
+
+static bool store(const struct option *option, uint64_t number)
+{
+    if (option->into_bytes == 4 && number > UINT32_MAX)
+        return false;
+    if (option->into_bytes == 4)
+        *(uint32_t *)option->into = (uint32_t)number;
+    else
+        *(uint64_t *)option->into = number;
+    return true;
+}
+
+static bool set_choice(const struct option *option, const char *value)
+{
+    for (uint64_t i = 0; option->choices[i] != NULL; i++)
+        if (strcmp(option->choices[i], value) == 0)
+            return store(option, i);
     return false;
 }
 
-static bool read_value(const struct option *option, const char *value)
+static bool set_flag(const struct option *option, const char *value)
 {
-    static const struct unit *const units[] = {[OPTION_COUNT] = count_units,
-                                               [OPTION_BYTES] = byte_units,
-                                               [OPTION_DURATION] = duration_units};
-    if (option->kind == OPTION_TEXT) {
+    bool yes = strcmp(value, "yes") == 0;
+    if (!yes && strcmp(value, "no") != 0)
+        return false;
+    *(bool *)option->into = yes;
+    return true;
+}
+
+bool option_set(const struct option *option, const char *value)
+{
+    uint64_t number;
+    switch (option->kind) {
+    case OPTION_TEXT:
         *(const char **)option->into = value;
         return true;
+    case OPTION_CHOICE:
+        return set_choice(option, value);
+    case OPTION_FLAG:
+        return set_flag(option, value);
+    case OPTION_COUNT:
+    case OPTION_BYTES:
+    case OPTION_DURATION:
+        break;
     }
-    if (option->kind == OPTION_CHOICE)
-        return read_choice(option, value);
-    uint64_t number;
-    if (!read_number(value, units[option->kind], &number) ||
-        (option->max != 0 && (number < option->min || number > option->max)))
-        return false;
-    *(uint64_t *)option->into = number;
-    return true;
+    bool fits = read_number(value, units_of(option), &number) &&
+                (option->max == 0 || (number >= option->min && number <= option->max));
+    return fits && store(option, number);
+}
+
+static void note_source(const struct usage *usage, const struct option *option,
+                        enum option_source source)
+{
+    if (usage->sources != NULL)
+        usage->sources[option - usage->options] = (uint8_t)source;
+}
+
+static int wrong_value(const struct usage *usage, const char *name, const struct option *option,
+                       const char *value)
+{
+    fprintf(stderr, "%s: %s %s: ", usage->command, name, value);
+    option_print_wanted(option, stderr);
+    fputc('\n', stderr);
+    return 2;
 }
 
 /* Reads one option; *used arguments of argv. -1: read. */
@@ -157,19 +252,16 @@ static int read_option(const struct usage *usage, int argc, char **argv, int *us
     const char *equals = strchr(argv[0], '=');
     size_t length = equals != NULL ? (size_t)(equals - argv[0]) : strlen(argv[0]);
     snprintf(name, sizeof name, "%.*s", (int)length - 2, argv[0] + 2);
-    if (strcmp(name, "help") == 0) {
-        print_help(usage);
-        return 0;
-    }
+    if (strcmp(name, "help") == 0)
+        return options_print(usage, equals != NULL ? equals + 1 : NULL);
     if (strcmp(name, "version") == 0) {
         version_print();
         return 0;
     }
-    const struct option *option = usage->options;
-    while (option->name != NULL && strcmp(option->name, name) != 0)
-        option++;
-    if (option->name == NULL)
+    const struct option *option = option_find(usage, name);
+    if (option == NULL)
         return unknown(usage, name);
+    note_source(usage, option, OPTION_BY_LINE);
     if (option->kind == OPTION_FLAG && equals != NULL) {
         fprintf(stderr, "%s: --%s takes no value\n", usage->command, name);
         return 2;
@@ -184,10 +276,13 @@ static int read_option(const struct usage *usage, int argc, char **argv, int *us
         fprintf(stderr, "%s: --%s wants a value\n", usage->command, name);
         return 2;
     }
-    return read_value(option, value) ? -1 : wrong_value(usage, option, value);
+    if (option_set(option, value))
+        return -1;
+    snprintf(name, sizeof name, "--%s", option->name);
+    return wrong_value(usage, name, option, value);
 }
 
-int options_read(const struct usage *usage, int argc, char **argv, int *positional_count)
+static int read_line(const struct usage *usage, int argc, char **argv, int *positional_count)
 {
     bool ended = false;
     *positional_count = 0;
@@ -210,4 +305,41 @@ int options_read(const struct usage *usage, int argc, char **argv, int *position
         i += used;
     }
     return -1;
+}
+
+static void name_in_environment(const struct usage *usage, const struct option *option,
+                                char out[80])
+{
+    snprintf(out, 80, "%s%s", usage->environment, option->name);
+    for (uint32_t i = 0; out[i] != '\0'; i++)
+        out[i] = out[i] == '-' ? '_' : (char)toupper((unsigned char)out[i]);
+}
+
+static int read_environment(const struct usage *usage)
+{
+    for (const struct option *option = usage->options; option->name != NULL; option++) {
+        bool given =
+            usage->sources != NULL && usage->sources[option - usage->options] == OPTION_BY_LINE;
+        char name[80];
+        name_in_environment(usage, option, name);
+        const char *value = given || option->line_only ? NULL : getenv(name);
+        if (value == NULL)
+            continue;
+        if (!option_set(option, value))
+            return wrong_value(usage, name, option, value);
+        note_source(usage, option, OPTION_BY_ENVIRONMENT);
+    }
+    return -1;
+}
+
+int options_read(const struct usage *usage, int argc, char **argv, int *positional_count)
+{
+    uint8_t sources[OPTIONS_MAX] = {0};
+    struct usage noted = *usage;
+    if (noted.sources == NULL)
+        noted.sources = sources;
+    int end = read_line(&noted, argc, argv, positional_count);
+    if (end < 0 && usage->environment != NULL)
+        end = read_environment(&noted);
+    return end;
 }

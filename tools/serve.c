@@ -9,10 +9,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "io/callers.h"
 #include "io/env_uring.h"
 #include "io/server.h"
-#include "tools/options.h"
+#include "tools/serve_options.h"
 #include "tools/tools.h"
 
 struct run {
@@ -154,196 +153,24 @@ static int serve(const struct server_options *options)
     return exit_code;
 }
 
-/* ---- who may call ------------------------------------------------------------------------------ */
-
-static bool read_file(const char *path, char *out, size_t capacity, size_t *bytes)
-{
-    FILE *file = fopen(path, "re");
-    if (file == NULL)
-        return false;
-    *bytes = fread(out, 1, capacity, file);
-    bool good = !ferror(file);
-    fclose(file);
-    return good;
-}
-
-/* 0, or the exit code after saying what is wrong. */
-static int read_callers(const char *path, struct callers *callers)
-{
-    static char text[CALLERS_FILE_BYTES_MAX + 1];
-    char message[512];
-    size_t bytes;
-    uint32_t line;
-    if (!read_file(path, text, sizeof text, &bytes)) {
-        snprintf(message, sizeof message, "cannot read the callers in %s: %s", path,
-                 strerror(errno));
-        return fail(EXIT_USAGE_ERROR, message);
-    }
-    const char *wrong = bytes > CALLERS_FILE_BYTES_MAX ? "it is longer than 256 KiB" : NULL;
-    line = 0;
-    if (wrong == NULL)
-        wrong = callers_read(callers, (struct text){text, (uint32_t)bytes}, &line);
-    explicit_bzero(text, sizeof text);
-    if (wrong == NULL)
-        return 0;
-    snprintf(message, sizeof message, "%s:%u: %s", path, line, wrong);
-    return fail(EXIT_USAGE_ERROR, message);
-}
-
-static bool is_local(const char *address)
-{
-    static const char *const local[] = {"127.", "[::1]:", "localhost:", "unix:"};
-    if (address == NULL)
-        return true;
-    for (size_t i = 0; i < sizeof local / sizeof local[0]; i++)
-        if (strncmp(address, local[i], strlen(local[i])) == 0)
-            return true;
-    return false;
-}
-
-/* Whoever can connect may do everything, unless tokens are asked for; so others cannot connect. */
-static bool callers_fit(const struct server_options *options, char message[256])
-{
-    if (options->callers != NULL ||
-        (is_local(options->binary_address) && is_local(options->http_address)))
-        return true;
-    snprintf(message, 256,
-             "without --callers only 127.0.0.1, [::1] or unix:PATH can be listened on; make one "
-             "with: (umask 077; echo \"shop:$(openssl rand -hex 24)\" > callers.txt)");
-    return false;
-}
-
-static const char *const sync_modes[] = {"dsync", "fdatasync", "none", NULL};
-
-/* Numbers as the command line has them; some are narrower inside. */
-struct wishes {
-    uint64_t shards;
-    uint64_t connections;
-    uint64_t memory;
-    uint64_t segment;
-    uint64_t sync;
-};
-
-static bool addresses_fit(const struct server_options *options, char message[256])
-{
-    if (options->binary_address != NULL || options->http_address != NULL)
-        return true;
-    snprintf(message, 256, "nothing to listen on; give --binary ADDR:PORT or --http ADDR:PORT");
-    return false;
-}
-
 int tool_serve(int argc, char **argv)
 {
     static struct callers callers;
-    const char *callers_path = NULL;
-    struct server_options options = server_options_default();
-    struct wishes wishes = {
-        .shards = options.shard_count,
-        .connections = options.connection_count_max,
-        .memory = UINT64_C(1) << 30,
-        .segment = options.log.segment_bytes,
-        .sync = options.log.sync,
-    };
-    const struct option table[] = {
-        {.name = "data",
-         .value_name = "DIR",
-         .help = "data directory; made if it is not there",
-         .kind = OPTION_TEXT,
-         .into = &options.directory},
-        {.name = "shards",
-         .value_name = "N",
-         .help = "threads, one for each core to be used (1)",
-         .kind = OPTION_COUNT,
-         .into = &wishes.shards,
-         .min = 1,
-         .max = SHARDS_MAX - 1},
-        {.name = "binary",
-         .value_name = "ADDR:PORT",
-         .help = "serve the binary protocol here",
-         .kind = OPTION_TEXT,
-         .into = &options.binary_address},
-        {.name = "http",
-         .value_name = "ADDR:PORT",
-         .help = "serve HTTP/JSON here",
-         .kind = OPTION_TEXT,
-         .into = &options.http_address},
-        {.name = "admin",
-         .value_name = "ADDR:PORT",
-         .help = "serve /livez, /readyz and /metrics here",
-         .kind = OPTION_TEXT,
-         .into = &options.admin_address},
-        {.name = "callers",
-         .value_name = "FILE",
-         .help = "who may call, a line NAME:TOKEN or NAME:sha256:DIGEST for each",
-         .kind = OPTION_TEXT,
-         .into = &callers_path},
-        {.name = "drain-delay",
-         .value_name = "TIME",
-         .help = "how long /readyz says no before new connections are refused (0s)",
-         .kind = OPTION_DURATION,
-         .into = &options.drain_delay_ns,
-         .max = UINT64_C(3600000000000)},
-        {.name = "memory",
-         .value_name = "SIZE",
-         .help = "sizes every table together (1G); 160 bytes hold a two-line order",
-         .kind = OPTION_BYTES,
-         .into = &wishes.memory,
-         .min = 16 << 20,
-         .max = UINT64_C(1) << 40},
-        {.name = "connections",
-         .value_name = "N",
-         .help = "connections a shard takes (1024)",
-         .kind = OPTION_COUNT,
-         .into = &wishes.connections,
-         .min = 1,
-         .max = 1000000},
-        {.name = "segment",
-         .value_name = "SIZE",
-         .help = "length of a log segment (64M)",
-         .kind = OPTION_BYTES,
-         .into = &wishes.segment,
-         .min = 2 << 20,
-         .max = 4095ull << 20},
-        {.name = "sync",
-         .value_name = "MODE",
-         .help = "dsync, fdatasync, or none: then nothing is safe from a power cut",
-         .kind = OPTION_CHOICE,
-         .into = &wishes.sync,
-         .choices = sync_modes},
-        {0},
-    };
-    const struct usage usage = {
-        .command = "spate serve",
-        .arguments = "--data DIR [--binary ADDR:PORT] [--http ADDR:PORT] [OPTION...]",
-        .summary = "Takes in orders until SIGTERM; a second SIGTERM does not wait for anybody.",
-        .options = table,
-    };
-    char message[256];
-    int positional;
-    int end = options_read(&usage, argc, argv, &positional);
+    struct serve_options options;
+    int end = serve_options_read(&options, argc, argv);
     if (end >= 0)
         return end;
-    if (positional > 0) {
-        fprintf(stderr, "spate serve: what is `%s`? every option begins with --\n", argv[0]);
-        return EXIT_USAGE_ERROR;
+    if (options.callers_path != NULL) {
+        end = serve_callers_read(&options, &callers);
+        if (end != 0)
+            return end;
+        options.server.callers = &callers;
     }
-    if (options.directory == NULL)
-        return fail(EXIT_USAGE_ERROR, "--data DIR is missing: where is the log to be kept?");
-    if (!addresses_fit(&options, message))
-        return fail(EXIT_USAGE_ERROR, message);
-    if (callers_path != NULL) {
-        int exit_code = read_callers(callers_path, &callers);
-        if (exit_code != 0)
-            return exit_code;
-        options.callers = &callers;
+    if (options.test_config) {
+        printf("spate serve: nothing wrong\n");
+        return 0;
     }
-    if (!callers_fit(&options, message))
-        return fail(EXIT_USAGE_ERROR, message);
-    options.shard_count = (uint32_t)wishes.shards;
-    options.connection_count_max = (uint32_t)wishes.connections;
-    options.log.segment_bytes = wishes.segment;
-    options.log.sync = (enum log_sync)wishes.sync;
-    options.process = (uint64_t)getpid();
-    server_options_memory(&options, wishes.memory);
-    return serve(&options);
+    options.server.process = (uint64_t)getpid();
+    serve_sizes_print(&options);
+    return serve(&options.server);
 }

@@ -1,0 +1,39 @@
+/* tools/serve_options.h - what `spate serve` can be told, read and checked. */
+#ifndef SPATE_TOOLS_SERVE_OPTIONS_H
+#define SPATE_TOOLS_SERVE_OPTIONS_H
+
+#include "core/check.h"
+#include "io/callers.h"
+#include "io/server.h"
+
+/* Tables that --memory sizes together; what is not 0 was asked for by itself. */
+struct serve_sizes {
+    uint64_t orders;
+    uint64_t order_bytes;
+    uint64_t skus;
+    uint64_t cells;
+    uint64_t retries;
+};
+
+struct serve_options {
+    struct server_options server;
+    struct serve_sizes sizes;
+    uint64_t memory_bytes;
+    const char *callers_path;
+    const char *config_path;
+    bool test_config;
+    bool dump_config;
+};
+
+/* Reads the command line, the environment and the file, sizes what --memory sizes, and looks whether
+ * it all fits together. -1: it does; otherwise the program is to end with this code, and what there
+ * is to say has been said. argv stays as it is, so that it can be read again. */
+int serve_options_read(struct serve_options *options, int argc, char **argv) MUST_LOOK;
+
+/* The callers' file of these options, into `callers`; 0, or the exit code after saying what is wrong. */
+int serve_callers_read(const struct serve_options *options, struct callers *callers) MUST_LOOK;
+
+/* Says on stderr what every capacity costs. */
+void serve_sizes_print(const struct serve_options *options);
+
+#endif
