@@ -319,7 +319,8 @@ enum code command_check(const struct command *command, uint64_t available,
         return wrong(fault, CODE_MALFORMED, "bytes", 0);
     if (command->bytes > COMMAND_BYTES_MAX)
         return wrong(fault, CODE_TOO_LARGE, "bytes", 0);
-    if (command->flags & ~COMMAND_WANT_RECORD)
+    if (command->flags & ~(COMMAND_WANT_RECORD | COMMAND_QUOTE) ||
+        (command->flags & COMMAND_QUOTE && command->op != OP_ORDER_CREATE))
         return wrong(fault, CODE_MALFORMED, "flags", 0);
     switch ((enum op)command->op) {
     case OP_ORDER_CREATE:

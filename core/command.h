@@ -32,6 +32,7 @@ enum op {
 
 enum command_flag {
     COMMAND_WANT_RECORD = 1, /* answer a create with the whole order, not its short form */
+    COMMAND_QUOTE = 2,       /* of a create: say what it would bring, and change nothing */
 };
 
 struct command {

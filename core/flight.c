@@ -92,7 +92,10 @@ uint32_t flight_find(const struct flights *flights, struct text id, uint64_t id_
     uint64_t probe = 0;
     uint32_t number;
     while ((number = table_find(&flights->by_id, id_hash, &probe)) != 0) {
-        struct text other = order_create_text(flight_create(flight_at(flights, number)), ORDER_ID);
+        const struct order_create *create = flight_create(flight_at(flights, number));
+        struct text other = order_create_text(create, ORDER_ID);
+        if (create->head.flags & COMMAND_QUOTE)
+            continue; /* nobody's retry waits for it */
         if (other.bytes == id.bytes && memcmp(other.at, id.at, id.bytes) == 0)
             return number;
     }

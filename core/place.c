@@ -255,6 +255,35 @@ static const struct order *placed_order(const struct shard *shard)
     return order_at(&shard->orders, orders_newest(&shard->orders));
 }
 
+/* ---- quotes ------------------------------------------------------------------------------------ */
+
+static bool is_quote(const struct order_create *create)
+{
+    return create->head.flags & COMMAND_QUOTE;
+}
+
+static void answer_quote(struct shard *shard, struct turn *turn, const struct request *request,
+                         const struct granted *granted)
+{
+    const struct order_create *create = granted->create;
+    struct result_quote *quote =
+        answer(shard, turn, request, CODE_OK, RESULT_QUOTE,
+               sizeof *quote + create->line_count * sizeof quote->lines[0]);
+    quote->total = total_of(create);
+    quote->currency = create->currency;
+    quote->line_count = create->line_count;
+    quote->state = ORDER_PENDING_PAYMENT;
+    for (uint32_t i = 0; i < create->line_count; i++) {
+        const struct command_line *line = &create->lines[granted->order_line[i]];
+        quote->lines[granted->order_line[i]] = (struct result_line){
+            .sku = line->sku,
+            .units = line->units,
+            .unit_price = line->unit_price,
+            .warehouse = granted->lines[i].warehouse,
+        };
+    }
+}
+
 /* ---- all SKUs here ----------------------------------------------------------------------------- */
 
 static uint64_t channel_of(const struct order_create *create)
@@ -275,6 +304,10 @@ static void place_at_once(struct shard *shard, struct turn *turn, const struct r
         .customer = ask->customer,
         .channel = ask->channel,
     };
+    if (is_quote(create)) {
+        answer_quote(shard, turn, request, &granted);
+        return;
+    }
     shard_apply(shard, turn, emit(shard, turn, &granted, request->caller, id_hash));
     answer_known(shard, turn, request, placed_order(shard), CODE_CREATED);
 }
@@ -364,8 +397,18 @@ static void unhold_all(struct shard *shard, struct turn *turn, struct flight *fl
 }
 
 /* Its room is free for the event that is about to be applied, or for others. */
+static void take_room(struct shard *shard, struct flight *flight)
+{
+    flight->record_bytes = order_record_bytes_max(flight_create(flight));
+    flight->record = memory_take(&shard->orders.records, flight->record_bytes);
+    CHECK(flight->record != 0);
+    shard->orders.admitted++;
+}
+
 static void give_back_room(struct shard *shard, const struct flight *flight)
 {
+    if (flight->record == 0)
+        return; /* a quote has none */
     memory_give(&shard->orders.records, flight->record, flight->record_bytes);
     shard->orders.admitted--;
 }
@@ -408,6 +451,13 @@ static void place_flight(struct shard *shard, struct turn *turn, uint32_t number
         .customer = flight->customer,
         .channel = flight->channel,
     };
+    struct request request = {.origin = flight->origin, .command = &create->head};
+    if (is_quote(create)) {
+        answer_quote(shard, turn, &request, &granted);
+        unhold_all(shard, turn, flight);
+        flight_over(&shard->flights, number);
+        return;
+    }
     struct event *event = emit(shard, turn, &granted, flight_caller(flight), flight->id_hash);
     const struct slice *order_slice = event_slices(event);
     const struct slice_stock_units *lines = (const void *)slice_next(order_slice);
@@ -418,7 +468,6 @@ static void place_flight(struct shard *shard, struct turn *turn, uint32_t number
     for (uint32_t i = 0; i < flight->part_count; i++)
         settle_part(shard, turn, &flight_parts(flight)[i],
                     lines + flight_parts(flight)[i].first_line);
-    struct request request = {.origin = flight->origin, .command = &create->head};
     answer_known(shard, turn, &request, placed_order(shard), CODE_CREATED);
     flight->placed = true;
     flight_over(&shard->flights, number);
@@ -643,10 +692,8 @@ static void begin(struct shard *shard, struct turn *turn, const struct request *
     flight->customer = key_hash(order_create_text(create, ORDER_CUSTOMER));
     flight->channel = channel_of(create);
     flight->ordered = ordered;
-    flight->record_bytes = order_record_bytes_max(create);
-    flight->record = memory_take(&shard->orders.records, flight->record_bytes);
-    CHECK(flight->record != 0);
-    shard->orders.admitted++;
+    if (!is_quote(create))
+        take_room(shard, flight);
     if (ordered) {
         go_on_in_order(shard, turn, number);
         return;
@@ -659,7 +706,8 @@ static void decide(struct shard *shard, struct turn *turn, const struct request 
 {
     const struct order_create *create = (const void *)request->command;
     struct plan *plan = &shard->plan;
-    if (!orders_have_room(&shard->orders, order_record_bytes_max(create), request->caller)) {
+    if (!is_quote(create) &&
+        !orders_have_room(&shard->orders, order_record_bytes_max(create), request->caller)) {
         answer_plain(shard, turn, request, CODE_FULL);
         return;
     }
@@ -693,6 +741,11 @@ void place_request(struct shard *shard, struct turn *turn, const struct request 
     const bool *bug = shard->options.bug;
     struct text id = order_create_text(create, ORDER_ID);
     uint64_t id_hash = key_hash(id);
+    if (is_quote(create)) {
+        if (request_is_good(shard, turn, request))
+            decide(shard, turn, request, id_hash);
+        return;
+    }
     uint32_t record = bug[BUG_KNOWN_ID_FORGOTTEN] ? 0 : order_find(&shard->orders, id, id_hash);
     if (record != 0) {
         const struct order *order = order_at(&shard->orders, record);

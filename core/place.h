@@ -8,6 +8,7 @@
  *           all granted: one event; settle ────────▶ held becomes reserved
  *           short: unhold ─────────────────────────▶ held becomes free; the order leaves no trace
  *
+ * A quote goes the same way; when all have granted, it is unheld and only told what it would be.
  * Home's own shard takes its place in the order like any other. */
 #ifndef SPATE_CORE_PLACE_H
 #define SPATE_CORE_PLACE_H

@@ -20,6 +20,7 @@ enum result_kind {
     RESULT_STOCK,        /* struct result_stock */
     RESULT_CHANGE,       /* struct result_change: of stock, done */
     RESULT_STATE,        /* struct result_state: the move is not allowed */
+    RESULT_QUOTE = 40,   /* struct result_quote: what a create would bring */
 };
 
 struct result {
@@ -92,6 +93,17 @@ struct result_order {
     uint8_t modified_by_bytes;
     uint8_t zero[2];
     uint8_t text_bytes[ORDER_TEXTS];
+    struct result_line lines[];
+};
+
+/* Like the order that would be placed; its warehouses may have changed a moment later. */
+struct result_quote {
+    struct result head;
+    int64_t total;
+    uint32_t currency;
+    uint16_t line_count;
+    uint8_t state;
+    uint8_t zero;
     struct result_line lines[];
 };
 

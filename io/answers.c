@@ -40,11 +40,10 @@ static void member_said(struct json_writer *writer, const char *key, struct text
 /* ---- orders ------------------------------------------------------------------------------------ */
 
 static void write_line(struct json_writer *writer, const struct http_server *server,
-                       const struct result_order *order, uint32_t i)
+                       const struct result_line *line, uint32_t number)
 {
-    const struct result_line *line = &order->lines[i];
     json_write_open(writer, '{');
-    json_member_unsigned(writer, "line", i + 1);
+    json_member_unsigned(writer, "line", number);
     member_sku(writer, server, line->sku);
     json_member_unsigned(writer, "units", line->units);
     json_member_integer(writer, "unit_price", line->unit_price);
@@ -56,12 +55,12 @@ static void write_line(struct json_writer *writer, const struct http_server *ser
 }
 
 static void write_lines(struct json_writer *writer, const struct http_server *server,
-                        const struct result_order *order)
+                        const struct result_line *lines, uint32_t line_count)
 {
     json_write_key(writer, "lines");
     json_write_open(writer, '[');
-    for (uint32_t i = 0; i < order->line_count; i++)
-        write_line(writer, server, order, i);
+    for (uint32_t i = 0; i < line_count; i++)
+        write_line(writer, server, &lines[i], i + 1);
     json_write_close(writer, ']');
 }
 
@@ -118,12 +117,23 @@ static void write_order(struct json_writer *writer, const struct http_server *se
     member_currency(writer, order->currency);
     json_member_text(writer, "customer", result_order_text(order, ORDER_CUSTOMER));
     write_texts(writer, order);
-    write_lines(writer, server, order);
+    write_lines(writer, server, order->lines, order->line_count);
     write_adjustments(writer, order);
     write_stages(writer, order);
     json_member_text(writer, "created_by", result_order_text(order, ORDER_TEXTS));
     json_member_text(writer, "modified_by", result_order_text(order, ORDER_TEXTS + 1));
     member_time(writer, "expires_at", order->expires_ns);
+    json_write_close(writer, '}');
+}
+
+static void write_quote(struct json_writer *writer, const struct http_server *server,
+                        const struct result_quote *quote)
+{
+    json_write_open(writer, '{');
+    json_member_text(writer, "state", text_of(order_state_name(quote->state)));
+    json_member_integer(writer, "total", quote->total);
+    member_currency(writer, quote->currency);
+    write_lines(writer, server, quote->lines, quote->line_count);
     json_write_close(writer, '}');
 }
 
@@ -262,6 +272,9 @@ void answer_write(struct json_writer *writer, const struct http_server *server,
     case RESULT_ORDER:
         write_order(writer, server, (const void *)result);
         return;
+    case RESULT_QUOTE:
+        write_quote(writer, server, (const void *)result);
+        return;
     case RESULT_SHORT:
         write_short(writer, server, (const void *)result);
         return;
@@ -379,6 +392,14 @@ static const struct schema_field answer_order_fields[] = {
     TIME_MEMBER("expires_at", "Unpaid by then, the order expires."),
 };
 ANSWER(answer_order, "Order", answer_order_fields);
+
+static const struct schema_field answer_quote_fields[] = {
+    {.name = "state", .type = SCHEMA_CHOICE, .required = true, .choices = order_states},
+    MONEY_MEMBER("total"),
+    {.name = "currency", .type = SCHEMA_CURRENCY, .required = true},
+    LIST_MEMBER("lines", true, &answer_order_line),
+};
+ANSWER(answer_quote, "Quote", answer_quote_fields);
 
 static const struct schema_field answer_cell_fields[] = {
     SKU_MEMBER,

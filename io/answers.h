@@ -17,6 +17,7 @@ extern const struct schema answer_done;
 extern const struct schema answer_health;
 extern const struct schema answer_order;
 extern const struct schema answer_problem;
+extern const struct schema answer_quote;
 extern const struct schema answer_sku;
 extern const struct schema answer_stock;
 

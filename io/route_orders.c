@@ -227,6 +227,17 @@ static bool build_order_create(struct route_request *request)
     return true;
 }
 
+/* Nothing is kept of it, so its id is one of ours, and home is here. */
+static bool build_order_quote(struct route_request *request)
+{
+    struct form_order *form = (void *)request->form;
+    form->texts[ORDER_ID].bytes = 0;
+    if (!build_order_create(request))
+        return false;
+    ((struct order_create *)route_command(request))->head.flags |= COMMAND_QUOTE;
+    return true;
+}
+
 static bool build_order_get(struct route_request *request)
 {
     struct order_get *get = route_command(request);
@@ -311,6 +322,19 @@ static const struct route routes[] = {
                           CODE_UNKNOWN_REGION, CODE_KEY_REUSED, CODE_OVERFLOW, CODE_STORAGE_FULL,
                           CODE_CURRENCY_MISMATCH, CODE_FULL),
      .build = build_order_create},
+    {.method = ROUTE_POST,
+     .pattern = "/v1/orders:quote",
+     .name = "quoteOrder",
+     .about = "What an order would be if it were placed now: price, state, warehouses. Changes "
+              "nothing, and an `order_id` means nothing.",
+     .status = 200,
+     .op = OP_ORDER_CREATE,
+     .command_bytes = sizeof(struct order_create),
+     .body = &order_schema,
+     .answer = &answer_quote,
+     .refusals = REFUSALS(CODE_OUT_OF_STOCK, CODE_LIMIT, CODE_EXPIRED_REQUEST, CODE_UNKNOWN_SKU,
+                          CODE_UNKNOWN_REGION, CODE_OVERFLOW, CODE_CURRENCY_MISMATCH),
+     .build = build_order_quote},
     {.method = ROUTE_GET,
      .pattern = "/v1/orders/{id}",
      .name = "getOrder",

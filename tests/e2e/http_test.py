@@ -179,6 +179,18 @@ def an_idempotency_key_stands_for_an_id(server):
     equal(server.stock("SKU-1")["reserved"], 2)
 
 
+def a_quote_is_an_order_that_is_not_placed(server):
+    stock_up(server, skus=2, units=5)
+    body = order("o-1", lines=[("SKU-1", 2, 10), ("SKU-2", 5, 100)])
+    status, headers, quote = server.ask("POST", "/v1/orders:quote", body)
+    equal((status, quote["total"], quote["state"]), (200, 520, "pending_payment"))
+    equal([line["warehouse"] for line in quote["lines"]], ["w1", "w1"])
+    equal(server.stock("SKU-2")["free"], 5)
+    equal(server.ask("GET", "/v1/orders/o-1")[0], 404)
+    equal(server.ask("POST", "/v1/orders", body)[0], 201)
+    equal(server.ask("POST", "/v1/orders:quote", body)[2]["code"], "out_of_stock")
+
+
 def units_are_received_once_per_key(server):
     stock_up(server, units=0)
     body = {"sku": "SKU-1", "warehouse": "w1", "ok": 10, "damaged": 3}

@@ -242,7 +242,7 @@ static void unknown_kinds_and_flags_are_malformed(void **state)
     for (uint32_t i = 0; i < DRAFTS; i++) {
         drafts[i](&draft);
         struct command *head = (void *)draft.bytes;
-        head->flags = 2;
+        head->flags = head->op == OP_ORDER_CREATE ? 4 : 2;
         assert_wrong(&draft, CODE_MALFORMED, "flags", 0);
         head->flags = 0;
         static const uint16_t unknown[] = {0, 63, 95, 97, UINT16_MAX};

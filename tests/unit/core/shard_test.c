@@ -101,6 +101,44 @@ static void a_refused_order_leaves_no_trace(void **state)
     }
 }
 
+static const struct result *quote(struct shop *shop, const char *id, const struct shop_line *lines,
+                                  uint32_t line_count)
+{
+    union shop_command *command = malloc(sizeof *command);
+    shop_order_of(command, id, "c778812", lines, line_count);
+    command->head.flags |= COMMAND_QUOTE;
+    const struct result *result = shop_ask(shop, &command->head);
+    free(command);
+    return result;
+}
+
+static void a_quote_says_what_an_order_would_be_and_changes_nothing(void **state)
+{
+    (void)state;
+    EACH_SHOP(seed, shop)
+    {
+        uint32_t skus[3];
+        shop_stock_up(shop, skus, 3, 5);
+        const struct shop_line lines[] = {{skus[2], 5, 30}, {skus[0], 1, 7}, {skus[1], 2, 100}};
+        uint64_t before = shop_hash(shop);
+        const struct result_quote *quoted = (const void *)quote(shop, "o-1", lines, 3);
+        assert_int_equal(quoted->head.kind, RESULT_QUOTE);
+        assert_int_equal(quoted->total, 357);
+        assert_int_equal(quoted->line_count, 3);
+        for (uint32_t i = 0; i < 3; i++) {
+            assert_int_equal(quoted->lines[i].sku, lines[i].sku);
+            assert_int_equal(quoted->lines[i].units, lines[i].units);
+            assert_int_equal(shop_stock(shop, skus[i]).free, 5);
+        }
+        const struct shop_line more = {skus[0], 6, 1};
+        assert_int_equal(quote(shop, "o-1", &more, 1)->code, CODE_OUT_OF_STOCK);
+        assert_true(shop_hash(shop) == before);
+        assert_int_equal(shop_get(shop, "o-1")->code, CODE_NOT_FOUND);
+        assert_int_equal(shop_order(shop, "o-1", lines, 3)->code, CODE_CREATED);
+        assert_int_equal(quote(shop, "o-1", lines, 3)->code, CODE_OUT_OF_STOCK);
+    }
+}
+
 static void a_line_is_never_split_over_warehouses(void **state)
 {
     (void)state;
@@ -577,6 +615,7 @@ int main(void)
         cmocka_unit_test(two_buyers_of_the_last_unit_one_gets_it),
         cmocka_unit_test(two_lines_of_one_sku_are_checked_as_one_demand),
         cmocka_unit_test(a_refused_order_leaves_no_trace),
+        cmocka_unit_test(a_quote_says_what_an_order_would_be_and_changes_nothing),
         cmocka_unit_test(a_line_is_never_split_over_warehouses),
         cmocka_unit_test(crossing_orders_sell_exactly_all_units),
         cmocka_unit_test(nobody_passes_an_older_waiter),
