@@ -129,7 +129,7 @@ static bool warehouse_put_valid(const struct slice_warehouse_put *put)
            put->head.slot == TOPOLOGY_SLOT;
 }
 
-static bool slice_valid(const struct slice *slice)
+bool slice_valid(const struct slice *slice)
 {
     const void *fields = slice;
     switch ((enum slice_kind)slice->kind) {

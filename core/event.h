@@ -93,6 +93,9 @@ struct position {
  * wrote it. */
 bool event_valid(const struct event *event, uint64_t available);
 
+/* The same of one slice, whose head and whole length are there. */
+bool slice_valid(const struct slice *slice);
+
 struct text event_by(const struct event *event);
 
 static inline const struct slice *event_slices(const struct event *event)

@@ -90,14 +90,28 @@ void limit_remove(struct limits *limits, const struct limit_key *key, uint64_t u
     limits->count--;
 }
 
-uint64_t limits_hash(const struct limits *limits)
+bool limits_image(const struct limits *limits, uint64_t *at, struct pile *out)
 {
-    uint64_t sum = 0;
     uint32_t number;
-    for (uint64_t at = 0; (number = table_each(&limits->by_key, &at)) != 0;) {
+    while ((number = table_each(&limits->by_key, at)) != 0) {
         const struct limit_entry *entry = &limits->entries[number];
-        if (entry->units > 0)
-            sum += digest(&entry->units, sizeof entry->units, hash_of(&entry->key));
+        if (entry->units == 0)
+            continue;
+        struct record *record = record_begin(out, sku_slot(entry->key.sku));
+        struct part_limit *part = record_part(out, record, PART_LIMIT, sizeof *part);
+        part->key = entry->key;
+        part->units = entry->units;
+        return true;
     }
-    return sum;
+    return false;
+}
+
+bool limit_part_valid(const struct part_limit *part, uint32_t slot)
+{
+    return part->head.bytes == sizeof *part && sku_slot(part->key.sku) == slot && part->units > 0;
+}
+
+enum shard_table limit_load(struct limits *limits, const struct part_limit *part)
+{
+    return limit_add(limits, &part->key, part->units, 0) ? SHARD_TABLE_NONE : SHARD_TABLE_LIMITS;
 }

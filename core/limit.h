@@ -7,6 +7,7 @@
 #ifndef SPATE_CORE_LIMIT_H
 #define SPATE_CORE_LIMIT_H
 
+#include "core/image.h"
 #include "core/shard.h"
 #include "core/table.h"
 
@@ -16,6 +17,13 @@ struct limit_key {
     uint32_t sku;
     uint32_t window_s;
 };
+
+struct part_limit {
+    struct part head;
+    struct limit_key key;
+    uint64_t units;
+};
+_Static_assert(sizeof(struct part_limit) == 32, "as it stands in images");
 
 struct limit_entry {
     struct limit_key key;
@@ -51,6 +59,9 @@ bool limit_add(struct limits *limits, const struct limit_key *key, uint64_t unit
 void limit_remove(struct limits *limits, const struct limit_key *key, uint64_t units,
                   uint64_t pending);
 
-uint64_t limits_hash(const struct limits *limits);
+/* See core/image.h. What is only pending counts as not there. */
+bool limits_image(const struct limits *limits, uint64_t *at, struct pile *out);
+bool limit_part_valid(const struct part_limit *part, uint32_t slot);
+enum shard_table limit_load(struct limits *limits, const struct part_limit *part) MUST_LOOK;
 
 #endif

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "core/digest.h"
+#include "core/chain.h"
 #include "core/key.h"
 
 /* ---- moves ------------------------------------------------------------------------------------- */
@@ -392,11 +392,11 @@ static uint32_t record_bytes(const struct slice_order_placed *placed, uint32_t t
            placed->adjustment_count * (uint32_t)sizeof(int64_t) + text_bytes;
 }
 
-static void fill(struct order *order, const struct event *event,
-                 const struct slice_order_placed *placed, const struct kept_texts *texts)
+static void fill(struct order *order, uint64_t at_ns, const struct slice_order_placed *placed,
+                 const struct kept_texts *texts)
 {
     *order = (struct order){
-        .created_ns = event->at_ns,
+        .created_ns = at_ns,
         .digest = placed->digest,
         .version = 1,
         .currency = placed->currency & 0xffffff,
@@ -447,9 +447,15 @@ static void count_out(struct orders *orders, const struct order *order)
         orders->reserved_units -= (int64_t)units_of(orders, order);
 }
 
-static enum shard_table apply_placed(struct orders *orders, struct position position,
-                                     const struct event *event,
-                                     const struct slice_order_placed *placed)
+/* When an order was made, and by whom. */
+struct placing {
+    uint64_t at_ns;
+    struct text by;
+};
+
+static enum shard_table keep_placed(struct orders *orders, struct position position,
+                                    const struct slice_order_placed *placed,
+                                    const struct placing *placing, uint32_t *out)
 {
     struct kept_texts texts;
     keep_texts(&texts, placed);
@@ -459,15 +465,25 @@ static enum shard_table apply_placed(struct orders *orders, struct position posi
     if (!table_insert(&orders->by_id, placed->id_hash, record))
         return SHARD_TABLE_ORDERS;
     struct order *order = order_at(orders, record);
-    fill(order, event, placed, &texts);
-    order->created_by = order->modified_by = keep_name(orders, event_by(event));
+    fill(order, placing->at_ns, placed, &texts);
+    order->created_by = order->modified_by = keep_name(orders, placing->by);
     if (!link_customer(orders, record, placed->customer_hash))
         return SHARD_TABLE_ORDERS;
     if (placed->deadline_ns != 0)
         timers_set(&orders->timers, record, placed->deadline_ns);
     set_position(orders, record, position);
     count_in(orders, order);
+    *out = record;
     return SHARD_TABLE_NONE;
+}
+
+static enum shard_table apply_placed(struct orders *orders, struct position position,
+                                     const struct event *event,
+                                     const struct slice_order_placed *placed)
+{
+    uint32_t record;
+    return keep_placed(orders, position, placed, &(struct placing){event->at_ns, event_by(event)},
+                       &record);
 }
 
 static uint32_t known_order(const struct orders *orders, struct text id)
@@ -658,46 +674,6 @@ void order_answer(const struct orders *orders, const struct order *order, struct
 
 /* ---- looking at all of it ---------------------------------------------------------------------- */
 
-static uint64_t order_hash(const struct orders *orders, const struct order *order)
-{
-    const uint64_t facts[] = {
-        order->timer.deadline_ns,
-        order->position,
-        order->created_ns,
-        order->digest,
-        order->version,
-        order->currency,
-        order->state,
-        order->first_state,
-        order->line_count,
-        order->adjustment_count,
-        order->texts,
-        order->has_windows,
-        order->prefer,
-    };
-    uint64_t hash = digest(facts, sizeof facts, 0);
-    const uint8_t *end = texts_of(order);
-    for (uint32_t i = 0; i < ORDER_TEXTS; i++)
-        if (has_text(order, i))
-            end += kept_bytes(i, end);
-    hash = digest(order->lines, (size_t)(end - (const uint8_t *)order->lines), hash);
-    if (order->progress != 0)
-        hash = digest(progress_of(orders, order), progress_bytes(order), hash);
-    struct text by = name_text(orders, order->created_by);
-    hash = digest(by.at, by.bytes, hash);
-    by = name_text(orders, order->modified_by);
-    return digest(by.at, by.bytes, hash);
-}
-
-uint64_t orders_hash(const struct orders *orders)
-{
-    uint64_t sum = 0;
-    uint32_t record;
-    for (uint64_t at = 0; (record = table_each(&orders->by_id, &at)) != 0;)
-        sum += order_hash(orders, order_at(orders, record));
-    return sum;
-}
-
 const char *orders_audit(const struct orders *orders)
 {
     int64_t reserved = 0;
@@ -712,4 +688,186 @@ const char *orders_audit(const struct orders *orders)
     if (timers != orders->timers.running_count)
         return "deadlines";
     return reserved == orders->reserved_units ? NULL : "unpaid units";
+}
+
+/* ---- images ------------------------------------------------------------------------------------ */
+
+static const struct slice_order_placed *part_placed(const struct part_order *part)
+{
+    return (const void *)(part + 1);
+}
+
+static const struct line_progress *part_progress(const struct part_order *part)
+{
+    return (const void *)slice_next(&part_placed(part)->head);
+}
+
+static const char *part_names(const struct part_order *part)
+{
+    return (const char *)(part_progress(part) +
+                          (part->has_progress ? part_placed(part)->line_count : 0));
+}
+
+static uint32_t placed_bytes(const struct order *order, const struct unpacked *unpacked)
+{
+    uint32_t bytes = (uint32_t)sizeof(struct slice_order_placed);
+    bytes += order->line_count * (uint32_t)sizeof(struct slice_order_line);
+    bytes += order->adjustment_count * (uint32_t)sizeof(struct adjustment);
+    for (uint32_t i = 0; i < ORDER_TEXTS; i++)
+        bytes += unpacked->text[i].bytes;
+    return (bytes + 7u) & ~7u;
+}
+
+/* The inverse of `fill`. */
+static void write_placed(struct slice_order_placed *placed, const struct order *order,
+                         const struct unpacked *unpacked)
+{
+    placed->digest = order->digest;
+    placed->id_hash = key_hash(unpacked->text[ORDER_ID]);
+    placed->customer_hash = key_hash(unpacked->text[ORDER_CUSTOMER]);
+    placed->currency = order->currency;
+    placed->line_count = (uint16_t)order->line_count;
+    placed->adjustment_count = (uint8_t)order->adjustment_count;
+    placed->state = (uint8_t)order->first_state;
+    placed->prefer = (uint8_t)order->prefer;
+    for (uint32_t i = 0; i < order->line_count; i++) {
+        const struct order_line *line = &order->lines[i];
+        placed->lines[i] = (struct slice_order_line){
+            .sku = line->sku,
+            .units = line->units,
+            .unit_price = order_line_price(line),
+            .window_s = order_line_window(order, i),
+            .warehouse = (uint8_t)order_line_warehouse(line),
+        };
+    }
+    struct adjustment *adjustments = (void *)(placed->lines + order->line_count);
+    for (uint32_t i = 0; i < order->adjustment_count; i++)
+        adjustments[i] = (struct adjustment){.amount = amount_of(adjustments_of(order)[i]),
+                                             .kind = (uint8_t)adjustments_of(order)[i]};
+    char *at = (char *)(adjustments + order->adjustment_count);
+    for (uint32_t i = 0; i < ORDER_TEXTS; i++) {
+        placed->text_bytes[i] = (uint8_t)unpacked->text[i].bytes;
+        memcpy(at, unpacked->text[i].at, unpacked->text[i].bytes);
+        at += unpacked->text[i].bytes;
+    }
+}
+
+static void write_names(struct part_order *part, struct text created_by, struct text modified_by)
+{
+    char *at = (char *)(uintptr_t)part_names(part);
+    part->created_by_bytes = (uint8_t)created_by.bytes;
+    part->modified_by_bytes = (uint8_t)modified_by.bytes;
+    memcpy(at, created_by.at, created_by.bytes);
+    memcpy(at + created_by.bytes, modified_by.at, modified_by.bytes);
+}
+
+bool orders_image(const struct orders *orders, uint64_t *at, struct pile *out)
+{
+    uint32_t number = table_each(&orders->by_id, at);
+    if (number == 0)
+        return false;
+    const struct order *order = order_at(orders, number);
+    struct unpacked unpacked;
+    (void)unpack(&unpacked, orders, order);
+    struct text created_by = unpacked.text[ORDER_TEXTS];
+    struct text modified_by = unpacked.text[ORDER_TEXTS + 1];
+    uint32_t slice_bytes = placed_bytes(order, &unpacked);
+    uint32_t line_bytes = order->progress != 0 ? progress_bytes(order) : 0;
+    struct record *record = record_begin(out, 0);
+    struct part_order *part =
+        record_part(out, record, PART_ORDER,
+                    sizeof *part + slice_bytes + line_bytes + created_by.bytes + modified_by.bytes);
+    struct position position = order_position(order);
+    part->created_ns = order->created_ns;
+    part->position_seq = position.seq;
+    part->position_index = position.index;
+    part->time_ns = order->timer.deadline_ns;
+    part->version = order->version;
+    part->state = (uint8_t)order->state;
+    part->timer_runs = timer_is_running(&order->timer);
+    part->has_progress = order->progress != 0;
+    struct slice_order_placed *placed = (void *)(part + 1);
+    write_placed(placed, order, &unpacked);
+    record->slot = (uint16_t)hash_slot(placed->id_hash);
+    placed->head = (struct slice){slice_bytes, record->slot, SLICE_ORDER_PLACED};
+    if (part->has_progress)
+        memcpy((void *)(uintptr_t)part_progress(part), progress_of(orders, order), line_bytes);
+    write_names(part, created_by, modified_by);
+    return true;
+}
+
+bool order_part_valid(const struct part_order *part, uint32_t slot)
+{
+    uint32_t bytes = (uint32_t)(sizeof *part + sizeof(struct slice_order_placed));
+    const struct slice_order_placed *placed = part_placed(part);
+    if (part->head.bytes < bytes || placed->head.bytes > part->head.bytes - sizeof *part ||
+        placed->head.kind != SLICE_ORDER_PLACED || placed->head.slot != slot ||
+        !slice_valid(&placed->head) || part->state == 0 || part->state >= ORDER_STATES)
+        return false;
+    bytes = (uint32_t)(part_names(part) - (const char *)part);
+    bytes += part->created_by_bytes + (uint32_t)part->modified_by_bytes;
+    return part->head.bytes == ((bytes + 7u) & ~7u) && part->created_by_bytes <= TEXT_BYTES_MAX &&
+           part->modified_by_bytes <= TEXT_BYTES_MAX && part->position_seq != 0;
+}
+
+static enum shard_table load_progress(struct orders *orders, struct order *order,
+                                      const struct part_order *part)
+{
+    if (!part->has_progress)
+        return SHARD_TABLE_NONE;
+    order->progress = memory_take(&orders->records, progress_bytes(order));
+    if (order->progress == 0)
+        return SHARD_TABLE_ORDER_BYTES;
+    memcpy(progress_of(orders, order), part_progress(part), progress_bytes(order));
+    return SHARD_TABLE_NONE;
+}
+
+/* As it was placed; then what has become of it. */
+enum shard_table order_load(struct orders *orders, const struct part_order *part)
+{
+    const struct slice_order_placed *placed = part_placed(part);
+    const char *names = part_names(part);
+    struct text created_by = {names, part->created_by_bytes};
+    struct text modified_by = {names + created_by.bytes, part->modified_by_bytes};
+    struct position position = {part->position_seq, part->position_index};
+    uint32_t record;
+    enum shard_table full = keep_placed(orders, position, placed,
+                                        &(struct placing){part->created_ns, created_by}, &record);
+    if (full != SHARD_TABLE_NONE)
+        return full;
+    struct order *order = order_at(orders, record);
+    count_out(orders, order);
+    order->version = part->version;
+    order->state = part->state & 15u;
+    order->modified_by = keep_name(orders, modified_by);
+    order->timer.deadline_ns = part->time_ns;
+    if (part->timer_runs)
+        timers_set(&orders->timers, record, part->time_ns);
+    full = load_progress(orders, order, part);
+    count_in(orders, order);
+    return full;
+}
+
+static uint32_t *next_of_customer(void *orders, uint32_t record)
+{
+    return &order_at(orders, record)->customer_next;
+}
+
+static bool is_newer(void *orders, uint32_t a, uint32_t b)
+{
+    return order_at(orders, a)->created_ns > order_at(orders, b)->created_ns;
+}
+
+void orders_loaded(struct orders *orders)
+{
+    const struct chain chain = {orders, next_of_customer, is_newer};
+    uint32_t newest;
+    for (uint64_t at = 0; (newest = table_each(&orders->by_customer, &at)) != 0;) {
+        uint32_t sorted = chain_sort(&chain, newest);
+        char out[TEXT_BYTES_MAX];
+        if (sorted != newest)
+            table_replace(&orders->by_customer,
+                          key_hash(order_text(order_at(orders, sorted), ORDER_CUSTOMER, out)),
+                          newest, sorted);
+    }
 }

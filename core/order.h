@@ -13,6 +13,7 @@
 #define SPATE_CORE_ORDER_H
 
 #include "core/event.h"
+#include "core/image.h"
 #include "core/memory.h"
 #include "core/result.h"
 #include "core/shard.h"
@@ -107,6 +108,25 @@ struct slice_lines_cancelled {
     struct cancel_line lines[]; /* counted from 1, as in the request */
 };
 _Static_assert(sizeof(struct slice_lines_cancelled) == 16, "as it stands in the log");
+
+/* An order in images: what placed it, and what has become of it since. Behind it: the slice that
+ * placed it, without what only its own event needed (the deadline, the total, the rule); if
+ * has_progress, struct line_progress for each line; the names of who made and last changed it. */
+struct part_order {
+    struct part head;
+    uint64_t created_ns;
+    uint64_t position_seq; /* of its last event */
+    uint64_t time_ns;      /* as in struct timer */
+    uint32_t version;
+    uint16_t position_index;
+    uint8_t state;
+    bool timer_runs;
+    bool has_progress;
+    uint8_t created_by_bytes;
+    uint8_t modified_by_bytes;
+    uint8_t zero[5];
+};
+_Static_assert(sizeof(struct part_order) == 48, "as it stands in images");
 
 /* ---- state ------------------------------------------------------------------------------------- */
 
@@ -226,7 +246,13 @@ void order_answer_placed(const struct order *order, struct turn *turn, uint32_t 
 
 /* ---- looking at all of it ---------------------------------------------------------------------- */
 
-uint64_t orders_hash(const struct orders *orders);
+/* See core/image.h. */
+bool orders_image(const struct orders *orders, uint64_t *at, struct pile *out);
+bool order_part_valid(const struct part_order *part, uint32_t slot);
+enum shard_table order_load(struct orders *orders, const struct part_order *part) MUST_LOOK;
+/* Orders that came slot by slot stand newest first again in their customers' chains. */
+void orders_loaded(struct orders *orders);
+
 const char *orders_audit(const struct orders *orders);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "core/chain.h"
 #include "core/digest.h"
 
 static size_t entries_bytes(const struct shard_options *options)
@@ -124,10 +125,58 @@ enum shard_table retry_apply(struct retries *retries, const struct slice *slice)
     return SHARD_TABLE_NONE;
 }
 
-uint64_t retries_hash(const struct retries *retries)
+/* ---- images ------------------------------------------------------------------------------------ */
+
+bool retries_image(const struct retries *retries, uint64_t *at, struct pile *out)
 {
-    uint64_t sum = 0;
-    for (uint32_t entry = retries->first; entry != 0; entry = retries->entries[entry].next)
-        sum += digest(&retries->entries[entry], offsetof(struct retry, next), 0);
-    return sum;
+    uint32_t entry = table_each(&retries->by_key, at);
+    if (entry == 0)
+        return false;
+    const struct retry *retry = &retries->entries[entry];
+    struct record *record = record_begin(out, retry->slot);
+    struct part_retry *part = record_part(out, record, PART_RETRY, sizeof *part);
+    part->key = retry->key;
+    part->digest = retry->digest;
+    part->at_ns = retry->at_ns;
+    part->facts[0] = retry->facts[0];
+    part->facts[1] = retry->facts[1];
+    part->owner = retry->owner;
+    part->code = retry->code;
+    return true;
+}
+
+enum shard_table retry_load(struct retries *retries, uint32_t slot, const struct part_retry *part)
+{
+    const struct slice_retry slice = {
+        .head = {.slot = (uint16_t)slot},
+        .key = part->key,
+        .digest = part->digest,
+        .at_ns = part->at_ns,
+        .facts = {part->facts[0], part->facts[1]},
+        .owner = part->owner,
+        .code = part->code,
+    };
+    return keep(retries, &slice);
+}
+
+static uint32_t *next_of(void *retries, uint32_t entry)
+{
+    return &((struct retries *)retries)->entries[entry].next;
+}
+
+static bool is_before(void *retries, uint32_t a, uint32_t b)
+{
+    const struct retry *entries = ((struct retries *)retries)->entries;
+    return entries[a].at_ns < entries[b].at_ns;
+}
+
+void retries_loaded(struct retries *retries)
+{
+    retries->first = chain_sort(&(struct chain){retries, next_of, is_before}, retries->first);
+    uint32_t previous = 0;
+    for (uint32_t at = retries->first; at != 0; at = retries->entries[at].next) {
+        retries->entries[at].previous = previous;
+        previous = at;
+    }
+    retries->last = previous;
 }

@@ -8,6 +8,7 @@
 
 #include "core/code.h"
 #include "core/event.h"
+#include "core/image.h"
 #include "core/shard.h"
 #include "core/table.h"
 
@@ -32,6 +33,17 @@ struct slice_retry_forgotten {
     uint64_t owner;
 };
 _Static_assert(sizeof(struct slice_retry_forgotten) == 32, "as it stands in the log");
+
+struct part_retry {
+    struct part head;
+    struct retry_key key;
+    uint64_t digest;
+    uint64_t at_ns;
+    uint64_t facts[2];
+    uint64_t owner;
+    uint64_t code;
+};
+_Static_assert(sizeof(struct part_retry) == 72, "as it stands in images");
 
 struct retry {
     struct retry_key key;
@@ -71,6 +83,11 @@ const struct retry *retries_oldest(const struct retries *retries);
 
 enum shard_table retry_apply(struct retries *retries, const struct slice *slice) MUST_LOOK;
 
-uint64_t retries_hash(const struct retries *retries);
+/* See core/image.h. */
+bool retries_image(const struct retries *retries, uint64_t *at, struct pile *out);
+enum shard_table retry_load(struct retries *retries, uint32_t slot,
+                            const struct part_retry *part) MUST_LOOK;
+/* Keys that came slot by slot leave oldest first again. */
+void retries_loaded(struct retries *retries);
 
 #endif

@@ -40,7 +40,7 @@ size_t shard_bytes(const struct shard_options *options)
 {
     return padded_to_line(sizeof(struct shard)) + padded_to_line(stock_bytes(options)) +
            padded_to_line(orders_bytes(options)) + padded_to_line(retries_bytes(options)) +
-           padded_to_line(flights_bytes(options));
+           padded_to_line(flights_bytes(options)) + RECORD_BYTES_MAX;
 }
 
 struct shard *shard_init(void *zeroed_memory, const struct shard_options *options,
@@ -58,6 +58,7 @@ struct shard *shard_init(void *zeroed_memory, const struct shard_options *option
     retries_init(&shard->retries, at, options);
     at += padded_to_line(retries_bytes(options));
     flights_init(&shard->flights, at, options);
+    shard->record_space = (uint8_t *)at + padded_to_line(flights_bytes(options));
     return shard;
 }
 
@@ -511,7 +512,8 @@ enum shard_table shard_recover(struct shard *shard, struct position position,
         if (full != SHARD_TABLE_NONE)
             return full;
     }
-    stock_publish(&shard->stock, shard->catalogue, position.seq);
+    if (shard->catalogue != NULL)
+        stock_publish(&shard->stock, shard->catalogue, position.seq);
     return SHARD_TABLE_NONE;
 }
 
@@ -520,13 +522,6 @@ enum shard_table shard_recover(struct shard *shard, struct position position,
 struct text shard_warehouse(const struct shard *shard, uint32_t warehouse)
 {
     return topology_name(&shard->topology, warehouse);
-}
-
-uint64_t shard_state_hash(const struct shard *shard)
-{
-    uint64_t sum =
-        stock_hash(&shard->stock) + orders_hash(&shard->orders) + retries_hash(&shard->retries);
-    return shard_owns(shard, TOPOLOGY_SLOT) ? sum + topology_hash(&shard->topology) : sum;
 }
 
 const char *shard_audit(const struct shard *shard)

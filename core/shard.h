@@ -46,6 +46,7 @@ enum shard_table {
 const char *shard_table_name(enum shard_table table);
 
 size_t shard_bytes(const struct shard_options *options);
+/* No catalogue: it can recover, be walked and hashed, and take no commands. */
 struct shard *shard_init(void *zeroed_memory, const struct shard_options *options,
                          struct catalogue *catalogue);
 
@@ -92,7 +93,7 @@ enum shard_table shard_recover(struct shard *shard, struct position position,
 struct text shard_warehouse(const struct shard *shard, uint32_t warehouse);
 
 /* A digest of all state that the log stands for; held counts as free, indexes and timers do not
- * count. The sum over the shards does not depend on how many there are. */
+ * count (core/image.h). The sum over the shards does not depend on how many there are. */
 uint64_t shard_state_hash(const struct shard *shard);
 
 /* The equations of core/stock.h and core/order.h, recomputed from scratch; NULL, or the name of the

@@ -6,6 +6,7 @@
 
 #include "core/bug.h"
 #include "core/flight.h"
+#include "core/image.h"
 #include "core/order.h"
 #include "core/retry.h"
 #include "core/stock.h"
@@ -26,6 +27,7 @@ struct shard {
     struct plan plan;
     struct hold_shorts shorts;
     struct hold_line asked[ORDER_LINES_MAX];
+    uint8_t *record_space; /* RECORD_BYTES_MAX */
 };
 
 static inline bool shard_owns(const struct shard *shard, uint32_t slot)

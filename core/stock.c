@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "core/digest.h"
-
 /* ---- memory ------------------------------------------------------------------------------------ */
 
 static uint32_t owned_slots(const struct shard_options *options)
@@ -152,16 +150,36 @@ bool stock_has_cell_room(const struct stock *stock, const struct stock_sku *sku,
 
 /* ---- applying ---------------------------------------------------------------------------------- */
 
-static enum shard_table apply_sku_put(struct stock *stock, const struct slice_sku_put *put)
+/* NULL: the table is full. */
+static struct stock_sku *sku_or_new(struct stock *stock, uint32_t sku)
 {
-    if (sku_index(put->sku) > stock->slot_capacity)
-        return SHARD_TABLE_SKUS;
-    struct stock_sku *record = stock_sku_at(stock, put->sku);
+    if (sku_index(sku) > stock->slot_capacity)
+        return NULL;
+    struct stock_sku *record = stock_sku_at(stock, sku);
     if (record->sku == 0) {
-        record->sku = put->sku;
-        stock->slot_sku_count[sku_slot(put->sku)]++;
+        record->sku = sku;
+        stock->slot_sku_count[sku_slot(sku)]++;
         stock->sku_count++;
     }
+    return record;
+}
+
+static void keep_code(struct stock *stock, struct stock_sku *record, struct text code)
+{
+    record->code_bytes = (uint8_t)code.bytes;
+    memcpy(record->code, code.at, code.bytes);
+    if (record->unpublished)
+        return;
+    record->unpublished = true;
+    record->publish_next = stock->publish_first;
+    stock->publish_first = record->sku;
+}
+
+static enum shard_table apply_sku_put(struct stock *stock, const struct slice_sku_put *put)
+{
+    struct stock_sku *record = sku_or_new(stock, put->sku);
+    if (record == NULL)
+        return SHARD_TABLE_SKUS;
     record->list_price = put->list_price;
     record->currency = put->currency;
     record->max_per_order = put->max_per_order;
@@ -169,13 +187,7 @@ static enum shard_table apply_sku_put(struct stock *stock, const struct slice_sk
     record->customer_window_s = put->customer_window_s;
     record->weight_g = put->weight_g;
     record->flags = put->flags;
-    record->code_bytes = put->code_bytes;
-    memcpy(record->code, put + 1, put->code_bytes);
-    if (!record->unpublished) {
-        record->unpublished = true;
-        record->publish_next = stock->publish_first;
-        stock->publish_first = put->sku;
-    }
+    keep_code(stock, record, (struct text){(const char *)(put + 1), put->code_bytes});
     return SHARD_TABLE_NONE;
 }
 
@@ -380,50 +392,6 @@ void stock_publish(struct stock *stock, struct catalogue *catalogue, uint64_t se
 
 /* ---- looking at all of it ---------------------------------------------------------------------- */
 
-static uint64_t cell_hash(const struct stock_cell *cell, uint64_t sku)
-{
-    const uint64_t facts[] = {
-        sku,
-        cell->warehouse,
-        cell->free + cell->held,
-        cell->reserved,
-        cell->committed,
-        cell->quarantined,
-        cell->incoming,
-        cell->in_transfer,
-        cell->missing,
-        cell->safety,
-        cell->version,
-        cell->reorder_point,
-        cell->warned,
-    };
-    return digest(facts, sizeof facts, 0);
-}
-
-static uint64_t sku_hash(const struct stock *stock, const struct stock_sku *sku)
-{
-    const uint64_t facts[] = {
-        sku->sku,
-        (uint64_t)sku->list_price,
-        sku->currency,
-        sku->max_per_order,
-        sku->max_per_customer,
-        sku->customer_window_s,
-        sku->weight_g,
-        sku->flags,
-        (uint64_t)sku->flows.received,
-        (uint64_t)sku->flows.returned,
-        (uint64_t)sku->flows.adjusted,
-        (uint64_t)sku->flows.shipped,
-        (uint64_t)sku->flows.written_off,
-    };
-    uint64_t hash = digest(sku->code, sku->code_bytes, digest(facts, sizeof facts, 0));
-    const struct stock_cell *cell = NULL;
-    while ((cell = stock_next_cell(stock, sku, cell)) != NULL)
-        hash += cell_hash(cell, sku->sku);
-    return hash;
-}
-
 /* The SKUs of all of the shard's slots one after the other, NULL at the end; start with *at = 0. */
 static const struct stock_sku *each_sku(const struct stock *stock, uint64_t *at)
 {
@@ -435,15 +403,6 @@ static const struct stock_sku *each_sku(const struct stock *stock, uint64_t *at)
         *at |= (1u << SKU_INDEX_BITS) - 1;
     }
     return NULL;
-}
-
-uint64_t stock_hash(const struct stock *stock)
-{
-    uint64_t sum = limits_hash(&stock->limits);
-    const struct stock_sku *sku;
-    for (uint64_t at = 0; (sku = each_sku(stock, &at)) != NULL;)
-        sum += sku_hash(stock, sku);
-    return sum;
 }
 
 struct sums {
@@ -492,4 +451,115 @@ const char *stock_audit(const struct stock *stock)
     if (all.committed != stock->committed)
         return "committed";
     return all.on_hand + all.in_transfer == flows_balance(&stock->flows) ? NULL : "flows";
+}
+
+/* ---- images ------------------------------------------------------------------------------------ */
+
+static void cell_image(const struct stock_cell *cell, struct pile *out, struct record *record)
+{
+    struct part_cell *part = record_part(out, record, PART_CELL, sizeof *part);
+    part->free = cell->free + cell->held;
+    part->reserved = cell->reserved;
+    part->committed = cell->committed;
+    part->quarantined = cell->quarantined;
+    part->incoming = cell->incoming;
+    part->in_transfer = cell->in_transfer;
+    part->missing = cell->missing;
+    part->safety = cell->safety;
+    part->version = cell->version;
+    part->reorder_point = cell->reorder_point;
+    part->warehouse = cell->warehouse;
+    part->warned = cell->warned;
+}
+
+bool stock_image(const struct stock *stock, uint64_t *at, struct pile *out)
+{
+    const struct stock_sku *sku = each_sku(stock, at);
+    if (sku == NULL)
+        return false;
+    struct record *record = record_begin(out, sku_slot(sku->sku));
+    struct part_sku *part = record_part(out, record, PART_SKU, sizeof *part + sku->code_bytes);
+    part->list_price = sku->list_price;
+    part->flows = sku->flows;
+    part->sku = sku->sku;
+    part->currency = sku->currency;
+    part->max_per_order = sku->max_per_order;
+    part->max_per_customer = sku->max_per_customer;
+    part->customer_window_s = sku->customer_window_s;
+    part->weight_g = sku->weight_g;
+    part->flags = sku->flags;
+    part->code_bytes = sku->code_bytes;
+    memcpy(part + 1, sku->code, sku->code_bytes);
+    for (uint32_t warehouse = 0; warehouse < WAREHOUSES_MAX; warehouse++) {
+        const struct stock_cell *cell = stock_cell(stock, sku, warehouse);
+        if (cell != NULL)
+            cell_image(cell, out, record);
+    }
+    return true;
+}
+
+bool sku_part_valid(const struct part_sku *part, uint32_t slot)
+{
+    return part->head.bytes >= sizeof *part && part->code_bytes > 0 &&
+           part->code_bytes <= ID_BYTES_MAX && sku_slot(part->sku) == slot &&
+           sku_index(part->sku) != 0 &&
+           part->head.bytes == (((uint32_t)sizeof *part + part->code_bytes + 7u) & ~7u);
+}
+
+bool cell_part_valid(const struct part_cell *part)
+{
+    return part->head.bytes == sizeof *part && part->warehouse < WAREHOUSES_MAX;
+}
+
+static void sum_flows(struct stock_flows *sum, const struct stock_flows *more)
+{
+    sum->received += more->received;
+    sum->returned += more->returned;
+    sum->adjusted += more->adjusted;
+    sum->shipped += more->shipped;
+    sum->written_off += more->written_off;
+}
+
+enum shard_table sku_load(struct stock *stock, const struct part_sku *part)
+{
+    struct stock_sku *sku = sku_or_new(stock, part->sku);
+    if (sku == NULL)
+        return SHARD_TABLE_SKUS;
+    sku->list_price = part->list_price;
+    sku->flows = part->flows;
+    sku->currency = part->currency;
+    sku->max_per_order = part->max_per_order;
+    sku->max_per_customer = part->max_per_customer;
+    sku->customer_window_s = part->customer_window_s;
+    sku->weight_g = part->weight_g;
+    sku->flags = part->flags;
+    keep_code(stock, sku, (struct text){(const char *)(part + 1), part->code_bytes});
+    sum_flows(&stock->flows, &part->flows);
+    return SHARD_TABLE_NONE;
+}
+
+enum shard_table cell_load(struct stock *stock, const struct part_sku *sku,
+                           const struct part_cell *part)
+{
+    struct stock_cell *cell = cell_or_new(stock, sku->sku, part->warehouse);
+    if (cell == NULL)
+        return SHARD_TABLE_CELLS;
+    cell->free = part->free;
+    cell->reserved = part->reserved;
+    cell->committed = part->committed;
+    cell->quarantined = part->quarantined;
+    cell->incoming = part->incoming;
+    cell->in_transfer = part->in_transfer;
+    cell->missing = part->missing;
+    cell->safety = part->safety;
+    cell->version = part->version;
+    cell->reorder_point = part->reorder_point;
+    cell->warned = part->warned != 0;
+    stock->on_hand += (int64_t)stock_on_hand(cell);
+    stock->in_transfer += (int64_t)cell->in_transfer;
+    stock->reserved += (int64_t)cell->reserved;
+    stock->committed += (int64_t)cell->committed;
+    watch(stock, sku->sku, cell);
+    stock_touched(stock, sku->sku);
+    return SHARD_TABLE_NONE;
 }

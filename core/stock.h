@@ -13,6 +13,7 @@
 #define SPATE_CORE_STOCK_H
 
 #include "core/event.h"
+#include "core/image.h"
 #include "core/limit.h"
 #include "core/shard.h"
 
@@ -115,6 +116,42 @@ struct stock_flows {
     int64_t shipped;
     int64_t written_off;
 };
+
+/* A SKU as it stands in images; behind it: the code. Its cells follow, by warehouse. */
+struct part_sku {
+    struct part head;
+    int64_t list_price;
+    struct stock_flows flows;
+    uint32_t sku;
+    uint32_t currency;
+    uint32_t max_per_order;
+    uint32_t max_per_customer;
+    uint32_t customer_window_s;
+    uint32_t weight_g;
+    uint8_t flags;
+    uint8_t code_bytes;
+    uint8_t zero[6];
+};
+_Static_assert(sizeof(struct part_sku) == 88, "as it stands in images");
+
+/* Held units count as free. */
+struct part_cell {
+    struct part head;
+    uint64_t free;
+    uint64_t reserved;
+    uint64_t committed;
+    uint64_t quarantined;
+    uint64_t incoming;
+    uint64_t in_transfer;
+    uint64_t missing;
+    uint64_t safety;
+    uint64_t version;
+    uint64_t reorder_point;
+    uint8_t warehouse;
+    uint8_t warned;
+    uint8_t zero[6];
+};
+_Static_assert(sizeof(struct part_cell) == 96, "as it stands in images");
 
 struct stock_sku {
     uint32_t sku; /* 0: there is none (yet) */
@@ -230,7 +267,14 @@ void stock_publish(struct stock *stock, struct catalogue *catalogue, uint64_t se
 
 /* ---- looking at all of it ---------------------------------------------------------------------- */
 
-uint64_t stock_hash(const struct stock *stock);
+/* See core/image.h. A cell goes with the SKU that opens its record. */
+bool stock_image(const struct stock *stock, uint64_t *at, struct pile *out);
+bool sku_part_valid(const struct part_sku *part, uint32_t slot);
+bool cell_part_valid(const struct part_cell *part);
+enum shard_table sku_load(struct stock *stock, const struct part_sku *part) MUST_LOOK;
+enum shard_table cell_load(struct stock *stock, const struct part_sku *sku,
+                           const struct part_cell *part) MUST_LOOK;
+
 /* NULL, or the name of the first equation that does not hold. */
 const char *stock_audit(const struct stock *stock);
 

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "core/check.h"
-#include "core/digest.h"
 
 struct text topology_name(const struct topology *topology, uint32_t warehouse)
 {
@@ -65,26 +64,49 @@ static void rank_again(struct topology *topology)
     }
 }
 
+static void keep(struct topology *topology, uint32_t number, uint32_t priority, struct text id)
+{
+    struct warehouse *warehouse = &topology->warehouses[number];
+    warehouse->priority = priority;
+    warehouse->id_bytes = (uint8_t)id.bytes;
+    memcpy(warehouse->id, id.at, id.bytes);
+    if (number >= topology->warehouse_count)
+        topology->warehouse_count = number + 1;
+    rank_again(topology);
+}
+
 void topology_apply(struct topology *topology, const struct slice *slice)
 {
     CHECK(slice->kind == SLICE_WAREHOUSE_PUT);
     const struct slice_warehouse_put *put = (const void *)slice;
-    struct warehouse *warehouse = &topology->warehouses[put->warehouse];
-    warehouse->priority = put->priority;
-    warehouse->id_bytes = put->id_bytes;
-    memcpy(warehouse->id, put + 1, put->id_bytes);
-    if (put->warehouse >= topology->warehouse_count)
-        topology->warehouse_count = put->warehouse + 1u;
-    rank_again(topology);
+    keep(topology, put->warehouse, put->priority,
+         (struct text){(const char *)(put + 1), put->id_bytes});
 }
 
-uint64_t topology_hash(const struct topology *topology)
+bool topology_image(const struct topology *topology, uint64_t *at, struct pile *out)
 {
-    uint64_t sum = 0;
-    for (uint32_t i = 0; i < topology->warehouse_count; i++) {
-        const struct warehouse *warehouse = &topology->warehouses[i];
-        uint64_t hash = digest(warehouse->id, warehouse->id_bytes, i);
-        sum += digest(&warehouse->priority, sizeof warehouse->priority, hash);
-    }
-    return sum;
+    if (*at == topology->warehouse_count)
+        return false;
+    uint32_t number = (uint32_t)(*at)++;
+    struct text id = topology_name(topology, number);
+    struct record *record = record_begin(out, TOPOLOGY_SLOT);
+    struct part_warehouse *part = record_part(out, record, PART_WAREHOUSE, sizeof *part + id.bytes);
+    part->priority = topology->warehouses[number].priority;
+    part->warehouse = (uint8_t)number;
+    part->id_bytes = (uint8_t)id.bytes;
+    memcpy(part + 1, id.at, id.bytes);
+    return true;
+}
+
+bool warehouse_part_valid(const struct part_warehouse *part)
+{
+    return part->head.bytes >= sizeof *part && part->id_bytes > 0 &&
+           part->id_bytes <= ID_BYTES_MAX && part->warehouse < WAREHOUSES_MAX &&
+           part->head.bytes == (((uint32_t)sizeof *part + part->id_bytes + 7u) & ~7u);
+}
+
+void topology_load(struct topology *topology, const struct part_warehouse *part)
+{
+    keep(topology, part->warehouse, part->priority,
+         (struct text){(const char *)(part + 1), part->id_bytes});
 }

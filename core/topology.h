@@ -7,6 +7,7 @@
 #define SPATE_CORE_TOPOLOGY_H
 
 #include "core/event.h"
+#include "core/image.h"
 
 /* Behind it: the id. */
 struct slice_warehouse_put {
@@ -17,6 +18,16 @@ struct slice_warehouse_put {
     uint8_t zero[2];
 };
 _Static_assert(sizeof(struct slice_warehouse_put) == 16, "as it stands in the log");
+
+/* Behind it: the id. */
+struct part_warehouse {
+    struct part head;
+    uint32_t priority;
+    uint8_t warehouse;
+    uint8_t id_bytes;
+    uint8_t zero[2];
+};
+_Static_assert(sizeof(struct part_warehouse) == 16, "as it stands in images");
 
 struct warehouse {
     uint32_t priority;
@@ -42,6 +53,9 @@ void topology_put_slice(const struct topology *topology, struct slice_warehouse_
 
 void topology_apply(struct topology *topology, const struct slice *slice);
 
-uint64_t topology_hash(const struct topology *topology);
+/* See core/image.h. */
+bool topology_image(const struct topology *topology, uint64_t *at, struct pile *out);
+bool warehouse_part_valid(const struct part_warehouse *part);
+void topology_load(struct topology *topology, const struct part_warehouse *part);
 
 #endif

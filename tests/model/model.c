@@ -3,7 +3,8 @@
  * Every episode begins with an empty shop of one to four shards, in a process of its own, and ends with
  * its journal put through recovery into another number of shards, which must arrive at the same state.
  * After every step the answers agree; after every hundred the equations are recomputed and all stock is
- * compared. An episode that fails is taken again with ever fewer of its steps, as long as it fails, and
+ * compared; and in every second episode the shop goes on in shards loaded from images, so that whatever an
+ * image forgets is missed from then on. An episode that fails is taken again with ever fewer of its steps, as long as it fails, and
  * what is left is printed as a script. */
 #include "tests/model/history.h"
 
@@ -60,6 +61,15 @@ static void compare_recovered(struct history *h)
         disagree(h, "%u shards that are recovered from the journal have another state",
                  shard_count);
     shop_close(again);
+}
+
+static void go_through_images(struct history *h)
+{
+    uint64_t hash = shop_hash(h->shop);
+    h->shop = shop_reopen(h->shop, 1 + (uint32_t)draw(h, 4));
+    if (shop_hash(h->shop) != hash)
+        disagree(h, "%u shards that are loaded from images have another state",
+                 h->shop->shard_count);
 }
 
 static void count_slices(struct tally *tally, const struct event *event)
@@ -136,6 +146,8 @@ static void run_episode(const struct episode *episode, struct tally *tally, bool
             step->take(&h, step);
         if (h.number % 100 == 99)
             compare_all(&h);
+        if (h.number % 100 == 99 && h.episode % 2 == 1)
+            go_through_images(&h);
     }
     compare_all(&h);
     compare_recovered(&h);

@@ -1,0 +1,164 @@
+#include "core/image.h"
+
+#include "core/digest.h"
+#include "core/shard_state.h"
+
+/* ---- writing ----------------------------------------------------------------------------------- */
+
+struct record *record_begin(struct pile *out, uint32_t slot)
+{
+    struct record *record = pile_append(out, (uint32_t)sizeof *record);
+    record->bytes = (uint32_t)sizeof *record;
+    record->slot = (uint16_t)slot;
+    return record;
+}
+
+void *record_part(struct pile *out, struct record *record, enum part_kind kind, size_t bytes)
+{
+    struct part *part = pile_append(out, (uint32_t)bytes);
+    part->bytes = ((uint32_t)bytes + 7u) & ~7u;
+    part->kind = (uint16_t)kind;
+    record->bytes += part->bytes;
+    return part;
+}
+
+uint64_t record_hash(const struct record *record)
+{
+    return digest(record, record->bytes, 0);
+}
+
+enum walk_stage { WALK_TOPOLOGY, WALK_SKUS, WALK_LIMITS, WALK_RETRIES, WALK_ORDERS, WALK_END };
+
+/* Appends the next record of a stage; false: there is none. */
+static bool next_of(const struct shard *shard, enum walk_stage stage, uint64_t *at,
+                    struct pile *out)
+{
+    switch (stage) {
+    case WALK_TOPOLOGY:
+        return shard_owns(shard, TOPOLOGY_SLOT) && topology_image(&shard->topology, at, out);
+    case WALK_SKUS:
+        return stock_image(&shard->stock, at, out);
+    case WALK_LIMITS:
+        return limits_image(&shard->stock.limits, at, out);
+    case WALK_RETRIES:
+        return retries_image(&shard->retries, at, out);
+    case WALK_ORDERS:
+        return orders_image(&shard->orders, at, out);
+    case WALK_END:
+        break;
+    }
+    return false;
+}
+
+const struct record *shard_image_next(const struct shard *shard, struct image_walk *walk)
+{
+    struct pile out = {.at = shard->record_space, .capacity_bytes = RECORD_BYTES_MAX};
+    for (; walk->stage < WALK_END; walk->stage++, walk->at = 0)
+        if (next_of(shard, (enum walk_stage)walk->stage, &walk->at, &out))
+            return (const void *)out.at;
+    return NULL;
+}
+
+uint64_t shard_state_hash(const struct shard *shard)
+{
+    struct image_walk walk = {0};
+    const struct record *record;
+    uint64_t sum = 0;
+    while ((record = shard_image_next(shard, &walk)) != NULL)
+        sum += record_hash(record);
+    return sum;
+}
+
+/* ---- reading ----------------------------------------------------------------------------------- */
+
+static bool opens_record(enum part_kind kind)
+{
+    return kind != PART_CELL;
+}
+
+/* What the part that opens a record admits behind itself. */
+static bool belongs_to(enum part_kind owner, enum part_kind kind)
+{
+    return owner == PART_SKU && kind == PART_CELL;
+}
+
+/* Each looks at what loading would otherwise take on trust. */
+static bool part_valid(const struct record *record, const struct part *part)
+{
+    const void *fields = part;
+    switch ((enum part_kind)part->kind) {
+    case PART_ORDER:
+        return order_part_valid(fields, record->slot);
+    case PART_SKU:
+        return sku_part_valid(fields, record->slot);
+    case PART_CELL:
+        return cell_part_valid(fields);
+    case PART_LIMIT:
+        return limit_part_valid(fields, record->slot);
+    case PART_RETRY:
+        return part->bytes == sizeof(struct part_retry);
+    case PART_WAREHOUSE:
+        return warehouse_part_valid(fields) && record->slot == TOPOLOGY_SLOT;
+    }
+    return false;
+}
+
+bool record_valid(const struct record *record, uint64_t available)
+{
+    if (available < sizeof *record || record->bytes > available || record->bytes % 8 != 0 ||
+        record->bytes > RECORD_BYTES_MAX || record->slot >= SLOT_COUNT)
+        return false;
+    const struct part *first = record_first(record);
+    uint64_t left = record->bytes - sizeof *record;
+    for (const struct part *part = first; left > 0; part = part_next(part)) {
+        if (left < sizeof *part || part->bytes < sizeof *part || part->bytes > left ||
+            part->bytes % 8 != 0 || !part_valid(record, part))
+            return false;
+        enum part_kind kind = (enum part_kind)part->kind;
+        if (part == first ? !opens_record(kind) : !belongs_to((enum part_kind)first->kind, kind))
+            return false;
+        left -= part->bytes;
+    }
+    return record_has(record, first);
+}
+
+static enum shard_table load_part(struct shard *shard, const struct record *record,
+                                  const struct part *part)
+{
+    const void *fields = part;
+    switch ((enum part_kind)part->kind) {
+    case PART_ORDER:
+        return order_load(&shard->orders, fields);
+    case PART_SKU:
+        return sku_load(&shard->stock, fields);
+    case PART_CELL:
+        return cell_load(&shard->stock, (const void *)record_first(record), fields);
+    case PART_LIMIT:
+        return limit_load(&shard->stock.limits, fields);
+    case PART_RETRY:
+        return retry_load(&shard->retries, record->slot, fields);
+    case PART_WAREHOUSE:
+        topology_load(&shard->topology, fields);
+        return SHARD_TABLE_NONE;
+    }
+    return SHARD_TABLE_NONE;
+}
+
+enum shard_table shard_load(struct shard *shard, const struct record *record)
+{
+    const struct part *part = record_first(record);
+    if (!shard_owns(shard, record->slot) && part->kind != PART_WAREHOUSE)
+        return SHARD_TABLE_NONE;
+    enum shard_table full = SHARD_TABLE_NONE;
+    for (; full == SHARD_TABLE_NONE && record_has(record, part); part = part_next(part))
+        full = load_part(shard, record, part);
+    return full;
+}
+
+void shard_loaded(struct shard *shard)
+{
+    orders_loaded(&shard->orders);
+    retries_loaded(&shard->retries);
+    if (shard->catalogue != NULL)
+        stock_publish(&shard->stock, shard->catalogue, 0);
+}
