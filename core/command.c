@@ -33,19 +33,6 @@ static struct text text_behind(const void *fixed, uint32_t fixed_bytes, uint32_t
     return (struct text){(const char *)fixed + fixed_bytes, bytes};
 }
 
-const struct adjustment *order_create_adjustments(const struct order_create *create)
-{
-    return (const void *)(create->lines + create->line_count);
-}
-
-struct text order_create_text(const struct order_create *create, enum order_text which)
-{
-    const char *at = (const char *)(order_create_adjustments(create) + create->adjustment_count);
-    for (uint32_t i = 0; i < (uint32_t)which; i++)
-        at += create->text_bytes[i];
-    return (struct text){at, create->text_bytes[which]};
-}
-
 /* ---- orders ------------------------------------------------------------------------------------ */
 
 static enum code check_order_size(const struct order_create *create, struct command_fault *fault)

@@ -199,7 +199,18 @@ enum code command_check(const struct command *command, uint64_t available,
 uint32_t command_slot(const struct command *command);
 
 /* Parts of a checked create. */
-const struct adjustment *order_create_adjustments(const struct order_create *create);
-struct text order_create_text(const struct order_create *create, enum order_text which);
+static inline const struct adjustment *order_create_adjustments(const struct order_create *create)
+{
+    return (const void *)(create->lines + create->line_count);
+}
+
+static inline struct text order_create_text(const struct order_create *create,
+                                            enum order_text which)
+{
+    const char *at = (const char *)(order_create_adjustments(create) + create->adjustment_count);
+    for (uint32_t i = 0; i < (uint32_t)which; i++)
+        at += create->text_bytes[i];
+    return (struct text){at, create->text_bytes[which]};
+}
 
 #endif

@@ -146,6 +146,9 @@ static uint64_t packed_number(const uint8_t *packed)
 static enum alphabet alphabet_of(struct text id)
 {
     uint32_t fitting = 1 << HEX_LOWER | 1 << HEX_UPPER | 1 << BASE32 | 1 << BASE64;
+    for (; id.bytes >= 8; id.at += 8, id.bytes -= 8)
+        for (uint32_t i = 0; i < 8; i++)
+            fitting &= symbols[(uint8_t)id.at[i]].alphabets;
     for (uint32_t i = 0; i < id.bytes; i++)
         fitting &= symbols[(uint8_t)id.at[i]].alphabets;
     return (enum alphabet)__builtin_ctz(fitting | 1 << BYTES);

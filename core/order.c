@@ -316,7 +316,7 @@ uint32_t order_record_bytes_max(const struct order_create *create)
 
 bool orders_know_caller(const struct orders *orders, struct text caller)
 {
-    return find_name(orders, caller) < ORDER_NAMES_MAX;
+    return orders->name_count < ORDER_NAMES_MAX || find_name(orders, caller) < ORDER_NAMES_MAX;
 }
 
 bool orders_have_room(struct orders *orders, uint32_t record_bytes, struct text caller)
@@ -383,17 +383,18 @@ static void keep_texts(struct kept_texts *out, const struct slice_order_placed *
     }
 }
 
-static uint32_t record_bytes(const struct slice_order_placed *placed, uint32_t text_bytes)
+static uint32_t record_bytes(const struct slice_order_placed *placed, bool windows,
+                             uint32_t text_bytes)
 {
     uint32_t line_bytes = (uint32_t)sizeof(struct order_line);
-    if (has_windows(placed))
+    if (windows)
         line_bytes += (uint32_t)sizeof(uint32_t);
     return (uint32_t)sizeof(struct order) + placed->line_count * line_bytes +
            placed->adjustment_count * (uint32_t)sizeof(int64_t) + text_bytes;
 }
 
 static void fill(struct order *order, uint64_t at_ns, const struct slice_order_placed *placed,
-                 const struct kept_texts *texts)
+                 bool windows, const struct kept_texts *texts)
 {
     *order = (struct order){
         .created_ns = at_ns,
@@ -405,7 +406,7 @@ static void fill(struct order *order, uint64_t at_ns, const struct slice_order_p
         .line_count = placed->line_count & 0x7ffu,
         .adjustment_count = placed->adjustment_count & 31u,
         .texts = texts->mask & 63u,
-        .has_windows = has_windows(placed),
+        .has_windows = windows,
         .prefer = placed->prefer & 1u,
     };
     for (uint32_t i = 0; i < placed->line_count; i++) {
@@ -459,13 +460,14 @@ static enum shard_table keep_placed(struct orders *orders, struct position posit
 {
     struct kept_texts texts;
     keep_texts(&texts, placed);
-    uint32_t record = memory_take(&orders->records, record_bytes(placed, texts.bytes));
+    bool windows = has_windows(placed);
+    uint32_t record = memory_take(&orders->records, record_bytes(placed, windows, texts.bytes));
     if (record == 0)
         return SHARD_TABLE_ORDER_BYTES;
     if (!table_insert(&orders->by_id, placed->id_hash, record))
         return SHARD_TABLE_ORDERS;
     struct order *order = order_at(orders, record);
-    fill(order, placing->at_ns, placed, &texts);
+    fill(order, placing->at_ns, placed, windows, &texts);
     order->created_by = order->modified_by = keep_name(orders, placing->by);
     if (!link_customer(orders, record, placed->customer_hash))
         return SHARD_TABLE_ORDERS;

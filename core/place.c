@@ -127,9 +127,9 @@ static void sort_lines(const struct shard *shard, const struct order_create *cre
     static const uint32_t gaps[] = {701, 301, 132, 57, 23, 10, 4, 1};
     for (uint32_t i = 0; i < create->line_count; i++)
         order_line[i] = (uint16_t)i;
-    uint32_t g = 0;
-    while (g + 1 < sizeof gaps / sizeof gaps[0] && gaps[g] >= create->line_count)
-        g++;
+    uint32_t g = sizeof gaps / sizeof gaps[0];
+    while (g > 0 && gaps[g - 1] < create->line_count)
+        g--;
     for (; g < sizeof gaps / sizeof gaps[0]; g++) {
         for (uint32_t i = gaps[g]; i < create->line_count; i++) {
             uint16_t line = order_line[i];

@@ -80,18 +80,6 @@ struct event *shard_event(struct shard *shard, struct turn *turn, enum event_kin
     return event;
 }
 
-void *event_add(struct turn *turn, struct event *event, uint32_t slot, enum slice_kind kind,
-                uint32_t bytes)
-{
-    struct slice *slice = pile_append(&turn->events, bytes);
-    slice->bytes = (bytes + 7u) & ~7u;
-    slice->slot = (uint16_t)slot;
-    slice->kind = (uint16_t)kind;
-    event->bytes += slice->bytes;
-    event->slice_count++;
-    return slice;
-}
-
 static bool is_of_stock(const struct slice *slice)
 {
     return slice->kind >= SLICE_STOCK_RESERVE && slice->kind < SLICE_RETRY;

@@ -38,8 +38,18 @@ static inline bool shard_owns(const struct shard *shard, uint32_t slot)
 /* Begins an event; its slices are appended with event_add. */
 struct event *shard_event(struct shard *shard, struct turn *turn, enum event_kind kind,
                           struct text by);
-void *event_add(struct turn *turn, struct event *event, uint32_t slot, enum slice_kind kind,
-                uint32_t bytes);
+static inline void *event_add(struct turn *turn, struct event *event, uint32_t slot,
+                              enum slice_kind kind, uint32_t bytes)
+{
+    struct slice *slice = pile_append(&turn->events, bytes);
+    slice->bytes = (bytes + 7u) & ~7u;
+    slice->slot = (uint16_t)slot;
+    slice->kind = (uint16_t)kind;
+    event->bytes += slice->bytes;
+    event->slice_count++;
+    return slice;
+}
+
 /* Applies an event whose slices are all there: own ones at once, the others go to their shards. */
 void shard_apply(struct shard *shard, struct turn *turn, const struct event *event);
 

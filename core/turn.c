@@ -22,14 +22,6 @@ bool turn_has_room(const struct turn *turn)
     return pile_has(&turn->events, EVENT_BYTES_MAX) && pile_has(&turn->answers, ANSWER_BYTES_MAX);
 }
 
-void *pile_append(struct pile *pile, uint32_t bytes)
-{
-    CHECK(pile_has(pile, padded(bytes)));
-    void *at = pile->at + pile->used_bytes;
-    pile->used_bytes += padded(bytes);
-    return memset(at, 0, padded(bytes));
-}
-
 void *turn_send(struct turn *turn, uint32_t from, uint32_t target, enum message_kind kind,
                 uint32_t bytes)
 {

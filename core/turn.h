@@ -7,6 +7,9 @@
 #ifndef SPATE_CORE_TURN_H
 #define SPATE_CORE_TURN_H
 
+#include <string.h>
+
+#include "core/check.h"
 #include "core/event.h"
 #include "core/message.h"
 #include "core/result.h"
@@ -43,7 +46,14 @@ enum {
 bool turn_has_room(const struct turn *turn);
 
 /* Zeroed bytes at the end of the pile; `bytes` is rounded up to a multiple of 8. */
-void *pile_append(struct pile *pile, uint32_t bytes);
+static inline void *pile_append(struct pile *pile, uint32_t bytes)
+{
+    uint32_t padded = (bytes + 7u) & ~7u;
+    CHECK(pile->capacity_bytes - pile->used_bytes >= padded);
+    void *at = pile->at + pile->used_bytes;
+    pile->used_bytes += padded;
+    return memset(at, 0, padded);
+}
 
 /* A message for another shard, its head filled in but for `seen`. */
 void *turn_send(struct turn *turn, uint32_t from, uint32_t target, enum message_kind kind,
