@@ -125,27 +125,23 @@ static bool settle(struct run *run)
 }
 
 static const char *name_of(const struct run *run, enum trace_table table, uint32_t number,
-                           char out[64])
+                           char out[TRACE_NAME_BYTES])
 {
-    uint32_t bytes;
-    const char *at = trace_string(&run->trace, table, number, &bytes);
-    bytes = bytes < 63 ? bytes : 63;
-    memcpy(out, at, bytes);
-    out[bytes] = '\0';
+    trace_name_of(&run->trace, table, number, out);
     return out;
 }
 
 static bool put_event(struct run *run, const struct trace_event *event)
 {
-    char name[64], key[64];
-    switch ((enum trace_kind)event->kind) {
+    char name[TRACE_NAME_BYTES], key[64];
+    switch (event->kind) {
     case TRACE_WAREHOUSE:
         return spate_warehouse_put(run->clients[0], name_of(run, TRACE_WAREHOUSES, event->a, name),
                                    event->b, 0);
     case TRACE_SKU: {
         struct spate_sku sku = {.code = name_of(run, TRACE_SKUS, event->a, name),
                                 .currency = run->trace.head->currency,
-                                .list_price = (int64_t)event->amount};
+                                .list_price = event->amount};
         return spate_sku_put(run->clients[0], &sku, event->a + 1);
     }
     case TRACE_RECEIVE: {
@@ -154,10 +150,10 @@ static bool put_event(struct run *run, const struct trace_event *event)
         struct spate_receipt receipt = {.sku = run->numbers[event->a],
                                         .warehouse = name_of(run, TRACE_WAREHOUSES, event->b, name),
                                         .key = key,
-                                        .ok_units = event->amount};
+                                        .ok_units = (uint64_t)event->amount};
         return spate_stock_receive(run->clients[0], &receipt, 0);
     }
-    case TRACE_ORDER:
+    default:
         break;
     }
     return true;
@@ -168,7 +164,7 @@ static bool set_up_kind(struct run *run, enum trace_kind kind)
 {
     struct spate_result result;
     for (const struct trace_event *event = trace_first(&run->trace);
-         event != NULL && event->kind != TRACE_ORDER; event = trace_next(&run->trace, event)) {
+         event != NULL && event->kind < TRACE_ORDER; event = trace_next(&run->trace, event)) {
         if (event->kind != kind)
             continue;
         while (!put_event(run, event)) {
@@ -192,19 +188,19 @@ static uint64_t intended_ns(const struct run *run, const struct trace_event *eve
 /* The same id always goes the same way, so that what is sent twice keeps its order. */
 static struct spate *client_for(const struct run *run, const struct trace_event *event)
 {
-    return run->clients[event->id / BLOCK % run->wishes->connections];
+    return run->clients[event->order / BLOCK % run->wishes->connections];
 }
 
 static bool put_order(struct run *run, const struct trace_event *event, uint64_t tag)
 {
     struct spate_line lines[TRACE_LINES_MAX];
-    char id[TRACE_ID_TEXT], customer[64];
+    char id[TRACE_NAME_BYTES], customer[TRACE_NAME_BYTES];
     const struct trace_line *from = trace_lines(event);
     for (uint32_t i = 0; i < event->line_count; i++)
         lines[i] = (struct spate_line){.sku = run->numbers[from[i].sku],
                                        .units = from[i].units,
                                        .unit_price = from[i].unit_price};
-    trace_id(event->id, id);
+    trace_name_of(&run->trace, TRACE_ORDERS, event->order, id);
     struct spate_order order = {.id = id,
                                 .customer = name_of(run, TRACE_CUSTOMERS, event->a, customer),
                                 .currency = run->trace.head->currency,
@@ -215,7 +211,7 @@ static bool put_order(struct run *run, const struct trace_event *event, uint64_t
 
 static void settle_fate(struct run *run, const struct trace_event *event, uint32_t code)
 {
-    uint8_t *fate = &run->fates.fate[event->id - run->fates.first_id];
+    uint8_t *fate = &run->fates.fate[event->order];
     if (code == SPATE_CREATED || code == SPATE_REPLAYED)
         *fate = FATE_CREATED;
     else if (*fate != FATE_CREATED)
@@ -360,9 +356,9 @@ static bool list_orders(struct run *run)
 {
     const struct trace_head *head = run->trace.head;
     run->events = calloc(head->event_count + 1, sizeof *run->events);
-    run->fates.count = head->order_count;
-    run->fates.fate = calloc(head->order_count + 1, 1);
-    run->numbers = calloc(head->string_count[TRACE_SKUS] + 1, sizeof *run->numbers);
+    run->fates.count = head->names[TRACE_ORDERS].count;
+    run->fates.fate = calloc(head->names[TRACE_ORDERS].count + 1, 1);
+    run->numbers = calloc(head->names[TRACE_SKUS].count + 1, sizeof *run->numbers);
     run->retries = calloc(RETRIES_MAX, sizeof *run->retries);
     run->response = calloc(1, sizeof *run->response);
     run->service = calloc(1, sizeof *run->service);
@@ -370,13 +366,10 @@ static bool list_orders(struct run *run)
     if (!run->events || !run->fates.fate || !run->numbers || !run->retries || !run->response ||
         !run->service || !run->lag)
         return false;
-    run->fates.first_id = UINT64_MAX;
     for (const struct trace_event *event = trace_first(&run->trace); event != NULL;
          event = trace_next(&run->trace, event)) {
         if (event->kind != TRACE_ORDER)
             continue;
-        if (event->id < run->fates.first_id)
-            run->fates.first_id = event->id;
         run->events[run->event_count++] = event;
     }
     return run->event_count > 0;

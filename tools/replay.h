@@ -13,11 +13,9 @@ enum order_fate {
     FATE_FAILED,  /* anything else: it should not happen */
 };
 
-/* Order `number` of a trace has the id first_id + number. */
 struct fates {
-    uint64_t first_id;
     uint64_t count;
-    uint8_t *fate;
+    uint8_t *fate; /* by the order's number in the trace */
 };
 
 struct audit {

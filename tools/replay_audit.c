@@ -41,8 +41,8 @@ static bool ask_all(struct auditor *auditor, uint64_t count, ask_fn *ask, answer
 
 static bool ask_order(struct auditor *auditor, uint64_t number)
 {
-    char id[TRACE_ID_TEXT];
-    trace_id(auditor->fates->first_id + number, id);
+    char id[TRACE_NAME_BYTES];
+    trace_name_of(auditor->trace, TRACE_ORDERS, number, id);
     return spate_order_get(auditor->client, id, number);
 }
 
@@ -124,7 +124,7 @@ static void on_stock(struct auditor *auditor, const struct spate_result *result)
 
 static bool prepare(struct auditor *auditor)
 {
-    uint64_t skus = auditor->trace->head->string_count[TRACE_SKUS];
+    uint64_t skus = auditor->trace->head->names[TRACE_SKUS].count;
     auditor->orders = calloc(auditor->fates->count + 1, sizeof *auditor->orders);
     auditor->received = calloc(skus + 1, sizeof *auditor->received);
     auditor->ordered = calloc(skus + 1, sizeof *auditor->ordered);
@@ -136,9 +136,9 @@ static bool prepare(struct auditor *auditor)
     for (const struct trace_event *event = trace_first(auditor->trace); event != NULL;
          event = trace_next(auditor->trace, event)) {
         if (event->kind == TRACE_RECEIVE)
-            auditor->received[event->a] += event->amount;
+            auditor->received[event->a] += (uint64_t)event->amount;
         if (event->kind == TRACE_ORDER && !(event->flags & TRACE_AGAIN))
-            auditor->orders[event->id - auditor->fates->first_id] = event;
+            auditor->orders[event->order] = event;
     }
     return true;
 }
@@ -150,7 +150,7 @@ bool replay_audit(struct spate *client, const struct trace *trace, const struct 
         .client = client, .trace = trace, .fates = fates, .numbers = numbers, .audit = audit};
     *audit = (struct audit){0};
     bool good = prepare(&auditor) && ask_all(&auditor, fates->count, ask_order, on_order) &&
-                ask_all(&auditor, trace->head->string_count[TRACE_SKUS], ask_stock, on_stock);
+                ask_all(&auditor, trace->head->names[TRACE_SKUS].count, ask_stock, on_stock);
     free(auditor.orders);
     free(auditor.received);
     free(auditor.ordered);

@@ -8,5 +8,6 @@ int tool_replay(int argc, char **argv);
 int tool_serve(int argc, char **argv);
 int tool_trace(int argc, char **argv);
 int tool_trace_gen(int argc, char **argv);
+int tool_trace_import(int argc, char **argv);
 
 #endif

@@ -25,10 +25,14 @@ static bool parts_fit(const struct trace_head *head, uint64_t bytes)
         head->events_bytes > bytes - head->events_at || head->index_at > bytes ||
         head->index_count > (bytes - head->index_at) / sizeof(struct trace_mark))
         return false;
-    for (int i = 0; i < TRACE_TABLES; i++)
-        if (head->strings_at[i] > bytes || head->strings_at[i] % 8 != 0 ||
-            head->string_count[i] >= (bytes - head->strings_at[i]) / 8)
+    for (int i = 0; i < TRACE_TABLES; i++) {
+        const struct trace_names *names = &head->names[i];
+        if (names->at != 0 &&
+            (names->at > bytes || names->at % 8 != 0 || names->count >= (bytes - names->at) / 8))
             return false;
+        if (names->prefix[sizeof names->prefix - 1] != '\0' || names->digits > 20)
+            return false;
+    }
     return true;
 }
 
@@ -49,7 +53,7 @@ bool trace_open(struct trace *trace, const char *path, char message[256])
     trace->bytes = bytes;
     trace->head = bytes;
     const char *why = trace->head->magic != TRACE_MAGIC                 ? "not a trace"
-                      : trace->head->version > TRACE_VERSION            ? "made by a newer version"
+                      : trace->head->version != TRACE_VERSION           ? "made by another version"
                       : !parts_fit(trace->head, (uint64_t)stat.st_size) ? "cut short or damaged"
                                                                         : NULL;
     if (why == NULL)
@@ -81,59 +85,143 @@ const struct trace_event *trace_next(const struct trace *trace, const struct tra
     return next < end ? (const void *)next : NULL;
 }
 
-void trace_id(uint64_t id, char text[TRACE_ID_TEXT])
+const struct trace_event *trace_from(const struct trace *trace, uint64_t at_ns)
 {
-    char digits[TRACE_ID_TEXT];
-    uint32_t count = 0;
+    const struct trace_mark *marks = (const void *)(trace->bytes + trace->head->index_at);
+    uint64_t low = 0, high = trace->head->index_count;
+    while (low < high) { /* the first mark at or after the time; what is wanted may lie before it */
+        uint64_t middle = (low + high) / 2;
+        if (marks[middle].at_ns < at_ns)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (trace->head->index_count == 0)
+        return NULL;
+    uint64_t offset = marks[low > 0 ? low - 1 : 0].offset;
+    const struct trace_event *event =
+        (const void *)(trace->bytes + trace->head->events_at + offset);
+    while (event != NULL && event->at_ns < at_ns)
+        event = trace_next(trace, event);
+    return event;
+}
+
+static uint32_t numbered_name(const struct trace_names *names, uint64_t number,
+                              char out[TRACE_NAME_BYTES])
+{
+    char digits[20];
+    uint32_t count = 0, bytes = (uint32_t)strlen(names->prefix);
+    memcpy(out, names->prefix, bytes);
     do
-        digits[count++] = (char)('0' + id % 10);
-    while ((id /= 10) > 0);
-    for (uint32_t i = 0; i < count; i++)
-        text[i] = digits[count - 1 - i];
-    text[count] = '\0';
+        digits[count++] = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    while (count < names->digits)
+        digits[count++] = '0';
+    while (count > 0)
+        out[bytes++] = digits[--count];
+    out[bytes] = '\0';
+    return bytes;
 }
 
-const char *trace_string(const struct trace *trace, enum trace_table table, uint32_t number,
-                         uint32_t *bytes)
+uint32_t trace_name_of(const struct trace *trace, enum trace_table table, uint64_t number,
+                       char out[TRACE_NAME_BYTES])
 {
-    const uint64_t *offsets = (const void *)(trace->bytes + trace->head->strings_at[table]);
-    *bytes = (uint32_t)(offsets[number + 1] - offsets[number]);
-    return (const char *)(offsets + trace->head->string_count[table] + 1) + offsets[number];
+    const struct trace_names *names = &trace->head->names[table];
+    if (names->at == 0)
+        return numbered_name(names, names->first + number, out);
+    const uint64_t *offsets = (const void *)(trace->bytes + names->at);
+    uint32_t bytes = (uint32_t)(offsets[number + 1] - offsets[number]);
+    memcpy(out, (const char *)(offsets + names->count + 1) + offsets[number], bytes);
+    out[bytes] = '\0';
+    return bytes;
 }
 
-static bool strings_fit(const struct trace *trace, enum trace_table table)
+uint32_t trace_order_id(const struct trace *trace, uint64_t order, uint64_t pass,
+                        char out[TRACE_NAME_BYTES])
 {
-    const struct trace_head *head = trace->head;
-    const uint64_t *offsets = (const void *)(trace->bytes + head->strings_at[table]);
-    uint64_t room = head->file_bytes - head->strings_at[table] -
-                    (head->string_count[table] + 1) * sizeof *offsets;
-    for (uint64_t i = 0; i < head->string_count[table]; i++)
-        if (offsets[i] > offsets[i + 1])
+    const struct trace_names *names = &trace->head->names[TRACE_ORDERS];
+    if (names->at == 0)
+        return numbered_name(names, names->first + pass * names->count + order, out);
+    uint32_t bytes = trace_name_of(trace, TRACE_ORDERS, order, out);
+    if (pass == 0)
+        return bytes;
+    return bytes + (uint32_t)snprintf(out + bytes, TRACE_NAME_BYTES - bytes, ".%llu",
+                                      (unsigned long long)pass);
+}
+
+const char *trace_kind_name(enum trace_kind kind)
+{
+    static const char *const names[TRACE_KINDS] = {[TRACE_WAREHOUSE] = "warehouse",
+                                                   [TRACE_SKU] = "sku",
+                                                   [TRACE_RECEIVE] = "receive",
+                                                   [TRACE_ORDER] = "order",
+                                                   [TRACE_COSTS] = "costs",
+                                                   [TRACE_PAY] = "pay",
+                                                   [TRACE_PAY_FAIL] = "pay_fail",
+                                                   [TRACE_CANCEL] = "cancel",
+                                                   [TRACE_SHIP] = "ship",
+                                                   [TRACE_DELIVER] = "deliver",
+                                                   [TRACE_CONFIRM] = "confirm",
+                                                   [TRACE_REFUND] = "refund",
+                                                   [TRACE_RETURN] = "return",
+                                                   [TRACE_READ] = "read",
+                                                   [TRACE_READ_STOCK] = "read_stock"};
+    return kind < TRACE_KINDS && names[kind] != NULL ? names[kind] : "?";
+}
+
+static bool names_fit(const struct trace *trace, enum trace_table table)
+{
+    const struct trace_names *names = &trace->head->names[table];
+    if (names->at == 0)
+        return true;
+    const uint64_t *offsets = (const void *)(trace->bytes + names->at);
+    uint64_t room = trace->head->file_bytes - names->at - (names->count + 1) * sizeof *offsets;
+    for (uint64_t i = 0; i < names->count; i++)
+        if (offsets[i] > offsets[i + 1] || offsets[i + 1] - offsets[i] >= TRACE_NAME_BYTES - 24)
             return false;
-    return offsets[0] == 0 && offsets[head->string_count[table]] <= room;
+    return offsets[0] == 0 && offsets[names->count] <= room;
+}
+
+/* Which table a kind's a, b, order and lines call into; TRACE_TABLES: into none. */
+struct references {
+    uint8_t a, b, order, lines;
+};
+static const struct references references[TRACE_KINDS] = {
+#define NONE TRACE_TABLES
+    [TRACE_WAREHOUSE] = {TRACE_WAREHOUSES, NONE, NONE, NONE},
+    [TRACE_SKU] = {TRACE_SKUS, NONE, NONE, NONE},
+    [TRACE_RECEIVE] = {TRACE_SKUS, TRACE_WAREHOUSES, NONE, NONE},
+    [TRACE_ORDER] = {TRACE_CUSTOMERS, TRACE_REGIONS, TRACE_ORDERS, TRACE_SKUS},
+    [TRACE_COSTS] = {TRACE_REGIONS, NONE, NONE, TRACE_WAREHOUSES},
+    [TRACE_PAY] = {NONE, NONE, TRACE_ORDERS, NONE},
+    [TRACE_PAY_FAIL] = {NONE, NONE, TRACE_ORDERS, NONE},
+    [TRACE_CANCEL] = {NONE, NONE, TRACE_ORDERS, NONE},
+    [TRACE_SHIP] = {NONE, NONE, TRACE_ORDERS, NONE},
+    [TRACE_DELIVER] = {NONE, NONE, TRACE_ORDERS, NONE},
+    [TRACE_CONFIRM] = {NONE, NONE, TRACE_ORDERS, NONE},
+    [TRACE_REFUND] = {NONE, NONE, TRACE_ORDERS, NONE},
+    [TRACE_RETURN] = {NONE, NONE, TRACE_ORDERS, NONE},
+    [TRACE_READ] = {NONE, NONE, TRACE_ORDERS, NONE},
+    [TRACE_READ_STOCK] = {TRACE_SKUS, NONE, NONE, NONE},
+#undef NONE
+};
+
+static bool is_in(const struct trace_head *head, uint8_t table, uint64_t number)
+{
+    return table == TRACE_TABLES || number < head->names[table].count;
 }
 
 static bool numbers_fit(const struct trace_head *head, const struct trace_event *event)
 {
-    switch ((enum trace_kind)event->kind) {
-    case TRACE_WAREHOUSE:
-        return event->a < head->string_count[TRACE_WAREHOUSES];
-    case TRACE_SKU:
-        return event->a < head->string_count[TRACE_SKUS];
-    case TRACE_RECEIVE:
-        return event->a < head->string_count[TRACE_SKUS] &&
-               event->b < head->string_count[TRACE_WAREHOUSES];
-    case TRACE_ORDER:
-        if (event->line_count == 0 || event->line_count > TRACE_LINES_MAX ||
-            event->a >= head->string_count[TRACE_CUSTOMERS] ||
-            event->b >= head->string_count[TRACE_REGIONS])
+    if (event->kind == 0 || event->kind >= TRACE_KINDS || event->line_count > TRACE_LINES_MAX ||
+        (event->kind == TRACE_ORDER && event->line_count == 0))
+        return false;
+    const struct references *into = &references[event->kind];
+    for (uint32_t i = 0; i < event->line_count; i++)
+        if (!is_in(head, into->lines, trace_lines(event)[i].sku))
             return false;
-        for (uint32_t i = 0; i < event->line_count; i++)
-            if (trace_lines(event)[i].sku >= head->string_count[TRACE_SKUS])
-                return false;
-        return true;
-    }
-    return false;
+    return is_in(head, into->a, event->a) && is_in(head, into->b, event->b) &&
+           is_in(head, into->order, event->order);
 }
 
 bool trace_verify(const struct trace *trace, char message[256])
@@ -143,8 +231,8 @@ bool trace_verify(const struct trace *trace, char message[256])
     if (XXH3_64bits(trace->bytes + sizeof *head, head->file_bytes - sizeof *head) != head->hash)
         return wrong(message, "trace", "the hash does not fit: it was changed or damaged");
     for (int i = 0; i < TRACE_TABLES; i++)
-        if (!strings_fit(trace, (enum trace_table)i))
-            return wrong(message, "trace", "a table of strings is damaged");
+        if (!names_fit(trace, (enum trace_table)i))
+            return wrong(message, "trace", "a table of names is damaged");
     for (const struct trace_event *event = trace_first(trace); event != NULL;
          event = trace_next(trace, event), number++) {
         bool whole = left >= sizeof *event && left >= event_bytes(event);
@@ -185,7 +273,8 @@ static void put_bytes(struct trace_writer *writer, const void *bytes, size_t cou
     writer->head.file_bytes += count;
 }
 
-struct trace_writer *trace_create(const char *path, uint64_t seed, const char currency[4])
+struct trace_writer *trace_create(const char *path, uint64_t seed, uint64_t begins_ns,
+                                  const char currency[4])
 {
     struct trace_writer *writer = calloc(1, sizeof *writer);
     writer->file = fopen(path, "w+");
@@ -204,6 +293,7 @@ struct trace_writer *trace_create(const char *path, uint64_t seed, const char cu
     writer->head = (struct trace_head){.magic = TRACE_MAGIC,
                                        .version = TRACE_VERSION,
                                        .seed = seed,
+                                       .begins_ns = begins_ns,
                                        .events_at = sizeof writer->head,
                                        .file_bytes = sizeof writer->head};
     memcpy(writer->head.currency, currency, 3);
@@ -220,6 +310,7 @@ void trace_put(struct trace_writer *writer, const struct trace_event *event,
         fwrite(&mark, sizeof mark, 1, writer->marks);
         head->index_count++;
     }
+    head->order_count += event->kind == TRACE_ORDER && !(event->flags & TRACE_AGAIN);
     put_bytes(writer, event, sizeof *event);
     put_bytes(writer, lines, event->line_count * sizeof *lines);
     head->events_bytes += event_bytes(event);
@@ -239,10 +330,10 @@ static void put_index(struct trace_writer *writer)
 static void end_table(struct trace_writer *writer)
 {
     static const char zeros[8];
-    if (writer->table >= 0) {
+    if (writer->offset_count > 0) {
         uint64_t end = writer->name_bytes;
-        writer->head.strings_at[writer->table] = writer->head.file_bytes;
-        writer->head.string_count[writer->table] = writer->offset_count;
+        writer->head.names[writer->table] =
+            (struct trace_names){.at = writer->head.file_bytes, .count = writer->offset_count};
         put_bytes(writer, writer->offsets, writer->offset_count * sizeof *writer->offsets);
         put_bytes(writer, &end, sizeof end);
         put_bytes(writer, writer->names, writer->name_bytes);
@@ -261,7 +352,7 @@ static void *grown(void *memory, uint64_t wanted, uint64_t *capacity, size_t eac
     return realloc(memory, *capacity * each);
 }
 
-void trace_name(struct trace_writer *writer, enum trace_table table, const char *name)
+static void begin_table(struct trace_writer *writer, enum trace_table table)
 {
     if (!writer->names_begun) {
         writer->names_begun = true;
@@ -270,6 +361,20 @@ void trace_name(struct trace_writer *writer, enum trace_table table, const char 
     }
     while (writer->table < (int)table)
         end_table(writer);
+}
+
+void trace_numbered(struct trace_writer *writer, enum trace_table table, const char *prefix,
+                    uint64_t first, uint8_t digits, uint64_t count)
+{
+    struct trace_names *names = &writer->head.names[table];
+    begin_table(writer, table);
+    *names = (struct trace_names){.count = count, .first = first, .digits = digits};
+    snprintf(names->prefix, sizeof names->prefix, "%s", prefix);
+}
+
+void trace_name(struct trace_writer *writer, enum trace_table table, const char *name)
+{
+    begin_table(writer, table);
     uint64_t bytes = strlen(name);
     writer->offsets = grown(writer->offsets, writer->offset_count + 1, &writer->offset_capacity,
                             sizeof *writer->offsets);
@@ -279,11 +384,9 @@ void trace_name(struct trace_writer *writer, enum trace_table table, const char 
     writer->name_bytes += bytes;
 }
 
-bool trace_finish(struct trace_writer *writer, uint64_t order_count, uint64_t duration_ns)
+bool trace_finish(struct trace_writer *writer, uint64_t duration_ns)
 {
-    while (writer->table < TRACE_TABLES)
-        end_table(writer);
-    writer->head.order_count = order_count;
+    begin_table(writer, TRACE_TABLES);
     writer->head.duration_ns = duration_ns;
     writer->head.hash = XXH3_64bits_digest(writer->hash);
     rewind(writer->file);

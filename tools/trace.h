@@ -1,13 +1,15 @@
 /* tools/trace.h - a recorded or invented day: what was asked, and when.
  *
- *   | struct trace_head | events, in order of time | index | strings |
+ *   | struct trace_head | events, in order of time | index | names |
  *
  *   event:   | struct trace_event | lines ... |          a multiple of 8 bytes
  *   index:   the time and place of every TRACE_INDEX_STEPth event, so that a reader can begin anywhere
- *   strings: for each table (SKUs, customers, warehouses, regions) `count` + 1 offsets, then the bytes
+ *   names:   of SKUs, customers, warehouses, regions and orders, which events call by number: for each
+ *            table `count` + 1 offsets, then the bytes. A table may be numbered instead: its names are a
+ *            prefix and a decimal number, and take no room.
  *
- * Little-endian, without padding, read through mmap. Times are ns from the beginning of the trace. An
- * order's id is a decimal number of 18 digits, chosen by the trace. */
+ * Little-endian, without padding, read through mmap. Times are ns from the beginning of the trace, whose
+ * own moment the head says. */
 #ifndef SPATE_TOOLS_TRACE_H
 #define SPATE_TOOLS_TRACE_H
 
@@ -15,16 +17,36 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define TRACE_MAGIC UINT64_C(0x3145434152545053) /* "SPTRACE1" */
-enum { TRACE_VERSION = 1, TRACE_INDEX_STEP = 4096, TRACE_LINES_MAX = 1200, TRACE_ID_BYTES = 18 };
+#define TRACE_MAGIC UINT64_C(0x3245434152545053) /* "SPTRACE2" */
+enum { TRACE_VERSION = 2, TRACE_INDEX_STEP = 4096, TRACE_LINES_MAX = 1200, TRACE_NAME_BYTES = 64 };
 
-enum trace_table { TRACE_SKUS, TRACE_CUSTOMERS, TRACE_WAREHOUSES, TRACE_REGIONS, TRACE_TABLES };
+enum trace_table {
+    TRACE_SKUS,
+    TRACE_CUSTOMERS,
+    TRACE_WAREHOUSES,
+    TRACE_REGIONS,
+    TRACE_ORDERS,
+    TRACE_TABLES
+};
 
+/* What a kind does not speak of is 0. Numbers of kinds never change. */
 enum trace_kind {
-    TRACE_WAREHOUSE = 1, /* a: warehouse, b: priority */
-    TRACE_SKU,           /* a: SKU, amount: list price */
-    TRACE_RECEIVE,       /* a: SKU, b: warehouse, amount: units */
-    TRACE_ORDER,         /* a: customer, b: region, id: the order's; lines follow */
+    TRACE_WAREHOUSE = 1,   /* a: warehouse, b: priority */
+    TRACE_SKU = 2,         /* a: SKU, amount: list price, b: most units an order may have */
+    TRACE_RECEIVE = 3,     /* a: SKU, b: warehouse, amount: units */
+    TRACE_ORDER = 4,       /* order, a: customer, b: region; lines */
+    TRACE_COSTS = 5,       /* a: region; lines: warehouse, distance, weight */
+    TRACE_PAY = 6,         /* order, b: which payment, from 1, amount (0: the order's total) */
+    TRACE_PAY_FAIL = 7,    /* order, b: which payment: the provider says no */
+    TRACE_CANCEL = 8,      /* order */
+    TRACE_SHIP = 9,        /* order, b: which shipment, from 1: all that is left, handed over */
+    TRACE_DELIVER = 10,    /* order, b: which shipment */
+    TRACE_CONFIRM = 11,    /* order */
+    TRACE_REFUND = 12,     /* order, b: of which payment, amount */
+    TRACE_RETURN = 13,     /* order; lines: number of the line from 1, units, 0 */
+    TRACE_READ = 14,       /* order */
+    TRACE_READ_STOCK = 15, /* a: SKU */
+    TRACE_KINDS
 };
 
 struct trace_line {
@@ -35,8 +57,8 @@ struct trace_line {
 
 struct trace_event {
     uint64_t at_ns;
-    uint64_t id;
-    uint64_t amount;
+    uint64_t order; /* its number among TRACE_ORDERS */
+    int64_t amount;
     uint32_t a;
     uint32_t b;
     uint16_t kind;
@@ -48,22 +70,33 @@ static inline const struct trace_line *trace_lines(const struct trace_event *eve
     return (const void *)(event + 1);
 }
 
-enum trace_flag { TRACE_AGAIN = 1 /* sent once more, the same id and body */ };
+enum trace_flag {
+    TRACE_AGAIN = 1, /* sent once more, the same id and body */
+    TRACE_FLASH = 2, /* of a SKU: it is on flash sale */
+};
+
+struct trace_names {
+    uint64_t at; /* 0: numbered */
+    uint64_t count;
+    uint64_t first; /* numbered: the number in the first name, */
+    char prefix[23];
+    uint8_t digits; /* and with how many digits at least */
+};
 
 struct trace_head {
     uint64_t magic;
     uint32_t version;
     char currency[4];
     uint64_t seed;
+    uint64_t begins_ns; /* since the epoch */
     uint64_t event_count;
-    uint64_t order_count; /* distinct ids */
+    uint64_t order_count; /* creates, without those that are sent again */
     uint64_t duration_ns;
     uint64_t events_at;
     uint64_t events_bytes;
     uint64_t index_at;
     uint64_t index_count;
-    uint64_t strings_at[TRACE_TABLES];
-    uint64_t string_count[TRACE_TABLES];
+    struct trace_names names[TRACE_TABLES];
     uint64_t file_bytes;
     uint64_t hash; /* XXH3 of all behind the head */
 };
@@ -73,6 +106,9 @@ struct trace_mark {
     uint64_t offset; /* from events_at */
     uint64_t number;
 };
+
+/* "order", "pay", ...; what a kind is called wherever one is shown. */
+const char *trace_kind_name(enum trace_kind kind);
 
 /* ---- reading ---- */
 
@@ -87,12 +123,14 @@ void trace_close(struct trace *trace);
 const struct trace_event *trace_first(const struct trace *trace);
 /* NULL behind the last. */
 const struct trace_event *trace_next(const struct trace *trace, const struct trace_event *event);
-/* An order's id as its buyer writes it. */
-enum { TRACE_ID_TEXT = 21 };
-void trace_id(uint64_t id, char text[TRACE_ID_TEXT]);
-/* A string of a table; its length through *bytes. */
-const char *trace_string(const struct trace *trace, enum trace_table table, uint32_t number,
-                         uint32_t *bytes);
+/* The first event at or after a time; NULL: there is none. */
+const struct trace_event *trace_from(const struct trace *trace, uint64_t at_ns);
+/* A name of a table, with a zero behind it; its length. */
+uint32_t trace_name_of(const struct trace *trace, enum trace_table table, uint64_t number,
+                       char out[TRACE_NAME_BYTES]);
+/* An order's id when the trace is replayed for the `pass`th time, from 0: never the same twice. */
+uint32_t trace_order_id(const struct trace *trace, uint64_t order, uint64_t pass,
+                        char out[TRACE_NAME_BYTES]);
 /* Looks at every byte: order of time, lengths, numbers within their tables, the hash. */
 bool trace_verify(const struct trace *trace, char message[256]);
 
@@ -100,13 +138,19 @@ bool trace_verify(const struct trace *trace, char message[256]);
 
 struct trace_writer;
 
-struct trace_writer *trace_create(const char *path, uint64_t seed, const char currency[4]);
+/* begins_ns: since the epoch. NULL: the file could not be made (errno). */
+struct trace_writer *trace_create(const char *path, uint64_t seed, uint64_t begins_ns,
+                                  const char currency[4]);
 /* In order of time. `lines` has event->line_count. */
 void trace_put(struct trace_writer *writer, const struct trace_event *event,
                const struct trace_line *lines);
-/* Names of a table, in order of their numbers; all of one table before the next, after the events. */
+/* Names of a table, in order of their numbers, shorter than TRACE_NAME_BYTES; all of one table before
+ * the next, after the events. */
 void trace_name(struct trace_writer *writer, enum trace_table table, const char *name);
+/* Or a whole table of numbered ones; the prefix has less than 23 bytes. */
+void trace_numbered(struct trace_writer *writer, enum trace_table table, const char *prefix,
+                    uint64_t first, uint8_t digits, uint64_t count);
 /* False: the file could not be written (errno). */
-bool trace_finish(struct trace_writer *writer, uint64_t order_count, uint64_t duration_ns);
+bool trace_finish(struct trace_writer *writer, uint64_t duration_ns);
 
 #endif

@@ -15,6 +15,9 @@
 
 enum { CURVE_STEPS = 4096, FLASH_SKUS = 3, AGAIN_MAX = 1024, LINES_MAX = 4 };
 
+/* 2020-11-11 00:00 UTC; the day lies around it. */
+#define STROKE_NS (UINT64_C(1605052800) * 1000000000)
+
 enum profile { PROFILE_DOUBLE11, PROFILE_FLASH, PROFILE_STEADY };
 static const char *const profiles[] = {"double11", "flash", "steady", NULL};
 
@@ -185,15 +188,14 @@ static void put_stock(struct day *day)
         trace_put(day->writer, &(struct trace_event){.kind = TRACE_WAREHOUSE, .a = i, .b = i + 1},
                   NULL);
     for (uint32_t sku = 0; sku < day->wishes->skus; sku++) {
-        trace_put(
-            day->writer,
-            &(struct trace_event){.kind = TRACE_SKU, .a = sku, .amount = (uint64_t)price_of(sku)},
-            NULL);
+        trace_put(day->writer,
+                  &(struct trace_event){.kind = TRACE_SKU, .a = sku, .amount = price_of(sku)},
+                  NULL);
         trace_put(day->writer,
                   &(struct trace_event){.kind = TRACE_RECEIVE,
                                         .a = sku,
                                         .b = sku % (uint32_t)day->wishes->warehouses,
-                                        .amount = units_of(day, sku)},
+                                        .amount = (int64_t)units_of(day, sku)},
                   NULL);
     }
 }
@@ -238,7 +240,7 @@ static void put_orders(struct day *day)
         struct trace_event event = {
             .kind = TRACE_ORDER,
             .at_ns = (uint64_t)(at * (double)day->wishes->duration_ns),
-            .id = UINT64_C(202011110000000000) + i,
+            .order = i,
             .a = (uint32_t)draw_below(day, day->customers),
         };
         event.line_count = draw_lines(day, lines, at);
@@ -251,20 +253,12 @@ static void put_orders(struct day *day)
 
 static void put_names(struct day *day)
 {
-    char name[32];
-    for (uint64_t i = 0; i < day->wishes->skus; i++) {
-        snprintf(name, sizeof name, "SKU-%06llu", (unsigned long long)i);
-        trace_name(day->writer, TRACE_SKUS, name);
-    }
-    for (uint64_t i = 0; i < day->customers; i++) {
-        snprintf(name, sizeof name, "%012llu", (unsigned long long)i);
-        trace_name(day->writer, TRACE_CUSTOMERS, name);
-    }
-    for (uint64_t i = 0; i < day->wishes->warehouses; i++) {
-        snprintf(name, sizeof name, "w%llu", (unsigned long long)i + 1);
-        trace_name(day->writer, TRACE_WAREHOUSES, name);
-    }
+    trace_numbered(day->writer, TRACE_SKUS, "SKU-", 0, 6, day->wishes->skus);
+    trace_numbered(day->writer, TRACE_CUSTOMERS, "", 0, 12, day->customers);
+    trace_numbered(day->writer, TRACE_WAREHOUSES, "w", 1, 0, day->wishes->warehouses);
     trace_name(day->writer, TRACE_REGIONS, "");
+    trace_numbered(day->writer, TRACE_ORDERS, "", UINT64_C(202011110000000000), 0,
+                   day->wishes->orders);
 }
 
 static int fail(const char *doing, const char *path)
@@ -284,13 +278,13 @@ static int generate(const struct wishes *wishes, const char *path)
     if (day.again == NULL || !count_popularity(&day))
         return fail("find memory for", path);
     draw_curve(&day);
-    day.writer = trace_create(path, wishes->seed, "CNY");
+    day.writer = trace_create(path, wishes->seed, STROKE_NS - wishes->duration_ns / 2, "CNY");
     if (day.writer == NULL)
         return fail("write", path);
     put_stock(&day);
     put_orders(&day);
     put_names(&day);
-    bool good = trace_finish(day.writer, wishes->orders, wishes->duration_ns);
+    bool good = trace_finish(day.writer, wishes->duration_ns);
     free(day.popularity);
     free(day.again);
     return good ? 0 : fail("write", path);

@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -229,30 +228,16 @@ def wrong_words_end_with_2(directory):
         assert ended.returncode == 2 and ended.stderr.startswith("spate replay: "), (words, ended)
 
 
-def head(trace):
-    with open(trace, "rb") as file:
-        bytes_ = file.read()
-    # magic, version, currency, seed, events, orders, duration, events_at
-    return bytes_, struct.unpack_from("<QI4sQQQQQ", bytes_)
-
-
 def first_id(trace):
-    bytes_, fields = head(trace)
-    at = fields[7]
-    while True:
-        _, number, _, _, _, kind, lines, _ = struct.unpack_from("<QQQIIHHI", bytes_, at)
-        if kind == 4:
-            return str(number)
-        at += 40 + 16 * lines
+    lines = subprocess.run([SPATE, "trace", "show", trace, "--kind", "order", "--limit", "1"], check=True,
+                           capture_output=True, text=True).stdout.splitlines()
+    return lines[0].split()[3]
 
 
 def first_sku(trace):
-    bytes_, _ = head(trace)
-    strings_at, = struct.unpack_from("<Q", bytes_, 80)
-    count, = struct.unpack_from("<Q", bytes_, 112)
-    begin, end = struct.unpack_from("<QQ", bytes_, strings_at)
-    at = strings_at + 8 * (count + 1)
-    return bytes_[at + begin:at + end].decode()
+    lines = subprocess.run([SPATE, "trace", "show", trace, "--kind", "sku", "--limit", "1"], check=True,
+                           capture_output=True, text=True).stdout.splitlines()
+    return lines[0].split()[3]
 
 
 TESTS = [a_day_is_taken_in_and_every_order_and_unit_found_again,
