@@ -1,6 +1,7 @@
 #include "io/answers.h"
 
 #include "io/problem.h"
+#include "io/routes.h"
 #include "io/time_text.h"
 
 #include <stdio.h>
@@ -493,3 +494,28 @@ static const struct schema_field answer_problem_fields[] = {
      .about = "The moves that its state allows."},
 };
 ANSWER(answer_problem, "Problem", answer_problem_fields);
+
+/* ---- of batches --------------------------------------------------------------------------------- */
+
+#define RESULT_MEMBERS(label, resource)                                                            \
+    COUNT_MEMBER("status"), {.name = (label), .type = SCHEMA_OBJECT, .of = (resource)},            \
+        {.name = "problem", .type = SCHEMA_OBJECT, .of = &answer_problem},                         \
+        {.name = "commit_seq", .type = SCHEMA_INTEGER, .max = INT64_MAX},                          \
+    {                                                                                              \
+        .name = "replayed", .type = SCHEMA_BOOL, .about = "Known already; the first answer again." \
+    }
+#define RESULTS_MEMBER(items)                                                                      \
+    {                                                                                              \
+        .name = "results", .type = SCHEMA_LIST, .required = true, .max = ROUTE_ITEMS_MAX,          \
+        .of = (items), .about = "In the order of what was asked."                                  \
+    }
+
+static const struct schema_field order_result_fields[] = {RESULT_MEMBERS("order", &answer_order)};
+static ANSWER(answer_order_result, "OrderResult", order_result_fields);
+static const struct schema_field order_results_fields[] = {RESULTS_MEMBER(&answer_order_result)};
+ANSWER(answer_order_results, "OrderResults", order_results_fields);
+
+static const struct schema_field sku_result_fields[] = {RESULT_MEMBERS("sku", &answer_sku)};
+static ANSWER(answer_sku_result, "SkuResult", sku_result_fields);
+static const struct schema_field sku_results_fields[] = {RESULTS_MEMBER(&answer_sku_result)};
+ANSWER(answer_sku_results, "SkuResults", sku_results_fields);

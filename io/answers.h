@@ -16,9 +16,11 @@ extern const struct schema answer_change;
 extern const struct schema answer_done;
 extern const struct schema answer_health;
 extern const struct schema answer_order;
+extern const struct schema answer_order_results;
 extern const struct schema answer_problem;
 extern const struct schema answer_quote;
 extern const struct schema answer_sku;
+extern const struct schema answer_sku_results;
 extern const struct schema answer_stock;
 
 #endif

@@ -583,6 +583,7 @@ struct response {
     bool replayed;
     bool retry_after;
     bool wants_token;
+    bool in_pieces;
     uint32_t allowed; /* methods; 0: not said */
 };
 
@@ -668,7 +669,10 @@ static void write_head(struct pile *head, const struct http *http, const struct 
     line[11] = (char)('0' + status % 10);
     head_line(head, line, reason_of(status));
     head_line(head, "Content-Type: ", response->type);
-    head_number(head, "Content-Length: ", body_bytes);
+    if (!response->in_pieces)
+        head_number(head, "Content-Length: ", body_bytes);
+    else if (http->version_minor > 0)
+        head_line(head, "Transfer-Encoding: ", "chunked");
     if (response->seq != 0)
         head_number(head, "X-Commit-Seq: ", response->seq);
     if (response->replayed)
@@ -783,10 +787,102 @@ static enum http_step respond_openapi(struct http *http, const struct http_serve
     return end_request(http) ? HTTP_ANSWERED : HTTP_CLOSE;
 }
 
+/* ---- batches: one answer in pieces -------------------------------------------------------------- */
+
+/* A chunk, whose length is filled in at its end. HTTP/1.0 has no chunks, but the connection's end. */
+struct piece {
+    struct json_writer writer;
+    uint32_t begin;
+};
+
+enum { PIECE_HEAD_BYTES = 10 };
+
+static struct piece piece_open(const struct http *http, struct pile *output)
+{
+    struct piece piece = {.writer = {.pile = output}, .begin = output->used_bytes};
+    if (http->version_minor > 0)
+        json_write_raw(&piece.writer, "00000000\r\n", PIECE_HEAD_BYTES);
+    return piece;
+}
+
+static void piece_close(const struct http *http, struct piece *piece)
+{
+    static const char hex[] = "0123456789abcdef";
+    struct pile *output = piece->writer.pile;
+    uint32_t bytes = output->used_bytes - piece->begin - PIECE_HEAD_BYTES;
+    if (http->version_minor == 0)
+        return;
+    for (uint32_t i = 8; i-- > 0; bytes >>= 4)
+        output->at[piece->begin + i] = (uint8_t)hex[bytes & 15];
+    json_write_raw(&piece->writer, "\r\n", 2);
+}
+
+static void batch_open(struct http *http, const struct http_server *server, struct pile *output)
+{
+    struct response response = {.status = 200, .type = "application/json", .in_pieces = true};
+    uint32_t body_at = response_open(output);
+    settle_keep_alive(http, server);
+    http->keep_alive = http->keep_alive && http->version_minor > 0;
+    response_close(http, output, body_at, &response);
+    struct piece piece = piece_open(http, output);
+    json_write_raw(&piece.writer, "{\"results\":[", 12);
+    piece_close(http, &piece);
+    http->batch_item = 1;
+    http->stage = HTTP_STAGE_BATCH;
+}
+
+static void batch_close(const struct http *http, struct pile *output)
+{
+    struct piece piece = piece_open(http, output);
+    json_write_raw(&piece.writer, "]}", 2);
+    piece_close(http, &piece);
+    if (http->version_minor > 0)
+        json_write_raw(&piece.writer, "0\r\n\r\n", 5);
+}
+
+/* What comes next is the item's resource, or its problem. */
+static struct piece item_open(const struct http *http, struct pile *output, uint16_t status)
+{
+    struct piece piece = piece_open(http, output);
+    piece.writer.comma = http->batch_item > 1;
+    json_write_open(&piece.writer, '{');
+    json_member_unsigned(&piece.writer, "status", status);
+    json_write_key(&piece.writer, status < 400 ? http->route->each_name : "problem");
+    return piece;
+}
+
+static void item_close(struct http *http, struct piece *piece)
+{
+    json_write_close(&piece->writer, '}');
+    piece_close(http, piece);
+    http->batch_item++;
+}
+
+static void answer_item(struct http *http, const struct http_server *server,
+                        const struct result *result, struct pile *output)
+{
+    uint16_t status = code_facts(result->code)->status;
+    if (status < 400)
+        status = http->route->each->status;
+    struct piece piece = item_open(http, output, status);
+    answer_write(&piece.writer, server, result);
+    json_member_unsigned(&piece.writer, "commit_seq", result->seq);
+    if (result->code == CODE_REPLAYED) {
+        json_write_key(&piece.writer, "replayed");
+        json_write_bool(&piece.writer, true);
+    }
+    item_close(http, &piece);
+    http->stage = HTTP_STAGE_BATCH;
+}
+
 bool http_answer(struct http *http, const struct http_server *server, const struct result *result,
                  struct pile *output)
 {
     CHECK(http->stage == HTTP_STAGE_OPEN);
+    if (http->batch_item > 0) {
+        answer_item(http, server, result, output);
+        return true;
+    }
     struct response response = response_of(result->code);
     uint32_t body_at = response_open(output);
     settle_keep_alive(http, server);
@@ -832,27 +928,35 @@ static void make_random(struct http *http, uint64_t now_ns, uint64_t out[2])
     out[1] = hash.low64;
 }
 
+static void prepare(const struct reading *reading, struct route_request *request,
+                    struct pile *command, uint64_t now_ns)
+{
+    struct http *http = reading->http;
+    memset(request->params, 0, sizeof request->params);
+    memset(request->form, 0, sizeof request->form);
+    request->server = reading->server;
+    request->route = find_route(http, reading->server, reading->bytes, request->params);
+    request->key = header_text(http, reading->bytes, HTTP_IDEMPOTENCY_KEY);
+    request->if_version = UINT64_MAX;
+    if (has_header(http, HTTP_IF_MATCH))
+        (void)read_match(header_text(http, reading->bytes, HTTP_IF_MATCH), &request->if_version);
+    request->caller = (struct text){http->caller, http->caller_bytes};
+    request->now_ns = now_ns;
+    make_random(http, now_ns, request->id_random);
+    request->item = http->batch_item;
+    request->min_seq = 0;
+    request->seen = 0;
+    request->command = command;
+    request->adjustment_count = 0;
+}
+
 /* The body is left where it is while the request is read into a command. */
 static enum http_step read_command(struct reading *reading, struct pile *command,
                                    struct pile *output, uint64_t now_ns)
 {
     struct http *http = reading->http;
     struct route_request request;
-    memset(request.params, 0, sizeof request.params);
-    memset(request.form, 0, sizeof request.form);
-    request.server = reading->server;
-    request.route = find_route(http, reading->server, reading->bytes, request.params);
-    request.key = header_text(http, reading->bytes, HTTP_IDEMPOTENCY_KEY);
-    request.if_version = UINT64_MAX;
-    if (has_header(http, HTTP_IF_MATCH))
-        (void)read_match(header_text(http, reading->bytes, HTTP_IF_MATCH), &request.if_version);
-    request.caller = (struct text){http->caller, http->caller_bytes};
-    request.now_ns = now_ns;
-    make_random(http, now_ns, request.id_random);
-    request.min_seq = 0;
-    request.seen = 0;
-    request.command = command;
-    request.adjustment_count = 0;
+    prepare(reading, &request, command, now_ns);
     bool is_read = route_read(&request, target_of(http, reading->bytes).query,
                               reading->bytes + http->body.at, http->body.bytes);
     http->seen = request.seen;
@@ -867,6 +971,46 @@ static enum http_step read_command(struct reading *reading, struct pile *command
     return HTTP_COMMAND;
 }
 
+static enum http_step begin_batch(const struct reading *reading, struct pile *command,
+                                  struct pile *output, uint64_t now_ns)
+{
+    struct http *http = reading->http;
+    struct route_request request;
+    prepare(reading, &request, command, now_ns);
+    if (!route_begin_items(&request, target_of(http, reading->bytes).query,
+                           reading->bytes + http->body.at, http->body.bytes, &http->batch_at))
+        return respond_fault(http, reading->server, &request.reader.fault, output);
+    batch_open(http, reading->server, output);
+    return HTTP_ANSWERED;
+}
+
+static enum http_step read_item(const struct reading *reading, uint32_t *consumed,
+                                struct pile *command, struct pile *output, uint64_t now_ns)
+{
+    struct http *http = reading->http;
+    struct route_request request;
+    prepare(reading, &request, command, now_ns);
+    request.route = http->route->each;
+    enum schema_item item = route_read_item(&request, reading->bytes + http->body.at,
+                                            http->body.bytes, &http->batch_at);
+    if (request.seen > http->seen)
+        http->seen = request.seen;
+    if (item == SCHEMA_ITEM_NONE) {
+        *consumed = http->read_bytes;
+        batch_close(http, output);
+        return end_request(http) ? HTTP_ANSWERED : HTTP_CLOSE;
+    }
+    if (item == SCHEMA_ITEM_READ) {
+        http->stage = HTTP_STAGE_OPEN;
+        return HTTP_COMMAND;
+    }
+    const struct schema_fault *fault = &request.reader.fault;
+    struct piece piece = item_open(http, output, code_facts(fault->code)->status);
+    problem_write_fault(&piece.writer, fault);
+    item_close(http, &piece);
+    return HTTP_ANSWERED;
+}
+
 static enum http_step read_request(struct reading *reading, struct pile *command,
                                    struct pile *output, uint64_t now_ns)
 {
@@ -875,7 +1019,8 @@ static enum http_step read_request(struct reading *reading, struct pile *command
         return respond_refusal(http, reading->server, output);
     switch ((enum http_page)http->route->page) {
     case HTTP_PAGE_NONE:
-        return read_command(reading, command, output, now_ns);
+        return http->route->each == NULL ? read_command(reading, command, output, now_ns)
+                                         : begin_batch(reading, command, output, now_ns);
     case HTTP_PAGE_LIVE:
     case HTTP_PAGE_READY:
         return respond_health(http, reading->server, output);
@@ -912,6 +1057,8 @@ enum http_step http_feed(struct http *http, const struct http_server *server, vo
     struct reading reading = {http, server, bytes};
     CHECK(http->stage != HTTP_STAGE_OPEN);
     *consumed = 0;
+    if (http->stage == HTTP_STAGE_BATCH)
+        return read_item(&reading, consumed, command, output, now_ns);
     if (http->stage == HTTP_STAGE_IDLE) {
         if (count == 0)
             return HTTP_MORE;
@@ -930,6 +1077,9 @@ enum http_step http_feed(struct http *http, const struct http_server *server, vo
     if (!is_whole)
         return http->stage == HTTP_STAGE_BODY ? respond_expectation(http, server, bytes, output)
                                               : HTTP_MORE;
-    *consumed = http->read_bytes;
-    return read_request(&reading, command, output, now_ns);
+    uint32_t whole_bytes = http->read_bytes;
+    enum http_step step = read_request(&reading, command, output, now_ns);
+    if (http->stage != HTTP_STAGE_BATCH) /* which goes on reading what is here */
+        *consumed = whole_bytes;
+    return step;
 }

@@ -6,6 +6,9 @@
  * the connection. The loop keeps the bytes of a request until it is whole, so a request larger than
  * the loop's buffer (http_request_bytes_max) is refused, from its length field alone if it has one.
  *
+ * A batch is a request with one command after the other; each has its place in the one answer, which
+ * leaves piece by piece, and the next is read when the one before is answered.
+ *
  * One request at a time is open on a connection: between HTTP_COMMAND or HTTP_PAGE and its answer
  * nothing may be fed, so pipelined answers keep the order of their requests. Framing that two
  * parsers could read differently is refused with 400, and the connection closed. */
@@ -49,10 +52,11 @@ static inline uint32_t http_request_bytes_max(const struct http_server *server)
 
 /* Where a connection stands, for the loop's deadlines: they are absolute, from the first byte. */
 enum http_stage {
-    HTTP_STAGE_IDLE, /* between requests */
-    HTTP_STAGE_HEAD, /* the head has begun */
-    HTTP_STAGE_BODY, /* the head is whole */
-    HTTP_STAGE_OPEN, /* waits for http_answer or http_page */
+    HTTP_STAGE_IDLE,  /* between requests */
+    HTTP_STAGE_HEAD,  /* the head has begun */
+    HTTP_STAGE_BODY,  /* the head is whole */
+    HTTP_STAGE_OPEN,  /* waits for http_answer or http_page */
+    HTTP_STAGE_BATCH, /* between two items of a batch, whose answer has begun */
 };
 
 /* Headers that mean something here; every one may stand once. */
@@ -97,6 +101,8 @@ struct http {
     bool unframed; /* nobody can say where the next request begins */
     const char *fault_reason;
     const struct route *route;
+    uint32_t batch_item;   /* counted from 1; 0: no batch is open */
+    uint32_t batch_at;     /* in the body: what is to be read next */
     uint32_t allowed;      /* methods, for 405 */
     uint32_t lines;        /* of the head, without empty ones before it */
     uint32_t line_bytes;   /* since the last line's end */
@@ -120,7 +126,7 @@ enum http_step {
     HTTP_MORE,     /* wants more bytes behind these; nothing is consumed */
     HTTP_COMMAND,  /* one checked command stands in `command`; http_answer answers it */
     HTTP_PAGE,     /* the loop gathers what http->page names; http_page answers it */
-    HTTP_ANSWERED, /* answered already, e.g. a refusal; may be fed again */
+    HTTP_ANSWERED, /* answered already, e.g. a refusal, or in part; may be fed again */
     HTTP_CLOSE,    /* answered already; to be closed when sent, nothing may be fed */
 };
 

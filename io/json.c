@@ -31,6 +31,7 @@ void json_init(struct json *json, void *bytes, uint32_t count)
     json->fault_at = 0;
     json->depth = 0;
     json->token_at = 0;
+    json->keeps = false;
     json->levels[0] = (struct json_level){.expects = EXPECTS_VALUE};
 }
 
@@ -192,16 +193,18 @@ static enum json_token read_text(struct json *json, enum json_token token)
 {
     char *begin = ++json->at;
     json->at += plain_ascii_bytes(begin, json->end);
-    char *to = json->at;
+    char *to = json->at, scrap[4];
     while (json->at < json->end && *json->at != '"') {
         char c = *json->at;
         if ((uint8_t)c < ' ')
             return wrong_here(json);
         if (c == '\\') {
             char *escape = json->at++;
-            to = unescape(json, to);
+            to = unescape(json, json->keeps ? scrap : to);
             if (to == NULL)
                 return wrong_at(json, JSON_BAD_ESCAPE, escape);
+            if (json->keeps)
+                to = json->at;
             continue;
         }
         uint32_t bytes = utf8_bytes(json->at, json->end);
@@ -371,6 +374,16 @@ enum json_token json_next(struct json *json)
         break;
     }
     return read_value(json);
+}
+
+enum json_token json_skip(struct json *json)
+{
+    uint32_t outside = json->depth - 1;
+    enum json_token token;
+    do
+        token = json_next(json);
+    while (token != JSON_WRONG && json->depth > outside);
+    return token;
 }
 
 const char *json_fault_name(enum json_fault fault)

@@ -58,12 +58,16 @@ struct json {
     uint32_t fault_at; /* the byte at which it went wrong */
     uint32_t depth;
     uint32_t token_at; /* where the last token began */
+    bool keeps;        /* only looks: the bytes stay as they are, and texts are not unescaped */
     struct json_level levels[JSON_DEPTH_MAX + 1];
 };
 
 void json_init(struct json *json, void *bytes, uint32_t count);
 
 enum json_token json_next(struct json *json);
+
+/* Reads on to the end of the object or array whose bracket was read last. */
+enum json_token json_skip(struct json *json);
 
 const char *json_fault_name(enum json_fault fault);
 

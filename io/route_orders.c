@@ -26,14 +26,20 @@ static struct text print_id(uint64_t high, uint64_t low, char out[MADE_ID_BYTES]
 /* Depends on caller and key alone, so that a retry finds the same order wherever it arrives. */
 static struct text id_from_key(const struct route_request *request, char out[MADE_ID_BYTES])
 {
-    uint8_t bytes[1 + 2 * 256];
+    uint8_t bytes[1 + 2 * 256 + sizeof request->item];
     uint32_t caller_bytes = request->caller.bytes;
     CHECK(caller_bytes <= 255 && request->key.bytes <= 255);
     bytes[0] = (uint8_t)caller_bytes;
     if (caller_bytes > 0)
         memcpy(bytes + 1, request->caller.at, caller_bytes);
-    memcpy(bytes + 1 + caller_bytes, request->key.at, request->key.bytes);
-    XXH128_hash_t hash = XXH3_128bits(bytes, 1 + caller_bytes + request->key.bytes);
+    uint32_t used = 1 + caller_bytes;
+    memcpy(bytes + used, request->key.at, request->key.bytes);
+    used += request->key.bytes;
+    if (request->item > 0) { /* the orders of a batch share their key */
+        memcpy(bytes + used, &request->item, sizeof request->item);
+        used += sizeof request->item;
+    }
+    XXH128_hash_t hash = XXH3_128bits(bytes, used);
     return print_id(hash.high64, hash.low64, out);
 }
 
@@ -307,15 +313,27 @@ static bool build_order_cancel(struct route_request *request)
 
 /* ---- the table --------------------------------------------------------------------------------- */
 
+/* Every row that has OP_ORDER_CREATE for its op. */
+#define CREATE                                                                                     \
+    .op = OP_ORDER_CREATE, .command_bytes = sizeof(struct order_create), .body = &order_schema
+
+static const struct route batch_item = {.status = 201, CREATE, .build = build_order_create};
+
+static const struct schema_field batch_fields[] = {{.name = "orders",
+                                                    .type = SCHEMA_LIST,
+                                                    .required = true,
+                                                    .min = 1,
+                                                    .max = ROUTE_ITEMS_MAX,
+                                                    .of = &order_schema}};
+static const struct schema batch_schema = {"OrderBatchRequest", batch_fields, 1, 0, false};
+
 static const struct route routes[] = {
     {.method = ROUTE_POST,
      .pattern = "/v1/orders",
      .name = "createOrder",
      .about = "Places an order: reserves all of its lines, or refuses it without a trace.",
      .status = 201,
-     .op = OP_ORDER_CREATE,
-     .command_bytes = sizeof(struct order_create),
-     .body = &order_schema,
+     CREATE,
      .key = ROUTE_TAKES,
      .answer = &answer_order,
      .refusals = REFUSALS(CODE_OUT_OF_STOCK, CODE_LIMIT, CODE_EXPIRED_REQUEST, CODE_UNKNOWN_SKU,
@@ -323,14 +341,22 @@ static const struct route routes[] = {
                           CODE_CURRENCY_MISMATCH, CODE_FULL),
      .build = build_order_create},
     {.method = ROUTE_POST,
+     .pattern = "/v1/orders:batch",
+     .name = "createOrders",
+     .about = "Places orders one after the other, each on its own, whatever becomes of the others.",
+     .status = 200,
+     .body = &batch_schema,
+     .key = ROUTE_TAKES,
+     .each = &batch_item,
+     .each_name = "order",
+     .answer = &answer_order_results},
+    {.method = ROUTE_POST,
      .pattern = "/v1/orders:quote",
      .name = "quoteOrder",
      .about = "What an order would be if it were placed now: price, state, warehouses. Changes "
               "nothing, and an `order_id` means nothing.",
      .status = 200,
-     .op = OP_ORDER_CREATE,
-     .command_bytes = sizeof(struct order_create),
-     .body = &order_schema,
+     CREATE,
      .answer = &answer_quote,
      .refusals = REFUSALS(CODE_OUT_OF_STOCK, CODE_LIMIT, CODE_EXPIRED_REQUEST, CODE_UNKNOWN_SKU,
                           CODE_UNKNOWN_REGION, CODE_OVERFLOW, CODE_CURRENCY_MISMATCH),

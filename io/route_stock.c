@@ -27,6 +27,7 @@ static SCHEMA(customer_limit_schema, "CustomerLimit", customer_limit_fields,
               struct form_customer_limit);
 
 struct form_sku {
+    struct text sku; /* in a batch; else it stands in the path */
     int64_t list_price;
     int64_t max_per_order;
     int64_t weight_g;
@@ -35,38 +36,24 @@ struct form_sku {
     bool flash;
 };
 
-static const struct schema_field sku_fields[] = {
-    {.name = "currency",
-     .type = SCHEMA_CURRENCY,
-     .required = true,
-     .offset = offsetof(struct form_sku, currency)},
-    {.name = "list_price",
-     .type = SCHEMA_INTEGER,
-     .required = true,
-     .offset = offsetof(struct form_sku, list_price),
-     .max = JSON_INTEGER_MAX,
-     .about = "In minor units of the currency."},
-    {.name = "flash",
-     .type = SCHEMA_BOOL,
-     .offset = offsetof(struct form_sku, flash),
-     .about = "A flash sale's article; rules may look at it."},
-    {.name = "max_per_order",
-     .type = SCHEMA_INTEGER,
-     .offset = offsetof(struct form_sku, max_per_order),
-     .min = 1,
-     .max = UINT32_MAX},
-    {.name = "weight_g",
-     .type = SCHEMA_INTEGER,
-     .offset = offsetof(struct form_sku, weight_g),
-     .max = UINT32_MAX},
-    {.name = "max_per_customer",
-     .type = SCHEMA_OBJECT,
-     .offset = offsetof(struct form_sku, max_per_customer),
-     .of = &customer_limit_schema},
-};
+#define SKU_FIELDS                                                                                 \
+    FIELD(form_sku, currency, .type = SCHEMA_CURRENCY, .required = true),                          \
+        FIELD(form_sku, list_price, .type = SCHEMA_INTEGER, .required = true,                      \
+              .max = JSON_INTEGER_MAX, .about = "In minor units of the currency."),                \
+        FIELD(form_sku, flash, .type = SCHEMA_BOOL,                                                \
+              .about = "A flash sale's article; rules may look at it."),                           \
+        FIELD(form_sku, max_per_order, .type = SCHEMA_INTEGER, .min = 1, .max = UINT32_MAX),       \
+        FIELD(form_sku, weight_g, .type = SCHEMA_INTEGER, .max = UINT32_MAX),                      \
+        FIELD(form_sku, max_per_customer, .type = SCHEMA_OBJECT, .of = &customer_limit_schema)
+
+static const struct schema_field sku_fields[] = {SKU_FIELDS};
 static SCHEMA(sku_schema, "SkuRequest", sku_fields, struct form_sku);
 
-static bool build_sku_put(struct route_request *request)
+static const struct schema_field sku_item_fields[] = {
+    FIELD(form_sku, sku, .type = SCHEMA_SKU, .required = true), SKU_FIELDS};
+static SCHEMA(sku_item_schema, "SkuBatchItem", sku_item_fields, struct form_sku);
+
+static bool put_sku(struct route_request *request, struct text code)
 {
     const struct form_sku *form = (const void *)request->form;
     struct sku_put *put = route_command(request);
@@ -77,8 +64,18 @@ static bool build_sku_put(struct route_request *request)
     put->customer_window_s = (uint32_t)form->max_per_customer.window_s;
     put->weight_g = (uint32_t)form->weight_g;
     put->flags = form->flash ? SKU_FLASH : 0;
-    put->code_bytes = route_append_text(request, request->params[0]);
+    put->code_bytes = route_append_text(request, code);
     return true;
+}
+
+static bool build_sku_put(struct route_request *request)
+{
+    return put_sku(request, request->params[0]);
+}
+
+static bool build_sku_item(struct route_request *request)
+{
+    return put_sku(request, ((const struct form_sku *)(const void *)request->form)->sku);
 }
 
 struct form_stock_query {
@@ -286,6 +283,20 @@ static bool build_warehouse_put(struct route_request *request)
         .refusals = CHANGE_REFUSALS(CODE_OUT_OF_STOCK, CODE_BUSY), .build = build_stock_change     \
     }
 
+static const struct route sku_item = {.status = 200,
+                                      .op = OP_SKU_PUT,
+                                      .command_bytes = sizeof(struct sku_put),
+                                      .body = &sku_item_schema,
+                                      .build = build_sku_item};
+
+static const struct schema_field sku_batch_fields[] = {{.name = "skus",
+                                                        .type = SCHEMA_LIST,
+                                                        .required = true,
+                                                        .min = 1,
+                                                        .max = ROUTE_ITEMS_MAX,
+                                                        .of = &sku_item_schema}};
+static const struct schema sku_batch_schema = {"SkuBatchRequest", sku_batch_fields, 1, 0, false};
+
 static const struct route routes[] = {
     {.method = ROUTE_PUT,
      .pattern = "/v1/skus/{sku}",
@@ -298,6 +309,15 @@ static const struct route routes[] = {
      .answer = &answer_sku,
      .refusals = REFUSALS(CODE_CURRENCY_MISMATCH, CODE_STORAGE_FULL, CODE_FULL),
      .build = build_sku_put},
+    {.method = ROUTE_POST,
+     .pattern = "/v1/skus:batch",
+     .name = "putSkus",
+     .about = "Creates SKUs or changes them one after the other, each on its own.",
+     .status = 200,
+     .body = &sku_batch_schema,
+     .each = &sku_item,
+     .each_name = "sku",
+     .answer = &answer_sku_results},
     {.method = ROUTE_GET,
      .pattern = "/v1/stock",
      .name = "getStock",

@@ -294,12 +294,39 @@ static bool finish_command(struct route_request *request)
     return true;
 }
 
-bool route_read(struct route_request *request, struct text query, void *body, uint32_t body_bytes)
+static void begin(struct route_request *request)
 {
     request->command_at = request->command->used_bytes;
     request->reader.fault.code = CODE_OK;
     json_init(&request->reader.json, NULL, 0);
     pile_append(request->command, request->route->command_bytes);
+}
+
+bool route_begin_items(struct route_request *request, struct text query, void *body,
+                       uint32_t body_bytes, uint32_t *at)
+{
+    request->reader.fault.code = CODE_OK;
+    json_init(&request->reader.json, NULL, 0);
+    return read_path(request) && read_query(request, query) &&
+           schema_list_begin(&request->reader, request->route->body, body, body_bytes, at);
+}
+
+enum schema_item route_read_item(struct route_request *request, void *body, uint32_t body_bytes,
+                                 uint32_t *at)
+{
+    const struct schema *schema = request->route->body;
+    begin(request);
+    enum schema_item item =
+        schema_list_next(&request->reader, schema, body, body_bytes, at, request->form);
+    if (item == SCHEMA_ITEM_READ && request->route->build(request) && finish_command(request))
+        return SCHEMA_ITEM_READ;
+    request->command->used_bytes = request->command_at;
+    return item == SCHEMA_ITEM_NONE ? item : SCHEMA_ITEM_REFUSED;
+}
+
+bool route_read(struct route_request *request, struct text query, void *body, uint32_t body_bytes)
+{
+    begin(request);
     if (read_path(request) && read_query(request, query) && read_body(request, body, body_bytes) &&
         request->route->build(request) && finish_command(request))
         return true;

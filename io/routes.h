@@ -16,6 +16,7 @@ enum route_method {
     ROUTE_DELETE = 8
 };
 
+enum { ROUTE_ITEMS_MAX = 10000 }; /* of a batch */
 enum { ROUTE_PARAMS_MAX = 3, ROUTE_FORM_BYTES_MAX = 512 };
 
 /* Whether a header is taken: Idempotency-Key, If-Match. */
@@ -31,6 +32,7 @@ struct route_request {
     struct text caller;
     uint64_t now_ns;
     uint64_t id_random[2]; /* for an id that has to be made here */
+    uint32_t item;         /* of a batch, counted from 1; 0: not in one */
     uint64_t if_version;   /* If-Match; UINT64_MAX: not said */
     uint64_t min_seq;
     uint64_t seen;        /* the highest that was read in the catalogue */
@@ -55,6 +57,8 @@ struct route {
     enum route_takes key;
     enum route_takes match;
     bool takes_min_seq;
+    const struct route *each;    /* a batch: what each item of the body's list is asked like */
+    const char *each_name;       /* what its resource is called in the results */
     const struct schema *answer; /* NULL: no JSON */
     const enum code *refusals;   /* beyond what every route can say; CODE_OK at the end */
     /* Fills in the command from params and form; false: refused, see reader.fault. */
@@ -87,6 +91,13 @@ const struct route *route_find(bool admin, enum route_method method, struct text
  * refused, see reader.fault, and nothing is appended. */
 bool route_read(struct route_request *request, struct text query, void *body,
                 uint32_t body_bytes) MUST_LOOK;
+
+/* The same for a batch: `begin` looks at all of the body, and *at is where its first item stands;
+ * `item` reads the one at *at, and then *at is behind it. */
+bool route_begin_items(struct route_request *request, struct text query, void *body,
+                       uint32_t body_bytes, uint32_t *at) MUST_LOOK;
+enum schema_item route_read_item(struct route_request *request, void *body, uint32_t body_bytes,
+                                 uint32_t *at) MUST_LOOK;
 
 /* Whether the body may be left out: nothing in it is required. */
 bool route_body_optional(const struct route *route);

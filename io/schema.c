@@ -267,6 +267,77 @@ bool schema_read(struct schema_reader *reader, const struct schema *schema, void
     return json_next(&reader->json) == JSON_END || refuse_token(reader);
 }
 
+/* ---- item by item ------------------------------------------------------------------------------ */
+
+static bool skim_items(struct schema_reader *reader, const struct schema_field *list, uint32_t *at)
+{
+    struct json *json = &reader->json;
+    uint32_t count = 0;
+    enum json_token token;
+    if (json_next(json) != JSON_ARRAY)
+        return refuse_token(reader);
+    *at = (uint32_t)(json->at - json->start);
+    while ((token = json_next(json)) == JSON_OBJECT) {
+        if (json_skip(json) == JSON_WRONG)
+            return refuse_token(reader);
+        if (++count > list->max)
+            return refuse_value(reader, "too_many");
+    }
+    if (token != JSON_ARRAY_END)
+        return refuse_token(reader);
+    return count >= list->min || refuse_value(reader, "too_few");
+}
+
+bool schema_list_begin(struct schema_reader *reader, const struct schema *schema, void *bytes,
+                       uint32_t count, uint32_t *at)
+{
+    struct json *json = &reader->json;
+    uint32_t index;
+    json_init(json, bytes, count);
+    json->keeps = true;
+    reader->fault.code = CODE_OK;
+    if (json_next(json) != JSON_OBJECT)
+        return refuse_token(reader);
+    enum json_token token = json_next(json);
+    if (token == JSON_OBJECT_END)
+        return check_required(reader, schema, 0);
+    if (token != JSON_KEY)
+        return refuse_token(reader);
+    if (field_find(schema, json->text, &index) == NULL)
+        return refuse_byte(reader, "unknown", json->token_at);
+    if (!skim_items(reader, &schema->fields[index], at))
+        return false;
+    token = json_next(json);
+    if (token == JSON_KEY)
+        return refuse_byte(reader, field_find(schema, json->text, &index) ? "duplicate" : "unknown",
+                           json->token_at);
+    return token == JSON_OBJECT_END && json_next(json) == JSON_END ? true : refuse_token(reader);
+}
+
+/* Reading begins again at an item; offsets go on counting from the body's first byte. */
+static void read_from(struct json *json, void *bytes, uint32_t count, uint32_t at)
+{
+    json_init(json, bytes, count);
+    json->at += at;
+}
+
+enum schema_item schema_list_next(struct schema_reader *reader, const struct schema *item,
+                                  void *bytes, uint32_t count, uint32_t *at, void *into)
+{
+    struct json *json = &reader->json;
+    uint32_t begin = *at + (uint32_t)strspn((const char *)bytes + *at, ", \n\r\t");
+    read_from(json, bytes, count, begin);
+    if (*json->at == ']')
+        return SCHEMA_ITEM_NONE;
+    json->keeps = true;
+    CHECK(json_next(json) == JSON_OBJECT && json_skip(json) == JSON_OBJECT_END);
+    *at = (uint32_t)(json->at - json->start);
+    read_from(json, bytes, count, begin);
+    reader->fault.code = CODE_OK;
+    CHECK(json_next(json) == JSON_OBJECT);
+    return read_object(reader, item, into) ? SCHEMA_ITEM_READ : SCHEMA_ITEM_REFUSED;
+}
+
 /* ---- outside of JSON --------------------------------------------------------------------------- */
 
 static bool integer_of(struct text text, int64_t *value)

@@ -83,6 +83,15 @@ struct schema_reader {
 bool schema_read(struct schema_reader *reader, const struct schema *schema, void *bytes,
                  uint32_t count, void *into) MUST_LOOK;
 
+/* A body that is one list, taken item by item. `begin` looks at all of it and changes nothing: it is
+ * an object with the schema's one member, a list of objects; *at is then where the first one begins.
+ * `next` reads the item at *at, which then stands behind it, however good it was. */
+enum schema_item { SCHEMA_ITEM_READ, SCHEMA_ITEM_REFUSED, SCHEMA_ITEM_NONE };
+bool schema_list_begin(struct schema_reader *reader, const struct schema *schema, void *bytes,
+                       uint32_t count, uint32_t *at) MUST_LOOK;
+enum schema_item schema_list_next(struct schema_reader *reader, const struct schema *item,
+                                  void *bytes, uint32_t count, uint32_t *at, void *into) MUST_LOOK;
+
 /* One field from a text that is no JSON, e.g. of a query; `name` is where the fault points to. */
 bool schema_read_text(struct schema_reader *reader, const struct schema_field *field,
                       struct text text, void *into) MUST_LOOK;

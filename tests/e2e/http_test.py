@@ -191,6 +191,43 @@ def a_quote_is_an_order_that_is_not_placed(server):
     equal(server.ask("POST", "/v1/orders:quote", body)[2]["code"], "out_of_stock")
 
 
+def the_orders_of_a_batch_are_placed_each_on_its_own(server):
+    stock_up(server, units=5)
+    orders = [order("b-1", lines=[("SKU-1", 3, 1)]), order("b-2", lines=[("SKU-1", 3, 1)]),
+              order("b\"\u00e9"), {**order("b-3"), "nonsense": 1}, {}, order(), order("b-1"),
+              order("b-1", lines=[("SKU-1", 3, 1)])]
+    headers = {"Idempotency-Key": "k"}
+    status, sent, body = server.ask("POST", "/v1/orders:batch", {"orders": orders}, headers)
+    equal((status, sent["Transfer-Encoding"]), (200, "chunked"))
+    results = body["results"]
+    equal([r["status"] for r in results], [201, 409, 422, 400, 422, 201, 422, 201])
+    equal(results[0]["order"], server.ask("GET", "/v1/orders/b-1")[2])
+    equal(results[1]["problem"]["lines"], [{"sku": "SKU-1", "requested": 3, "sellable": 2}])
+    equal(results[3]["problem"]["errors"], [{"pointer": "/nonsense", "code": "unknown"}])
+    equal(results[7]["replayed"], True)
+    again = server.ask("POST", "/v1/orders:batch", {"orders": orders}, headers)[2]["results"]
+    equal(again[5]["order"]["order_id"], results[5]["order"]["order_id"])
+    equal(server.stock("SKU-1")["reserved"], 4)
+    for bad, wanted in (("{}", 422), ('{"orders":[]}', 422), ('{"orders":[1]}', 422),
+                        ('{"orders":[{}', 400), ('{"orders":[{}],"x":1}', 400),
+                        ('{"orders":[{}],"orders":[]}', 400), ('{"orders":[{}]}x', 400)):
+        equal(server.ask("POST", "/v1/orders:batch", bad)[0], wanted, bad)
+
+
+def many_skus_are_put_at_once(server):
+    skus = [{"sku": f"S{i}", "currency": "CNY", "list_price": i} for i in range(3000)]
+    connection = server.connect()
+    status, _, body = ask(connection, "POST", "/v1/skus:batch", {"skus": skus})
+    equal((status, {r["status"] for r in body["results"]}), (200, {200}))
+    equal([r["sku"]["sku"] for r in body["results"]], [s["sku"] for s in skus])
+    equal(ask(connection, "GET", "/v1/stock?sku=S2999")[0], 200)
+    body = json.dumps({"skus": skus[:2]}).encode()
+    answer = server.raw(b"POST /v1/skus:batch HTTP/1.0\r\nContent-Type: application/json\r\n"
+                        b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+    assert b"Connection: close" in answer and b"chunked" not in answer, answer
+    equal(len(json.loads(answer.split(b"\r\n\r\n")[1])["results"]), 2)
+
+
 def units_are_received_once_per_key(server):
     stock_up(server, units=0)
     body = {"sku": "SKU-1", "warehouse": "w1", "ok": 10, "damaged": 3}

@@ -28,6 +28,9 @@ const char *const fuzz_seeds[] = {
     "HTTP/1.1\r\nHost:b\r\n\r\n",
     "PUT /v1/skus/SKU%2D1 HTTP/1.1\r\n" JSON_HEAD
     "Content-Length: 38\r\n\r\n{\"currency\":\"CNY\",\"list_price\":1999   }",
+    "POST /v1/skus:batch HTTP/1.1\r\n" JSON_HEAD
+    "Content-Length: 83\r\n\r\n{\"skus\":[{\"sku\":\"A\",\"currency\":\"CNY\",\"list_price\":1}, "
+    "{\"sku\":\"B\\u0041\",\"flash\":1}]}",
     "PUT /v1/warehouses/w1 HTTP/1.1\r\nConnection: close\r\n" JSON_HEAD
     "Content-Length: 14\r\n\r\n{\"priority\":1}",
     NULL,

@@ -160,6 +160,32 @@ static void check_against_jansson(const uint8_t *input, size_t bytes)
     json_decref(theirs);
 }
 
+static enum json_token last_token(struct json *json)
+{
+    enum json_token token;
+    do
+        token = json_next(json);
+    while (token != JSON_WRONG && token != JSON_END);
+    return token;
+}
+
+/* Who only looks sees the same, and leaves the bytes as they were. */
+static void check_looking(const uint8_t *input, size_t bytes)
+{
+    static struct json looking, taking;
+    static char looked_at[4096], taken[4096];
+    memcpy(looked_at, input, bytes);
+    memcpy(taken, input, bytes);
+    json_init(&looking, looked_at, (uint32_t)bytes);
+    json_init(&taking, taken, (uint32_t)bytes);
+    looking.keeps = true;
+    if (last_token(&looking) != last_token(&taking) || looking.fault != taking.fault ||
+        looking.fault_at != taking.fault_at)
+        fail("who only looks sees something else");
+    if (memcmp(looked_at, input, bytes) != 0)
+        fail("looking has changed the bytes");
+}
+
 /* Any bytes can be written as a text, and come back if they are UTF-8 without NUL. */
 static void check_writer(const uint8_t *input, size_t bytes)
 {
@@ -189,6 +215,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t bytes)
     current = input;
     current_bytes = bytes;
     check_against_jansson(input, bytes);
+    check_looking(input, bytes);
     check_writer(input, bytes);
     return 0;
 }

@@ -342,7 +342,7 @@ static void every_field_that_is_wrong_in_any_way_is_refused_and_pointed_to(void 
     (void)state;
     const struct route *route;
     for (uint32_t i = 0; (route = route_at(false, i)) != NULL; i++)
-        if (route->body != NULL)
+        if (route->body != NULL && route->each == NULL)
             mutate(route, route->body, "");
 }
 
@@ -358,6 +358,8 @@ static void every_body_with_only_what_is_required_is_taken(void **state)
         put_head(head, sizeof head, route);
         if (route->body != NULL)
             put_object(&body, route->body, &(struct mutation){.kind = REPLACED});
+        if (route->each != NULL)
+            continue;
         if (ask(head, body.text) != HTTP_COMMAND)
             fail_msg("%s\n%s\n%s", head, body.text, said());
         assert_int_equal(((struct command *)(void *)command.at)->op, route->op);
