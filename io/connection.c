@@ -57,6 +57,9 @@ void connections_init(struct connections *connections, void *zeroed_memory,
     }
 }
 
+/* Used since the last look; at rest at one look; and at a second one. */
+enum { COLD, COOL, WARM };
+
 static uint64_t user_of(const struct connections *connections, const struct connection *c,
                         enum connection_user what)
 {
@@ -101,6 +104,7 @@ struct connection *connection_open(struct connections *connections, struct env *
         .input = c->input,
         .output = c->output,
         .http = c->http,
+        .warmth = c->warmth,
     };
     receive(connections, env, c);
     return c;
@@ -209,6 +213,7 @@ static bool take_in(struct connections *connections, struct connection *c, const
     }
     if (count > connections->input_capacity_bytes - c->input_bytes)
         return false;
+    c->warmth = WARM;
     memcpy(c->input + c->input_bytes, bytes, count);
     c->input_bytes += count;
     connection_ready(connections, c);
@@ -327,7 +332,32 @@ void *connection_room(struct connections *connections, struct connection *c)
 void connection_wrote(struct connections *connections, struct connection *c, uint32_t bytes)
 {
     c->output_written += bytes;
+    c->warmth = WARM;
     touch(connections, c);
+}
+
+static bool is_at_rest(const struct connection *c)
+{
+    return c->input_read == c->input_bytes && c->output_sent == c->output_written &&
+           c->open_commands == 0 && c->operations <= (c->receiving ? 1u : 0u) && !c->ready;
+}
+
+void connections_cool(struct connections *connections, struct env *env)
+{
+    for (uint32_t i = 0; i < connections->count_max; i++) {
+        struct connection *c = &connections->at[i];
+        if (c->warmth == COLD || (c->phase != CONNECTION_FREE && !is_at_rest(c)))
+            continue;
+        if (--c->warmth != COLD)
+            continue;
+        c->input_read = 0;
+        c->input_bytes = 0;
+        c->output_base = c->output_written;
+        /* The two lie side by side. */
+        env_disuse(env, c->input,
+                   (uint64_t)connections->input_capacity_bytes +
+                       connections->output_capacity_bytes);
+    }
 }
 
 struct connection *connection_next_touched(struct connections *connections)

@@ -1,7 +1,7 @@
 /* io/connection.h - the connections of one shard: bytes that came in, bytes that are to go out.
  *
  * Each connection has two stretches of address space, reserved once and touched only as far as they
- * are used: an idle connection costs a page or two. Input is whatever has been received and not yet
+ * are used; at rest it has no page of either. Input is whatever has been received and not yet
  * taken. Output is written by a turn, becomes *due* when the watermark has reached what the turn has
  * seen, and is sent with one send in flight.
  *
@@ -40,6 +40,7 @@ struct connection {
     bool ready;          /* stands in the list of those with input to look at */
     bool touched;        /* stands in the list of those that this turn has written to */
     bool welcomed;       /* hello has been answered */
+    uint8_t warmth;      /* looks of connections_cool until its pages go back; 0: they have */
     uint32_t operations; /* in flight */
     uint32_t open_commands;
     uint32_t
@@ -137,6 +138,10 @@ void connection_wrote(struct connections *connections, struct connection *connec
 
 /* Takes it off the list of touched ones; NULL at the end. */
 struct connection *connection_next_touched(struct connections *connections);
+
+/* Every now and then: connections that have been at rest since the last time give their pages back.
+ */
+void connections_cool(struct connections *connections, struct env *env);
 
 /* To be called when it was taken off a list and nothing more is to be done for it now. */
 void connection_rest(struct connections *connections, struct env *env,

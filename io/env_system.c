@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -305,6 +306,13 @@ uint64_t env_random(struct env *env)
     uint64_t value;
     CHECK(getrandom(&value, sizeof value, 0) == sizeof value);
     return value;
+}
+
+/* Memory that cannot be given back (it is locked, say) stays: nobody is worse off. */
+void env_disuse(struct env *env, void *at, uint64_t bytes)
+{
+    (void)env;
+    madvise(at, bytes, MADV_DONTNEED);
 }
 
 void env_point(struct env *env, enum env_point point)

@@ -724,9 +724,6 @@ static bool read_and_cover(struct shard_loop *loop)
 
 static void end_slow_requests(struct shard_loop *loop)
 {
-    if (loop->turn_began < loop->slow_next)
-        return;
-    loop->slow_next = loop->turn_began + SLOW_LOOK_NS;
     for (uint32_t i = 0; i < loop->connections.count_max; i++) {
         struct connection *c = &loop->connections.at[i];
         if (c->phase != CONNECTION_OPEN || c->partial_since_ns == 0 ||
@@ -748,7 +745,11 @@ static void turn(struct shard_loop *loop)
         run_connections(loop);
     if (!loop->drained)
         shard_expire(loop->shard, &loop->turn);
-    end_slow_requests(loop);
+    if (loop->turn_began >= loop->slow_next) {
+        loop->slow_next = loop->turn_began + SLOW_LOOK_NS;
+        end_slow_requests(loop);
+        connections_cool(&loop->connections, loop->env);
+    }
     take_sequence_and_publish(loop);
     ring_doorbells(loop);
     write_answers(loop);

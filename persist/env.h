@@ -128,6 +128,10 @@ uint64_t env_clock(struct env *env); /* ns, never backwards; for deadlines of en
 uint64_t env_random(struct env *env);
 uint64_t env_cpu(struct env *env); /* ns of processor time that this actor has used */
 
+/* Memory that nobody needs now: its pages go back to the system. Reading it before writing gives
+ * anything. */
+void env_disuse(struct env *env, void *at, uint64_t bytes);
+
 /* Marks a place where another actor may run before this one goes on; nothing in production. */
 enum env_point {
     ENV_POINT_TAKE,

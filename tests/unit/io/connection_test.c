@@ -11,6 +11,7 @@ struct env {
     struct env_op ops[64];
     uint32_t count;
     uint32_t given_back;
+    uint32_t disused;
 };
 
 void env_submit(struct env *env, const struct env_op *op)
@@ -23,6 +24,12 @@ void env_give_back(struct env *env, uint32_t buffer)
 {
     (void)buffer;
     env->given_back++;
+}
+
+void env_disuse(struct env *env, void *at, uint64_t bytes)
+{
+    env->disused++;
+    memset(at, 0xdb, bytes);
 }
 
 enum { BUFFER_BYTES = 4096, FILE_NUMBER = 7 };
@@ -203,6 +210,34 @@ static void it_is_closed_after_its_last_completion_and_a_late_answer_finds_nobod
     assert_null(connection_find(&f->connections, token));
 }
 
+static void a_connection_at_rest_gives_its_pages_back_once_and_goes_on_afterwards(void **state)
+{
+    struct fixture *f = *state;
+    struct connection *c = open_one(f);
+    memcpy(f->buffers, "hello", 5);
+    complete(f, ENV_RECEIVE, 5, ENV_FLAG_BUFFER | ENV_FLAG_MORE);
+    assert_ptr_equal(connection_next_ready(&f->connections), c);
+    for (int i = 0; i < 3; i++) /* its input is not used up yet */
+        connections_cool(&f->connections, &f->env);
+    assert_int_equal(f->env.disused, 0);
+    connection_consume(&f->connections, &f->env, c, 5);
+    write_out(f, c, "answer");
+    connection_due(&f->connections, &f->env, c, c->output_written);
+    connections_cool(&f->connections, &f->env); /* its output is on the way */
+    complete(f, ENV_SEND, 6, 0);
+    connections_cool(&f->connections, &f->env);
+    assert_int_equal(f->env.disused, 0);
+    for (int i = 0; i < 3; i++)
+        connections_cool(&f->connections, &f->env);
+    assert_int_equal(f->env.disused, 1);
+
+    complete(f, ENV_RECEIVE, 5, ENV_FLAG_BUFFER | ENV_FLAG_MORE);
+    assert_memory_equal(c->input + c->input_read, "hello", 5);
+    write_out(f, c, "again");
+    connection_due(&f->connections, &f->env, c, c->output_written);
+    assert_memory_equal(submitted(f, ENV_SEND)->data, "again", 5);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -214,6 +249,7 @@ int main(void)
         TEST(output_leaves_only_when_it_is_due_and_one_send_at_a_time),
         TEST(what_a_short_send_left_is_sent_next),
         TEST(a_connection_ends_only_after_its_last_answer_has_left),
+        TEST(a_connection_at_rest_gives_its_pages_back_once_and_goes_on_afterwards),
         TEST(it_is_closed_after_its_last_completion_and_a_late_answer_finds_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
