@@ -103,6 +103,11 @@ static inline const struct slice *event_slices(const struct event *event)
     return (const void *)((const char *)event + sizeof *event + ((event->by_bytes + 7u) & ~7u));
 }
 
+static inline const struct event *event_next(const struct event *event)
+{
+    return (const void *)((const char *)event + event->bytes);
+}
+
 static inline const struct slice *slice_next(const struct slice *slice)
 {
     return (const void *)((const char *)slice + slice->bytes);

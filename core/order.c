@@ -556,6 +556,59 @@ enum shard_table order_apply(struct orders *orders, struct position position,
     return SHARD_TABLE_NONE;
 }
 
+/* ---- fetching ahead ---------------------------------------------------------------------------- */
+
+/* The id of the order that a slice moves; no bytes: it places one, or is about none. */
+static struct text moved_id(const struct slice *slice)
+{
+    const struct slice_order_moved *moved = (const void *)slice;
+    const struct slice_lines_cancelled *lines = (const void *)slice;
+    switch (slice->kind) {
+    case SLICE_ORDER_MOVED:
+        return (struct text){(const char *)(moved + 1), moved->id_bytes};
+    case SLICE_LINES_CANCELLED:
+        return (struct text){(const char *)(lines->lines + lines->line_count), lines->id_bytes};
+    default:
+        return (struct text){NULL, 0};
+    }
+}
+
+void order_fetch(const struct orders *orders, const struct slice *slice)
+{
+    const struct slice_order_placed *placed = (const void *)slice;
+    if (slice->kind == SLICE_ORDER_PLACED) {
+        table_prefetch(&orders->by_id, placed->id_hash);
+        table_prefetch(&orders->by_customer, placed->customer_hash);
+        return;
+    }
+    struct text id = moved_id(slice);
+    if (id.bytes > 0)
+        table_prefetch(&orders->by_id, key_hash(id));
+}
+
+static void fetch_record(const struct orders *orders, const struct table *table, uint64_t hash)
+{
+    uint64_t probe = 0;
+    uint32_t record = table_find(table, hash, &probe);
+    if (record == 0)
+        return;
+    const char *order = (const void *)order_at(orders, record);
+    __builtin_prefetch(order);
+    __builtin_prefetch(order + 64);
+}
+
+void order_fetch_behind(const struct orders *orders, const struct slice *slice)
+{
+    const struct slice_order_placed *placed = (const void *)slice;
+    if (slice->kind == SLICE_ORDER_PLACED) {
+        fetch_record(orders, &orders->by_customer, placed->customer_hash);
+        return;
+    }
+    struct text id = moved_id(slice);
+    if (id.bytes > 0)
+        fetch_record(orders, &orders->by_id, key_hash(id));
+}
+
 /* ---- answers ----------------------------------------------------------------------------------- */
 
 void order_answer_placed(const struct order *order, struct turn *turn, uint32_t self,

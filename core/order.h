@@ -232,6 +232,10 @@ enum shard_table order_apply(struct orders *orders, struct position position,
 /* The record of the order that has just been placed, live. */
 uint32_t orders_newest(const struct orders *orders);
 
+/* Before order_apply, well ahead: what the slice alone leads to; then what lies behind that. */
+void order_fetch(const struct orders *orders, const struct slice *slice);
+void order_fetch_behind(const struct orders *orders, const struct slice *slice);
+
 /* Orders touched since the last call: their last event stands in this sequence. */
 void orders_number(struct orders *orders, uint64_t seq);
 

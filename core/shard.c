@@ -489,6 +489,32 @@ void shard_committed(struct shard *shard, uint64_t seq)
 
 /* ---- recovery ---------------------------------------------------------------------------------- */
 
+void shard_fetch(const struct shard *shard, const struct event *event)
+{
+    const struct slice *slice = event_slices(event);
+    for (uint32_t i = 0; i < event->slice_count; i++, slice = slice_next(slice)) {
+        if (!shard_owns(shard, slice->slot))
+            continue;
+        if (is_of_stock(slice))
+            stock_prefetch(&shard->stock, stock_slice_sku(slice));
+        else
+            order_fetch(&shard->orders, slice);
+    }
+}
+
+void shard_fetch_behind(const struct shard *shard, const struct event *event)
+{
+    const struct slice *slice = event_slices(event);
+    for (uint32_t i = 0; i < event->slice_count; i++, slice = slice_next(slice)) {
+        if (!shard_owns(shard, slice->slot))
+            continue;
+        if (is_of_stock(slice))
+            stock_fetch_behind(&shard->stock, stock_slice_sku(slice));
+        else
+            order_fetch_behind(&shard->orders, slice);
+    }
+}
+
 enum shard_table shard_recover(struct shard *shard, struct position position,
                                const struct event *event)
 {

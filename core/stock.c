@@ -60,6 +60,12 @@ struct stock_sku *stock_sku(const struct stock *stock, uint32_t sku)
     return record->sku != 0 ? record : NULL;
 }
 
+void stock_fetch_behind(const struct stock *stock, uint32_t sku)
+{
+    if (is_ours(stock, sku))
+        __builtin_prefetch(&stock->cells[stock_sku_at(stock, sku)->first_cell]);
+}
+
 void stock_prefetch(const struct stock *stock, uint32_t sku)
 {
     if (is_ours(stock, sku))

@@ -206,6 +206,8 @@ static inline struct stock_sku *stock_sku_at(const struct stock *stock, uint32_t
     return &stock->skus[rank * stock->slot_capacity + sku_index(sku) - 1];
 }
 void stock_prefetch(const struct stock *stock, uint32_t sku);
+/* Its first cell, when the SKU itself has arrived. */
+void stock_fetch_behind(const struct stock *stock, uint32_t sku);
 /* NULL: never had any in that warehouse. */
 struct stock_cell *stock_cell(const struct stock *stock, const struct stock_sku *sku,
                               uint32_t warehouse);

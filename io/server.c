@@ -6,7 +6,11 @@
 
 #include "io/cut.h"
 #include "io/problem.h"
+#include "io/recovery.h"
 #include "io/shard_loop.h"
+
+enum phase { PHASE_RECOVERS, PHASE_SERVES, PHASE_HAS_FAILED };
+static const uint64_t SAFETY_NET_NS = 10 * 1000 * 1000;
 
 /* Memory, in this order: what is worked with all the time; then the connections' stretches of address
  * space, which are touched only as far as they are used. */
@@ -16,6 +20,10 @@ struct server {
     struct shard *shards[SHARDS_MAX];
     struct shard_loop *loops[SHARDS_MAX];
     struct start start;
+    struct start_report report;
+    struct recovery recovery;
+    void *scratch;
+    struct atomic64 phase;   /* enum phase; the helper's */
     struct atomic64 running; /* shards that have not returned */
     char directory[4096];
 };
@@ -100,6 +108,7 @@ struct pieces {
     void *catalogue;
     void *log;
     void *scratch;
+    void *chunks;
     void *shards[SHARDS_MAX];
     void *mailboxes[SHARDS_MAX][SHARDS_MAX];
     void *loops[SHARDS_MAX];
@@ -114,6 +123,7 @@ static void lay_out(struct cut *cut, const struct server *wanted, struct pieces 
         cut, catalogue_bytes(&(struct catalogue_options){.sku_count_max = options->sku_count_max}));
     pieces->log = cut_off(cut, log_bytes(&options->log));
     pieces->scratch = cut_off(cut, start_scratch_bytes(&start));
+    pieces->chunks = cut_off(cut, RECOVERY_MEMORY_BYTES);
     for (uint32_t i = 0; i < options->shard_count; i++) {
         struct shard_options shard = shard_options(wanted, i);
         pieces->shards[i] = cut_off(cut, shard_bytes(&shard));
@@ -146,40 +156,27 @@ size_t server_bytes(const struct server_options *options)
 
 /* ---- recovery ---------------------------------------------------------------------------------- */
 
-struct recovery {
-    struct start_visitor visitor;
-    struct server *server;
-    enum shard_table too_small;
-};
-
-static bool recover_event(struct start_visitor *visitor, struct position position,
-                          const struct event *event)
-{
-    struct recovery *recovery = (struct recovery *)visitor;
-    const struct server *server = recovery->server;
-    for (uint32_t i = 0; i < server->options.shard_count; i++) {
-        recovery->too_small = shard_recover(server->shards[i], position, event);
-        if (recovery->too_small != SHARD_TABLE_NONE)
-            return false;
-    }
-    return true;
-}
-
-static bool recover(struct server *server, struct env *env, void *scratch,
-                    struct start_report *report)
+static bool recover(struct server *server, struct env *env)
 {
     struct start_options options = start_options(server);
-    struct recovery recovery = {.visitor = {.on_event = recover_event}, .server = server};
-    bool started = start_open(&server->start, env, &options, scratch, &recovery.visitor, report);
-    if (!started && recovery.too_small != SHARD_TABLE_NONE) {
+    struct start_report *report = &server->report;
+    struct recovery *recovery = &server->recovery;
+    recovery_begin(recovery, env);
+    bool recovered =
+        start_open(&server->start, env, &options, server->scratch, &recovery->visitor, report) &&
+        recovery_finish(recovery);
+    enum shard_table full = (enum shard_table)atomic_load(&recovery->too_small);
+    if (!recovered && full != SHARD_TABLE_NONE) {
         report->exit_code = EXIT_UNAVAILABLE;
         snprintf(
             report->message, sizeof report->message,
             "the data in %.200s does not fit: the table of %s is too small; start with a larger "
             "--memory",
-            server->directory, shard_table_name(recovery.too_small));
+            server->directory, shard_table_name(full));
+    } else if (recovery->stopped) {
+        *report = (struct start_report){.message = "stopped while recovering"};
     }
-    return started;
+    return recovered;
 }
 
 /* ---- listening --------------------------------------------------------------------------------- */
@@ -332,8 +329,7 @@ size_t server_tables_bytes(const struct server_options *options)
     return server_bytes(options) - options->shard_count * shard_loop_bytes(options);
 }
 
-struct server *server_init(void *zeroed_memory, const struct server_options *options,
-                           struct env *env, struct start_report *report)
+struct server *server_init(void *zeroed_memory, const struct server_options *options)
 {
     struct server wanted = described(options);
     struct cut cut = {.at = zeroed_memory};
@@ -346,24 +342,17 @@ struct server *server_init(void *zeroed_memory, const struct server_options *opt
     shared->pages.write = write_page;
     shared->catalogue = catalogue_init(
         pieces.catalogue, &(struct catalogue_options){.sku_count_max = options->sku_count_max});
+    shared->log = pieces.log;
     for (uint32_t i = 0; i < options->shard_count; i++) {
         struct shard_options shard = shard_options(server, i);
         server->shards[i] = shard_init(pieces.shards[i], &shard, shared->catalogue);
+        server->loops[i] = pieces.loops[i];
         for (uint32_t to = 0; to < options->shard_count; to++)
             shared->mailboxes[i][to] =
                 mailbox_init(pieces.mailboxes[i][to], options->mailbox_bytes);
     }
-    *report = (struct start_report){0};
-    if (!addresses_are_vacant(options, env, report) ||
-        !recover(server, env, pieces.scratch, report))
-        return NULL;
-    shared->log = log_init(pieces.log, &server->options.log, &server->start.begin);
-    for (uint32_t i = 0; i < options->shard_count; i++)
-        server->loops[i] = shard_loop_init(pieces.loops[i], shared, i, server->shards[i]);
-    welcome_fill(server);
-    busy_fill(shared);
-    if (!listen_on_everything(server, env, report))
-        return NULL;
+    server->scratch = pieces.scratch;
+    recovery_init(&server->recovery, pieces.chunks, options->shard_count, &shared->stop);
     atomic_store(&server->running, options->shard_count);
     return server;
 }
@@ -373,14 +362,59 @@ uint32_t server_actor_count(const struct server *server)
     return server->options.shard_count + 1;
 }
 
+bool server_is_ready(const struct server *server)
+{
+    return atomic_load(&server->phase) == PHASE_SERVES; /* pairs with the store in enter_phase */
+}
+
+const struct start_report *server_report(const struct server *server)
+{
+    return &server->report;
+}
+
+static void ring_all(struct server *server, struct env *env)
+{
+    for (uint32_t shard = 0; shard < server->options.shard_count; shard++)
+        env_doorbell(env, shard);
+}
+
+static void enter_phase(struct server *server, struct env *env, enum phase phase)
+{
+    atomic_store(&server->phase,
+                 phase); /* pairs with the loads in recover_shard, server_is_ready */
+    ring_all(server, env);
+}
+
+static bool get_ready(struct server *server, struct env *env)
+{
+    struct shared *shared = &server->shared;
+    if (!addresses_are_vacant(&server->options, env, &server->report) || !recover(server, env))
+        return false;
+    shared->log = log_init(shared->log, &server->options.log, &server->start.begin);
+    for (uint32_t i = 0; i < server->options.shard_count; i++)
+        server->loops[i] = shard_loop_init(server->loops[i], shared, i, server->shards[i]);
+    welcome_fill(server);
+    busy_fill(shared);
+    return listen_on_everything(server, env, &server->report);
+}
+
+/* True when this shard may serve. */
+static bool recover_shard(struct server *server, struct env *env, uint32_t number)
+{
+    struct env_done none;
+    while (atomic_load(&server->phase) == PHASE_RECOVERS) /* pairs with the store in enter_phase */
+        if (!recovery_apply(&server->recovery, env, number, server->shards[number]))
+            (void)env_reap(env, &none, 1, env_clock(env) + SAFETY_NET_NS);
+    return server_is_ready(server);
+}
+
 /* Without it the shards would wait for segments for ever. */
 static int helper_failed(struct server *server, struct env *env)
 {
     env_say(env, "a log segment cannot be made ready");
     (void)!atomic_swap_if(&server->shared.failure, 0, EXIT_IO); /* the first one counts */
     atomic_store(&server->shared.stop, 2);                      /* pairs with the load in `ended` */
-    for (uint32_t shard = 0; shard < server->options.shard_count; shard++)
-        env_doorbell(env, shard);
+    ring_all(server, env);
     return EXIT_IO;
 }
 
@@ -389,6 +423,10 @@ static int run_helper(struct server *server, struct env *env)
 {
     struct env_done done[16];
     int32_t failure = 0;
+    bool ready = get_ready(server, env);
+    enter_phase(server, env, ready ? PHASE_SERVES : PHASE_HAS_FAILED);
+    if (!ready)
+        return server->report.exit_code;
     for (;;) {
         uint64_t until = log_prepare(server->shared.log, env, &failure);
         if (failure != 0)
@@ -404,8 +442,13 @@ int server_run(struct server *server, struct env *env, uint32_t actor)
 {
     if (actor == server->options.shard_count)
         return run_helper(server, env);
-    int exit_code =
-        env_keep(env, server->start.lock) < 0 ? EXIT_OS : shard_loop_run(server->loops[actor], env);
+    int exit_code = 0;
+    if (!recover_shard(server, env, actor))
+        exit_code = server->report.exit_code;
+    else
+        exit_code = env_keep(env, server->start.lock) < 0
+                        ? EXIT_OS
+                        : shard_loop_run(server->loops[actor], env);
     atomic_add(&server->running, UINT64_MAX); /* one less; pairs with the load in run_helper */
     env_doorbell(env, server->options.shard_count);
     return exit_code;
@@ -418,7 +461,7 @@ void server_stop(struct server *server)
 
 int server_close(struct server *server, struct env *env)
 {
-    return log_close(server->shared.log, env) < 0 ? EXIT_IO : 0;
+    return server_is_ready(server) && log_close(server->shared.log, env) < 0 ? EXIT_IO : 0;
 }
 
 uint64_t server_state_hash(const struct server *server)

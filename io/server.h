@@ -46,21 +46,26 @@ size_t server_bytes(const struct server_options *options);
  * lies address space that is touched only as far as it is used. */
 size_t server_tables_bytes(const struct server_options *options);
 
-/* Lays out the memory, opens the data directory and recovers (persist/start.h). NULL: see report.
- */
-struct server *server_init(void *zeroed_memory, const struct server_options *options,
-                           struct env *env, struct start_report *report);
+/* Lays out the memory; everything else is the actors'. */
+struct server *server_init(void *zeroed_memory, const struct server_options *options);
 
 /* How many actors there are: the shards and the helper. */
 uint32_t server_actor_count(const struct server *server);
 
-/* Runs one actor until the server has drained or failed; exit code of the process. */
+/* Runs one actor until the server has drained or failed; exit code of the process. All begin by
+ * recovering together (io/recovery.h): the helper opens the data directory and reads the log, the
+ * shards apply it; then the helper listens, and makes segments ready. */
 int server_run(struct server *server, struct env *env, uint32_t actor);
+
+/* Everything has been recovered and is listened for. */
+bool server_is_ready(const struct server *server);
+/* Why it could not start; the message is empty otherwise. After the helper has returned. */
+const struct start_report *server_report(const struct server *server);
 
 /* Any thread, also a signal handler's: begin to drain (first call), stop at once (second). */
 void server_stop(struct server *server);
 
-/* After every actor has returned: the manifest's last word. Exit code. */
+/* After every actor has returned 0: the manifest's last word. Exit code. */
 int server_close(struct server *server, struct env *env);
 
 /* Sum over the shards, for tests and tools; only while nothing runs. */

@@ -47,15 +47,19 @@ static void read_ahead(struct scan *scan)
     env_flush(scan->env);
 }
 
-void scan_rest(struct scan *scan)
+void scan_pause(struct scan *scan, uint64_t until_ns)
 {
     struct env_done done;
-    if (!scan->reading || scan->has_read)
+    if (env_reap(scan->env, &done, 1, until_ns) == 0)
         return;
-    while (env_reap(scan->env, &done, 1, UINT64_MAX) == 0)
-        ;
     scan->has_read = true;
     scan->read_got = done.result;
+}
+
+void scan_rest(struct scan *scan)
+{
+    while (scan->reading && !scan->has_read)
+        scan_pause(scan, UINT64_MAX);
 }
 
 static int32_t finish_read(struct scan *scan)

@@ -77,6 +77,9 @@ int32_t scan_beyond(struct scan *scan, uint64_t last_serial) MUST_LOOK;
 /* Whoever uses the env between two groups calls this before: nothing is under way after it. */
 void scan_rest(struct scan *scan);
 
+/* Waits for a doorbell, at most until env_clock reaches `until_ns`; the group stays valid. */
+void scan_pause(struct scan *scan, uint64_t until_ns);
+
 void scan_end(struct scan *scan);
 
 #endif

@@ -28,6 +28,7 @@ enum {
     MARK_BYTES = 256 << 10, /* ... one for so much of the log */
 };
 static const uint64_t LOCK_RETRY_NS = 5 * 1000 * 1000;
+static const uint64_t LATER_NS = 1000 * 1000;
 static const uint64_t PROGRESS_NS = UINT64_C(1000) * 1000 * 1000;
 
 struct starting {
@@ -284,21 +285,30 @@ static struct place place_of(const struct starting *s, const struct group_head *
     return at;
 }
 
-static bool apply_group(struct starting *s, const struct group_head *head)
+static bool events_valid(const struct group_head *head)
 {
     const struct event *event = group_events(head);
     uint64_t left = head->event_bytes;
-    for (uint32_t i = 0; i < head->event_count; i++) {
+    for (uint32_t i = 0; i < head->event_count; i++, event = event_next(event)) {
         if (!event_valid(event, left))
-            return refuse_place(s, EXIT_DAMAGED, place_of(s, head),
-                                "its checksum is right but an event in it makes no sense; it was "
-                                "not written by this program");
-        if (!s->visitor->on_event(s->visitor, (struct position){head->seq, (uint16_t)i}, event))
-            return refuse_place(s, EXIT_UNAVAILABLE, place_of(s, head),
-                                "a table is too small for it; start with a larger --memory");
+            return false;
         left -= event->bytes;
-        event = (const void *)((const char *)event + event->bytes);
     }
+    return true;
+}
+
+static bool hand_over(struct starting *s, const struct group_head *head)
+{
+    enum start_visit visit;
+    if (!events_valid(head))
+        return refuse_place(s, EXIT_DAMAGED, place_of(s, head),
+                            "its checksum is right but an event in it makes no sense; it was "
+                            "not written by this program");
+    while ((visit = s->visitor->on_group(s->visitor, head)) == START_LATER)
+        scan_pause(&s->scan, env_clock(s->env) + LATER_NS);
+    if (visit == START_STOP)
+        return refuse_place(s, EXIT_UNAVAILABLE, place_of(s, head),
+                            "a table is too small for it; start with a larger --memory");
     s->report->groups++;
     s->report->events += head->event_count;
     return true;
@@ -351,7 +361,7 @@ static bool read_groups(struct starting *s)
     const struct group_head *head;
     mark_place(s);
     while (good && (head = scan_next(&s->scan, &error)) != NULL) {
-        good = apply_group(s, head);
+        good = hand_over(s, head);
         mark_place(s);
         if (s->report->groups % 1024 == 0)
             say_progress(s);

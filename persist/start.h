@@ -7,6 +7,7 @@
 #define SPATE_PERSIST_START_H
 
 #include "core/event.h"
+#include "persist/group.h"
 #include "persist/log.h"
 
 /* Exit codes of the program, as sysexits has them. */
@@ -40,11 +41,16 @@ struct start_report {
     uint64_t witness;    /* the highest sequence that something says was acknowledged */
 };
 
-/* Called for every event that is alive, in commit order. false: a table is too small; start stops.
- */
+enum start_visit {
+    START_TAKEN,
+    START_LATER, /* there is no room for it now: the same group again, after a doorbell or a moment */
+    START_STOP, /* a table is too small */
+};
+
+/* Called for every group that is alive, in commit order, when its events have been found valid. The
+ * group is gone when this returns; a visitor must not use the env. */
 struct start_visitor {
-    bool (*on_event)(struct start_visitor *visitor, struct position position,
-                     const struct event *event);
+    enum start_visit (*on_group)(struct start_visitor *visitor, const struct group_head *head);
 };
 
 /* A directory opened, locked and read. */
@@ -54,7 +60,7 @@ struct start {
     int32_t lock;
 };
 
-/* Steps 1 to 6: events are handed to the visitor as they are read; what it has been given stands only
+/* Steps 1 to 6: groups are handed to the visitor as they are read; what it has been given stands only
  * if the start succeeds. On failure report says why, and nothing is left open but what env keeps: the
  * lock is env_keep'ed here, and wants to be by every other actor that writes. `scratch` is at least
  * start_scratch_bytes(options), aligned to 4096; it is free again afterwards. */

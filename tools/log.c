@@ -59,11 +59,10 @@ static int one_directory(const struct usage *usage, int argc, char **argv)
     return EXIT_USAGE_ERROR;
 }
 
-static bool pass_over(struct start_visitor *visitor, struct position position,
-                      const struct event *event)
+static enum start_visit pass_over(struct start_visitor *visitor, const struct group_head *head)
 {
-    (void)visitor, (void)position, (void)event;
-    return true;
+    (void)visitor, (void)head;
+    return START_TAKEN;
 }
 
 /* ---- info, verify --------------------------------------------------------------------------------- */
@@ -71,7 +70,7 @@ static bool pass_over(struct start_visitor *visitor, struct position position,
 static int look(const struct usage *usage, int argc, char **argv, struct start *start,
                 struct start_report *report)
 {
-    struct start_visitor visitor = {.on_event = pass_over};
+    struct start_visitor visitor = {.on_group = pass_over};
     int end = one_directory(usage, argc, argv);
     return end >= 0 ? end : read_log(usage->command, argv[0], &visitor, start, report);
 }
@@ -248,21 +247,26 @@ static void print_event(const struct dump *dump, struct position position,
     puts(json ? "]}" : "");
 }
 
-static bool dump_event(struct start_visitor *visitor, struct position position,
-                       const struct event *event)
+static void dump_event(struct dump *dump, struct position position, const struct event *event)
 {
-    struct dump *dump = (struct dump *)visitor;
     bool of_sku = dump->sku == NULL || touches_sku(dump, event);
     bool of_order = dump->order == NULL || text_is(order_of(event), dump->order);
     if (of_sku && of_order && position.seq >= dump->from && position.seq <= dump->to)
         print_event(dump, position, event);
-    return true;
+}
+
+static enum start_visit dump_group(struct start_visitor *visitor, const struct group_head *head)
+{
+    const struct event *event = group_events(head);
+    for (uint32_t i = 0; i < head->event_count; i++, event = event_next(event))
+        dump_event((struct dump *)visitor, (struct position){head->seq, (uint16_t)i}, event);
+    return START_TAKEN;
 }
 
 static int dump_events(int argc, char **argv)
 {
     static const char *const formats[] = {"text", "json", NULL};
-    struct dump dump = {.visitor.on_event = dump_event, .to = UINT64_MAX};
+    struct dump dump = {.visitor.on_group = dump_group, .to = UINT64_MAX};
     const struct option options[] = {
         {.name = "from",
          .value_name = "SEQ",

@@ -132,11 +132,7 @@ static int serve(const struct server_options *options)
     struct env *env;
     if (!env_uring_open(&world, options->shard_count, QUEUE_ENTRIES, &env, message, &exit_code))
         return fail(exit_code, message);
-    struct start_report report;
-    struct server *server = server_init(memory, options, env, &report);
-    if (server == NULL)
-        return fail(report.exit_code, report.message);
-
+    struct server *server = server_init(memory, options);
     struct run run = {.server = server, .world = &world};
     watch_signals(server);
     if (!start_shards(&run, options->shard_count))
@@ -147,6 +143,9 @@ static int serve(const struct server_options *options)
         if (exit_code == 0)
             exit_code = run.shards[i].exit_code;
     }
+    const char *why_not = server_report(server)->message;
+    if (*why_not != 0)
+        exit_code = fail(exit_code, why_not);
     if (exit_code == 0)
         exit_code = server_close(server, env);
     env_uring_close(env);

@@ -243,20 +243,22 @@ static void help(void *argument)
 
 /* --- starts -------------------------------------------------------------------------------------- */
 
-static bool on_event(struct start_visitor *visitor, struct position position,
-                     const struct event *event)
+static enum start_visit on_group(struct start_visitor *visitor, const struct group_head *head)
 {
     struct scene *scene =
         (struct scene *)(void *)((char *)visitor - offsetof(struct scene, visitor));
-    if (position.seq != scene->found_seq + (position.index == 0))
+    if (stream_hit(world_stream(scene->run->world, STREAM_WORKLOAD), 20))
+        return START_LATER;
+    if (head->seq != scene->found_seq + 1)
         run_fail(scene->run, "a start goes from sequence %llu to %llu",
-                 (unsigned long long)scene->found_seq, (unsigned long long)position.seq);
-    scene->found_seq = position.seq;
-    uint64_t *digest = digest_of(&scene->found, position.seq);
-    if (position.index == 0)
-        *digest = 0;
-    digest_event(digest, event);
-    return true;
+                 (unsigned long long)scene->found_seq, (unsigned long long)head->seq);
+    scene->found_seq = head->seq;
+    uint64_t *digest = digest_of(&scene->found, head->seq);
+    const struct event *event = group_events(head);
+    *digest = 0;
+    for (uint32_t i = 0; i < head->event_count; i++, event = event_next(event))
+        digest_event(digest, event);
+    return START_TAKEN;
 }
 
 static struct start_options start_options(const struct scene *scene)
@@ -442,7 +444,7 @@ static void draw_options(struct scene *scene)
 void log_scenario(struct run *run)
 {
     static struct scene scene;
-    scene = (struct scene){.run = run, .visitor = {.on_event = on_event}};
+    scene = (struct scene){.run = run, .visitor = {.on_group = on_group}};
     run_swarm(run);
     draw_options(&scene);
     struct start_options options = start_options(&scene);

@@ -43,20 +43,21 @@ struct fixture {
     uint8_t events[SEQS_MAX][EVENT_BYTES];
 };
 
-static bool on_event(struct start_visitor *visitor, struct position position,
-                     const struct event *event)
+static enum start_visit on_group(struct start_visitor *visitor, const struct group_head *head)
 {
     struct fixture *f = (struct fixture *)((char *)visitor - offsetof(struct fixture, visitor));
+    const struct event *event = group_events(head);
     f->found_count++;
-    assert_int_equal(position.seq, f->found_count);
+    assert_int_equal(head->event_count, 1);
+    assert_int_equal(head->seq, f->found_count);
     assert_int_equal(event->at_ns, f->found_count);
-    return true;
+    return START_TAKEN;
 }
 
 static bool begin(struct fixture *f)
 {
     f->found_count = 0;
-    f->visitor.on_event = on_event;
+    f->visitor.on_group = on_group;
     return start_open(&f->start, f->env, &wanted, f->scratch, &f->visitor, &f->report);
 }
 
@@ -470,7 +471,7 @@ static void looking_changes_nothing(void **state)
     struct start_options look = wanted;
     look.read_only = true;
     f->env->changes_left = 0;
-    f->visitor.on_event = on_event;
+    f->visitor.on_group = on_group;
     f->found_count = 0;
     assert_true(start_open(&f->start, f->env, &look, f->scratch, &f->visitor, &f->report));
     assert_int_equal(f->found_count, 15);

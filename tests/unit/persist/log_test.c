@@ -90,22 +90,22 @@ static int tear_down(void **state)
 }
 
 /* The number that `append` has written into the event's name. */
-static bool on_event(struct start_visitor *visitor, struct position position,
-                     const struct event *event)
+static enum start_visit on_group(struct start_visitor *visitor, const struct group_head *head)
 {
     struct fixture *f = (struct fixture *)((char *)visitor - offsetof(struct fixture, visitor));
-    if (position.index == 0)
-        f->found[f->found_count++] = event->at_ns;
-    assert_int_equal(position.seq, f->found_count);
-    assert_int_equal(event->at_ns, f->found[f->found_count - 1]);
-    return true;
+    const struct event *event = group_events(head);
+    f->found[f->found_count++] = event->at_ns;
+    assert_int_equal(head->seq, f->found_count);
+    for (uint32_t i = 0; i < head->event_count; i++, event = event_next(event))
+        assert_int_equal(event->at_ns, f->found[f->found_count - 1]);
+    return START_TAKEN;
 }
 
 static bool begin(struct fixture *f)
 {
     struct start_options wanted = start_options(f);
     f->found_count = 0;
-    f->visitor.on_event = on_event;
+    f->visitor.on_group = on_group;
     free(f->scratch);
     free(f->memory);
     f->memory = NULL;

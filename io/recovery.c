@@ -1,0 +1,135 @@
+#include "io/recovery.h"
+
+#include <string.h>
+
+enum { CHUNK_ENOUGH_BYTES = 512 << 10, BATCH_EVENTS = 32 };
+static const uint64_t SAFETY_NET_NS = 10 * 1000 * 1000;
+
+/* ---- the helper's side -------------------------------------------------------------------------- */
+
+static bool is_over(struct recovery *recovery)
+{
+    recovery->stopped |= atomic_load(recovery->stop) != 0;
+    return recovery->stopped || atomic_load(&recovery->too_small) != SHARD_TABLE_NONE;
+}
+
+/* How many chunks every shard is done with. */
+static uint64_t done_by_all(const struct recovery *recovery)
+{
+    uint64_t done = UINT64_MAX;
+    for (uint32_t i = 0; i < recovery->shard_count; i++) {
+        uint64_t mine = atomic_load(&recovery->shards[i].done); /* pairs with recovery_apply */
+        done = mine < done ? mine : done;
+    }
+    return done;
+}
+
+static void publish(struct recovery *recovery)
+{
+    uint64_t number = atomic_load(&recovery->published);
+    recovery->chunks[number % RECOVERY_CHUNKS].used_bytes = recovery->filled_bytes;
+    atomic_store(&recovery->published, number + 1); /* pairs with the load in recovery_apply */
+    recovery->filled_bytes = 0;
+    for (uint32_t i = 0; i < recovery->shard_count; i++)
+        env_doorbell(recovery->env, i);
+}
+
+static enum start_visit on_group(struct start_visitor *visitor, const struct group_head *head)
+{
+    struct recovery *recovery = (struct recovery *)(void *)visitor;
+    uint32_t bytes = (uint32_t)sizeof *head + head->event_bytes;
+    if (is_over(recovery))
+        return START_STOP;
+    if (recovery->filled_bytes > 0 && recovery->filled_bytes + bytes > RECOVERY_CHUNK_BYTES)
+        publish(recovery);
+    uint64_t number = atomic_load(&recovery->published);
+    if (number - done_by_all(recovery) >= RECOVERY_CHUNKS)
+        return START_LATER;
+    memcpy(recovery->chunks[number % RECOVERY_CHUNKS].at + recovery->filled_bytes, head, bytes);
+    recovery->filled_bytes += bytes;
+    if (recovery->filled_bytes >= CHUNK_ENOUGH_BYTES)
+        publish(recovery);
+    return START_TAKEN;
+}
+
+void recovery_init(struct recovery *recovery, void *memory, uint32_t shard_count,
+                   const struct atomic64 *stop)
+{
+    *recovery =
+        (struct recovery){.visitor.on_group = on_group, .stop = stop, .shard_count = shard_count};
+    for (uint32_t i = 0; i < RECOVERY_CHUNKS; i++)
+        recovery->chunks[i].at = (uint8_t *)memory + (size_t)i * RECOVERY_CHUNK_BYTES;
+}
+
+void recovery_begin(struct recovery *recovery, struct env *env)
+{
+    recovery->env = env;
+}
+
+bool recovery_finish(struct recovery *recovery)
+{
+    struct env *env = recovery->env;
+    struct env_done none;
+    if (recovery->filled_bytes > 0)
+        publish(recovery);
+    while (!is_over(recovery) && done_by_all(recovery) < atomic_load(&recovery->published))
+        (void)env_reap(env, &none, 1, env_clock(env) + SAFETY_NET_NS);
+    return !is_over(recovery);
+}
+
+/* ---- a shard's side ------------------------------------------------------------------------------ */
+
+struct recorded {
+    struct position position;
+    const struct event *event;
+};
+
+static enum shard_table apply_batch(struct shard *shard, const struct recorded *batch,
+                                    uint32_t count)
+{
+    enum shard_table full = SHARD_TABLE_NONE;
+    for (uint32_t i = 0; i < count; i++)
+        shard_fetch(shard, batch[i].event);
+    for (uint32_t i = 0; i < count; i++)
+        shard_fetch_behind(shard, batch[i].event);
+    for (uint32_t i = 0; i < count && full == SHARD_TABLE_NONE; i++)
+        full = shard_recover(shard, batch[i].position, batch[i].event);
+    return full;
+}
+
+static enum shard_table apply_chunk(struct shard *shard, const struct recovery_chunk *chunk)
+{
+    struct recorded batch[BATCH_EVENTS];
+    uint32_t count = 0;
+    enum shard_table full = SHARD_TABLE_NONE;
+    for (uint32_t at = 0; at < chunk->used_bytes;) {
+        const struct group_head *head = (const void *)(chunk->at + at);
+        const struct event *event = group_events(head);
+        at += (uint32_t)sizeof *head + head->event_bytes;
+        for (uint32_t i = 0; i < head->event_count; i++, event = event_next(event)) {
+            batch[count++] = (struct recorded){{head->seq, (uint16_t)i}, event};
+            if (count < BATCH_EVENTS)
+                continue;
+            full = apply_batch(shard, batch, count);
+            if (full != SHARD_TABLE_NONE)
+                return full;
+            count = 0;
+        }
+    }
+    return apply_batch(shard, batch, count);
+}
+
+bool recovery_apply(struct recovery *recovery, struct env *env, uint32_t number,
+                    struct shard *shard)
+{
+    struct recovery_shard *self = &recovery->shards[number];
+    uint64_t done = atomic_load(&self->done);
+    if (atomic_load(&recovery->published) == done) /* pairs with the store in publish */
+        return false;
+    enum shard_table full = apply_chunk(shard, &recovery->chunks[done % RECOVERY_CHUNKS]);
+    if (full != SHARD_TABLE_NONE)
+        (void)!atomic_swap_if(&recovery->too_small, SHARD_TABLE_NONE, (uint64_t)full);
+    atomic_store(&self->done, done + 1); /* pairs with done_by_all */
+    env_doorbell(env, recovery->shard_count);
+    return true;
+}

@@ -1,0 +1,54 @@
+/* io/recovery.h - from the one who reads the log to the shards, which apply it all at once.
+ *
+ *   helper:  read ─▶ check sums and events (persist/start.h) ─▶ copy the group into a chunk ─▶ publish
+ *   shard:   next chunk ─▶ fetch ahead ─▶ apply its own slices of every event ─▶ done with it
+ *
+ * Chunks go round in a ring; one is used again when every shard is done with it. A shard sees all
+ * groups in commit order, so each slot sees its own slices as they happened; between slots no order
+ * is needed, since what concerns another's slot commutes. Reading never waits for a shard that is
+ * less than a ring behind. */
+#ifndef SPATE_IO_RECOVERY_H
+#define SPATE_IO_RECOVERY_H
+
+#include "core/atomics.h"
+#include "core/shard.h"
+#include "persist/start.h"
+
+enum {
+    RECOVERY_CHUNKS = 4,
+    RECOVERY_CHUNK_BYTES = WRITE_BYTES_MAX, /* the largest group fits */
+};
+
+struct recovery {
+    struct start_visitor visitor; /* the helper's, for start_open */
+    struct env *env;              /* the helper's */
+    const struct atomic64 *stop;  /* not 0: nobody wants the server any more */
+    bool stopped;                 /* for that reason */
+    uint32_t shard_count;
+    uint32_t filled_bytes; /* of the chunk that is not published yet */
+    struct recovery_chunk {
+        uint8_t *at;
+        uint32_t used_bytes;
+    } chunks[RECOVERY_CHUNKS];
+    _Alignas(128) struct atomic64 published; /* chunks */
+    struct atomic64 too_small;               /* enum shard_table of whoever found it first */
+    struct recovery_shard {
+        _Alignas(128) struct atomic64 done; /* chunks that it needs no more */
+    } shards[SHARDS_MAX];
+};
+
+enum { RECOVERY_MEMORY_BYTES = RECOVERY_CHUNKS * RECOVERY_CHUNK_BYTES };
+
+void recovery_init(struct recovery *recovery, void *memory, uint32_t shard_count,
+                   const struct atomic64 *stop);
+
+/* By the helper: before start_open, and after it, when everything has been read: publishes what is
+ * left and waits until every shard has applied it. False: a table is too small, or nobody wants it. */
+void recovery_begin(struct recovery *recovery, struct env *env);
+bool recovery_finish(struct recovery *recovery) MUST_LOOK;
+
+/* By a shard: applies the next chunk; false: none is there now. */
+bool recovery_apply(struct recovery *recovery, struct env *env, uint32_t number,
+                    struct shard *shard);
+
+#endif
