@@ -296,6 +296,64 @@ static enum code check_warehouse_put(const struct warehouse_put *put, struct com
     return CODE_OK;
 }
 
+struct text region_costs_region(const struct region_costs *costs)
+{
+    return (struct text){(const char *)(costs->rows + costs->row_count), costs->region_bytes};
+}
+
+struct text region_costs_warehouse(const struct region_costs *costs, uint32_t which)
+{
+    struct text region = region_costs_region(costs);
+    const char *at = region.at + region.bytes;
+    for (uint32_t i = 0; i < which; i++)
+        at += costs->warehouse_bytes[i];
+    return (struct text){at, costs->warehouse_bytes[which]};
+}
+
+static enum code check_costs_size(const struct region_costs *costs, struct command_fault *fault)
+{
+    uint32_t bytes = sizeof *costs;
+    if (costs->head.bytes < bytes || costs->zero != 0)
+        return wrong(fault, CODE_MALFORMED, "costs", 0);
+    if (costs->row_count > COST_ROWS_MAX || costs->warehouse_count > WAREHOUSES_MAX)
+        return wrong(fault, CODE_TOO_LARGE, "warehouses", 0);
+    bytes += costs->row_count * (uint32_t)sizeof costs->rows[0] + costs->region_bytes;
+    for (uint32_t i = 0; i < WAREHOUSES_MAX; i++)
+        bytes += costs->warehouse_bytes[i];
+    if (!is_zero(costs->warehouse_bytes + costs->warehouse_count,
+                 WAREHOUSES_MAX - costs->warehouse_count) ||
+        !ends_after(&costs->head, bytes))
+        return wrong(fault, CODE_MALFORMED, "costs", 0);
+    return CODE_OK;
+}
+
+static enum code check_cost_rows(const struct region_costs *costs, struct command_fault *fault)
+{
+    uint64_t sum[WAREHOUSES_MAX] = {0};
+    for (uint32_t i = 0; i < costs->row_count; i++) {
+        const struct cost_row *row = &costs->rows[i];
+        uint64_t cost = (uint64_t)row->distance * row->weight;
+        if (row->warehouse >= costs->warehouse_count || !is_zero(row->zero, sizeof row->zero))
+            return wrong(fault, CODE_MALFORMED, "rows", i + 1);
+        if (__builtin_add_overflow(sum[row->warehouse], cost, &sum[row->warehouse]))
+            return wrong(fault, CODE_OVERFLOW, "distance", i + 1);
+    }
+    return CODE_OK;
+}
+
+static enum code check_region_costs(const struct region_costs *costs, struct command_fault *fault)
+{
+    enum code code = check_costs_size(costs, fault);
+    if (code != CODE_OK)
+        return code;
+    if (!id_valid(region_costs_region(costs)))
+        return wrong(fault, CODE_INVALID, "region", 0);
+    for (uint32_t i = 0; i < costs->warehouse_count; i++)
+        if (!id_valid(region_costs_warehouse(costs, i)))
+            return wrong(fault, CODE_INVALID, "warehouses", 0);
+    return check_cost_rows(costs, fault);
+}
+
 /* ---- any --------------------------------------------------------------------------------------- */
 
 enum code command_check(const struct command *command, uint64_t available,
@@ -335,6 +393,8 @@ enum code command_check(const struct command *command, uint64_t available,
         return check_stock_policy((const void *)command, fault);
     case OP_WAREHOUSE_PUT:
         return check_warehouse_put((const void *)command, fault);
+    case OP_REGION_COSTS:
+        return check_region_costs((const void *)command, fault);
     }
     return wrong(fault, CODE_MALFORMED, "op", 0);
 }
@@ -377,6 +437,7 @@ uint32_t command_slot(const struct command *command)
     case OP_STOCK_POLICY:
         return sku_slot(((const struct stock_policy *)(const void *)command)->sku);
     case OP_WAREHOUSE_PUT:
+    case OP_REGION_COSTS:
         return TOPOLOGY_SLOT;
     case OP_SKU_RESOLVE:
         break;

@@ -28,6 +28,7 @@ enum op {
     OP_STOCK_COUNT = 73,
     OP_STOCK_POLICY = 74,
     OP_WAREHOUSE_PUT = 96,
+    OP_REGION_COSTS = 97,
 };
 
 enum command_flag {
@@ -179,6 +180,26 @@ struct warehouse_put { /* behind it: the id */
     uint8_t zero[3];
 };
 
+struct cost_row {
+    uint32_t distance;
+    uint32_t weight;
+    uint8_t warehouse; /* which of those that the command names, from 0 */
+    uint8_t zero[3];
+};
+
+enum { COST_ROWS_MAX = 1024 };
+
+/* Replaces a region's whole table. Behind it: the rows, the region's id, the warehouses' ids. */
+struct region_costs {
+    struct command head;
+    uint16_t row_count;
+    uint8_t warehouse_count;
+    uint8_t region_bytes;
+    uint32_t zero;
+    uint8_t warehouse_bytes[WAREHOUSES_MAX];
+    struct cost_row rows[];
+};
+
 /* The longest command there may be: an order of ORDER_LINES_MAX lines. */
 enum { COMMAND_BYTES_MAX = 64 + ORDER_LINES_MAX * 16 + ADJUSTMENTS_MAX * 16 + ORDER_TEXTS * 64 };
 
@@ -212,5 +233,8 @@ static inline struct text order_create_text(const struct order_create *create,
         at += create->text_bytes[i];
     return (struct text){at, create->text_bytes[which]};
 }
+
+struct text region_costs_region(const struct region_costs *costs);
+struct text region_costs_warehouse(const struct region_costs *costs, uint32_t which);
 
 #endif

@@ -156,6 +156,8 @@ bool slice_valid(const struct slice *slice)
         return forgotten_valid(fields);
     case SLICE_WAREHOUSE_PUT:
         return warehouse_put_valid(fields);
+    case SLICE_REGION_COSTS:
+        return region_costs_valid(fields);
     }
     return false;
 }

@@ -36,7 +36,8 @@
     X(EVENT_STOCK_WARNING,          74, "stock_warning") \
     X(EVENT_STOCK_RECOVERED,        75, "stock_recovered") \
     X(EVENT_RETRIES_FORGOTTEN, 90, "retries_forgotten") \
-    X(EVENT_WAREHOUSE_PUT,          96, "warehouse_put")
+    X(EVENT_WAREHOUSE_PUT,          96, "warehouse_put") \
+    X(EVENT_REGION_COSTS,           97, "region_costs")
 /* clang-format on */
 
 enum event_kind {
@@ -74,6 +75,7 @@ enum slice_kind {
     SLICE_RETRY = 90, /* core/retry.h */
     SLICE_RETRY_FORGOTTEN = 91,
     SLICE_WAREHOUSE_PUT = 96, /* core/topology.h */
+    SLICE_REGION_COSTS = 97,
 };
 
 struct slice {

@@ -47,6 +47,8 @@ struct flight {
     bool placed;
     uint8_t caller_bytes;
     uint8_t zero;
+    uint16_t region; /* as in struct hold_ask */
+    uint16_t zero_too;
     uint32_t code; /* of the refusal */
     uint32_t short_count;
     uint32_t line_count;

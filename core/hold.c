@@ -17,9 +17,8 @@ static uint64_t sellable(const struct stock_cell *cell, bool with_held)
 }
 
 /* The warehouse that is tried first among those that can ship all units of the line. */
-static bool choose(const struct stock *stock, const struct topology *topology,
-                   const struct stock_sku *sku, bool with_held, const struct taken *taken,
-                   struct hold_line *line)
+static bool choose(const struct stock *stock, const uint8_t *rank, const struct stock_sku *sku,
+                   bool with_held, const struct taken *taken, struct hold_line *line)
 {
     bool found = false;
     const struct stock_cell *cell = NULL;
@@ -27,7 +26,7 @@ static bool choose(const struct stock *stock, const struct topology *topology,
         uint64_t units = line->units + (taken != NULL ? taken->units[cell->warehouse] : 0);
         if (sellable(cell, with_held) < units)
             continue;
-        if (found && topology->rank[cell->warehouse] > topology->rank[line->warehouse])
+        if (found && rank[cell->warehouse] > rank[line->warehouse])
             continue;
         line->warehouse = cell->warehouse;
         found = true;
@@ -35,16 +34,16 @@ static bool choose(const struct stock *stock, const struct topology *topology,
     return found;
 }
 
-static bool choose_all(const struct stock *stock, const struct topology *topology,
-                       const struct stock_sku *sku, bool with_held, struct hold_line *lines,
-                       uint32_t line_count, const bool *bug)
+static bool choose_all(const struct stock *stock, const uint8_t *rank, const struct stock_sku *sku,
+                       bool with_held, struct hold_line *lines, uint32_t line_count,
+                       const bool *bug)
 {
     if (line_count == 1)
-        return choose(stock, topology, sku, with_held, NULL, &lines[0]);
+        return choose(stock, rank, sku, with_held, NULL, &lines[0]);
     struct taken taken;
     memset(&taken, 0, sizeof taken);
     for (uint32_t i = 0; i < line_count; i++) {
-        if (!choose(stock, topology, sku, with_held, &taken, &lines[i]))
+        if (!choose(stock, rank, sku, with_held, &taken, &lines[i]))
             return false;
         taken.units[lines[i].warehouse] += lines[i].units;
         if (bug[BUG_LINES_CHECKED_APART])
@@ -102,14 +101,14 @@ static enum hold_outcome keep_limits(const struct stock *stock, const struct hol
     return had + pending + requested <= sku->max_per_customer ? HOLD_GRANTED : HOLD_BUSY;
 }
 
-static enum hold_outcome find_stock(const struct stock *stock, const struct topology *topology,
+static enum hold_outcome find_stock(const struct stock *stock, const uint8_t *rank,
                                     const struct stock_sku *sku, struct hold_line *lines,
                                     uint32_t line_count, struct hold_shorts *shorts,
                                     const bool *bug)
 {
-    if (choose_all(stock, topology, sku, bug[BUG_HOLD_SEES_HELD], lines, line_count, bug))
+    if (choose_all(stock, rank, sku, bug[BUG_HOLD_SEES_HELD], lines, line_count, bug))
         return HOLD_GRANTED;
-    if (choose_all(stock, topology, sku, true, lines, line_count, bug) && !bug[BUG_BUSY_IS_SHORT])
+    if (choose_all(stock, rank, sku, true, lines, line_count, bug) && !bug[BUG_BUSY_IS_SHORT])
         return HOLD_BUSY;
     uint64_t sellable_units = 0;
     const struct stock_cell *cell = NULL;
@@ -138,6 +137,7 @@ enum hold_outcome hold_decide(const struct stock *stock, const struct topology *
                               const struct hold_ask *ask, struct hold_line *lines,
                               struct hold_shorts *shorts, const bool *bug)
 {
+    const uint8_t *rank = topology_rank(topology, ask->region);
     enum hold_outcome outcome = HOLD_GRANTED;
     uint32_t limited_count = 0;
     shorts->line_count = 0;
@@ -148,8 +148,7 @@ enum hold_outcome hold_decide(const struct stock *stock, const struct topology *
         enum hold_outcome limits = keep_limits(stock, ask, sku, lines + at, same, shorts, bug);
         outcome = worse(outcome, limits);
         if (limits != HOLD_SHORT)
-            outcome =
-                worse(outcome, find_stock(stock, topology, sku, lines + at, same, shorts, bug));
+            outcome = worse(outcome, find_stock(stock, rank, sku, lines + at, same, shorts, bug));
     }
     if (outcome == HOLD_GRANTED && limited_count > limits_room(&stock->limits)) {
         shorts->code = CODE_FULL;

@@ -37,8 +37,9 @@ struct hold_ask {
     uint64_t channel;  /* key_hash; 0: none */
     uint32_t home;
     uint32_t line_count;
+    uint16_t region; /* its number; REGIONS_MAX: none that is known */
     bool ordered;
-    uint8_t zero[7];
+    uint8_t zero[5];
 };
 
 /* ---- messages ---------------------------------------------------------------------------------- */

@@ -99,6 +99,8 @@ static bool part_valid(const struct record *record, const struct part *part)
         return part->bytes == sizeof(struct part_retry);
     case PART_WAREHOUSE:
         return warehouse_part_valid(fields) && record->slot == TOPOLOGY_SLOT;
+    case PART_REGION:
+        return region_part_valid(fields) && record->slot == TOPOLOGY_SLOT;
     }
     return false;
 }
@@ -138,6 +140,7 @@ static enum shard_table load_part(struct shard *shard, const struct record *reco
     case PART_RETRY:
         return retry_load(&shard->retries, record->slot, fields);
     case PART_WAREHOUSE:
+    case PART_REGION:
         topology_load(&shard->topology, fields);
         return SHARD_TABLE_NONE;
     }
@@ -147,7 +150,8 @@ static enum shard_table load_part(struct shard *shard, const struct record *reco
 enum shard_table shard_load(struct shard *shard, const struct record *record)
 {
     const struct part *part = record_first(record);
-    if (!shard_owns(shard, record->slot) && part->kind != PART_WAREHOUSE)
+    if (!shard_owns(shard, record->slot) && part->kind != PART_WAREHOUSE &&
+        part->kind != PART_REGION)
         return SHARD_TABLE_NONE;
     enum shard_table full = SHARD_TABLE_NONE;
     for (; full == SHARD_TABLE_NONE && record_has(record, part); part = part_next(part))

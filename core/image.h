@@ -29,6 +29,7 @@ enum part_kind {
     PART_LIMIT = 66,     /* core/limit.h; opens a record */
     PART_RETRY = 90,     /* core/retry.h; opens a record */
     PART_WAREHOUSE = 96, /* core/topology.h; opens a record */
+    PART_REGION = 97,    /* core/region.h; opens a record */
 };
 
 struct record {

@@ -292,6 +292,12 @@ static uint64_t channel_of(const struct order_create *create)
     return channel.bytes > 0 ? key_hash(channel) : 0;
 }
 
+static uint16_t region_of(const struct shard *shard, const struct order_create *create)
+{
+    struct text region = order_create_text(create, ORDER_REGION);
+    return region.bytes > 0 ? (uint16_t)topology_region(&shard->topology, region) : REGIONS_MAX;
+}
+
 static void place_at_once(struct shard *shard, struct turn *turn, const struct request *request,
                           const struct hold_ask *ask, uint64_t id_hash)
 {
@@ -339,6 +345,7 @@ static struct hold_ask ask_of(const struct shard *shard, uint32_t number,
         .at_ns = flight->at_ns,
         .customer = flight->customer,
         .channel = flight->channel,
+        .region = flight->region,
         .home = shard->options.shard,
         .line_count = part->line_count,
         .ordered = flight->ordered,
@@ -691,6 +698,7 @@ static void begin(struct shard *shard, struct turn *turn, const struct request *
     flight->at_ns = turn->now_ns;
     flight->customer = key_hash(order_create_text(create, ORDER_CUSTOMER));
     flight->channel = channel_of(create);
+    flight->region = region_of(shard, create);
     flight->ordered = ordered;
     if (!is_quote(create))
         take_room(shard, flight);
@@ -720,6 +728,7 @@ static void decide(struct shard *shard, struct turn *turn, const struct request 
         .at_ns = turn->now_ns,
         .customer = key_hash(order_create_text(create, ORDER_CUSTOMER)),
         .channel = channel_of(create),
+        .region = region_of(shard, create),
         .line_count = plan->line_count,
     };
     switch (look_at(shard, &ask, plan->lines, false)) {

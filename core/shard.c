@@ -5,6 +5,7 @@
 #include "core/answer.h"
 #include "core/digest.h"
 #include "core/inventory.h"
+#include "core/logistics.h"
 #include "core/move.h"
 #include "core/place.h"
 
@@ -111,6 +112,7 @@ static enum shard_table apply(struct shard *shard, struct position position,
     case SLICE_RETRY_FORGOTTEN:
         return retry_apply(&shard->retries, slice);
     case SLICE_WAREHOUSE_PUT:
+    case SLICE_REGION_COSTS:
         topology_apply(&shard->topology, slice);
         return SHARD_TABLE_NONE;
     default:
@@ -144,7 +146,7 @@ static void send_slices(struct shard *shard, struct turn *turn, const struct eve
 
 static bool concerns_all(const struct slice *slice)
 {
-    return slice->kind == SLICE_WAREHOUSE_PUT;
+    return slice->kind == SLICE_WAREHOUSE_PUT || slice->kind == SLICE_REGION_COSTS;
 }
 
 void shard_apply(struct shard *shard, struct turn *turn, const struct event *event)
@@ -297,23 +299,6 @@ static void get_stock(struct shard *shard, struct turn *turn, const struct reque
     memcpy(result->cells, cells, count * sizeof cells[0]);
 }
 
-static void put_warehouse(struct shard *shard, struct turn *turn, const struct request *request)
-{
-    const struct warehouse_put *put = (const void *)request->command;
-    struct text id = {(const char *)(put + 1), put->id_bytes};
-    bool known = topology_find(&shard->topology, id) != WAREHOUSES_MAX;
-    if (!known && shard->topology.warehouse_count == WAREHOUSES_MAX) {
-        answer_plain(shard, turn, request, CODE_FULL);
-        return;
-    }
-    struct event *event = shard_event(shard, turn, EVENT_WAREHOUSE_PUT, request->caller);
-    struct slice_warehouse_put *slice =
-        event_add(turn, event, TOPOLOGY_SLOT, SLICE_WAREHOUSE_PUT, topology_put_bytes(id));
-    topology_put_slice(&shard->topology, slice, id, put->priority);
-    shard_apply(shard, turn, event);
-    answer_plain(shard, turn, request, known ? CODE_OK : CODE_CREATED);
-}
-
 /* ---- what comes in ----------------------------------------------------------------------------- */
 
 void shard_prefetch(const struct shard *shard, const struct command *command)
@@ -376,7 +361,8 @@ void shard_request(struct shard *shard, struct turn *turn, const struct request 
         inventory_request(shard, turn, request);
         break;
     case OP_WAREHOUSE_PUT:
-        put_warehouse(shard, turn, request);
+    case OP_REGION_COSTS:
+        logistics_request(shard, turn, request);
         break;
     }
     work(shard, turn);

@@ -4,6 +4,8 @@
 
 #include "core/check.h"
 
+/* ---- finding ----------------------------------------------------------------------------------- */
+
 struct text topology_name(const struct topology *topology, uint32_t warehouse)
 {
     CHECK(warehouse < WAREHOUSES_MAX);
@@ -25,26 +27,21 @@ uint32_t topology_find(const struct topology *topology, struct text id)
     return WAREHOUSES_MAX;
 }
 
-uint32_t topology_put_bytes(struct text id)
+uint32_t topology_region(const struct topology *topology, struct text id)
 {
-    return (uint32_t)sizeof(struct slice_warehouse_put) + ((id.bytes + 7u) & ~7u);
+    if (topology->region_count == 0)
+        return REGIONS_MAX;
+    uint64_t hash = key_hash(id);
+    for (uint32_t i = 0; i < topology->region_count; i++) {
+        const struct region *region = &topology->regions[i];
+        if (region->id_hash == hash && region->id_bytes == id.bytes &&
+            memcmp(region->id, id.at, id.bytes) == 0)
+            return i;
+    }
+    return REGIONS_MAX;
 }
 
-void topology_put_slice(const struct topology *topology, struct slice_warehouse_put *slice,
-                        struct text id, uint32_t priority)
-{
-    uint32_t number = topology_find(topology, id);
-    if (number == WAREHOUSES_MAX)
-        number = topology->warehouse_count;
-    CHECK(number < WAREHOUSES_MAX);
-    *slice = (struct slice_warehouse_put){
-        .head = {topology_put_bytes(id), TOPOLOGY_SLOT, SLICE_WAREHOUSE_PUT},
-        .priority = priority,
-        .warehouse = (uint8_t)number,
-        .id_bytes = (uint8_t)id.bytes,
-    };
-    memcpy(slice + 1, id.at, id.bytes);
-}
+/* ---- who is tried first ------------------------------------------------------------------------ */
 
 static bool is_before(const struct topology *topology, uint32_t a, uint32_t b)
 {
@@ -55,12 +52,28 @@ static bool is_before(const struct topology *topology, uint32_t a, uint32_t b)
     return compare_text(topology_name(topology, a), topology_name(topology, b)) < 0;
 }
 
-static void rank_again(struct topology *topology)
+static void rank_warehouses(struct topology *topology)
 {
     for (uint32_t a = 0; a < topology->warehouse_count; a++) {
         topology->rank[a] = 0;
         for (uint32_t b = 0; b < topology->warehouse_count; b++)
             topology->rank[a] = (uint8_t)(topology->rank[a] + is_before(topology, b, a));
+    }
+}
+
+static bool is_cheaper(const struct topology *topology, const struct region *region, uint32_t a,
+                       uint32_t b)
+{
+    int order = region_compare(region, a, b);
+    return order != 0 ? order < 0 : topology->rank[a] < topology->rank[b];
+}
+
+static void rank_region(const struct topology *topology, struct region *region)
+{
+    for (uint32_t a = 0; a < topology->warehouse_count; a++) {
+        region->rank[a] = 0;
+        for (uint32_t b = 0; b < topology->warehouse_count; b++)
+            region->rank[a] = (uint8_t)(region->rank[a] + is_cheaper(topology, region, b, a));
     }
 }
 
@@ -72,22 +85,37 @@ static void keep(struct topology *topology, uint32_t number, uint32_t priority, 
     memcpy(warehouse->id, id.at, id.bytes);
     if (number >= topology->warehouse_count)
         topology->warehouse_count = number + 1;
-    rank_again(topology);
+    rank_warehouses(topology);
+    for (uint32_t i = 0; i < topology->region_count; i++)
+        rank_region(topology, &topology->regions[i]);
+}
+
+static struct region *region_at(struct topology *topology, uint32_t number)
+{
+    if (number >= topology->region_count)
+        topology->region_count = number + 1;
+    return &topology->regions[number];
 }
 
 void topology_apply(struct topology *topology, const struct slice *slice)
 {
+    if (slice->kind == SLICE_REGION_COSTS) {
+        const struct slice_region_costs *costs = (const void *)slice;
+        struct region *region = region_at(topology, costs->region);
+        region_apply(region, costs);
+        rank_region(topology, region);
+        return;
+    }
     CHECK(slice->kind == SLICE_WAREHOUSE_PUT);
     const struct slice_warehouse_put *put = (const void *)slice;
     keep(topology, put->warehouse, put->priority,
          (struct text){(const char *)(put + 1), put->id_bytes});
 }
 
-bool topology_image(const struct topology *topology, uint64_t *at, struct pile *out)
+/* ---- images ------------------------------------------------------------------------------------ */
+
+static void warehouse_image(const struct topology *topology, uint32_t number, struct pile *out)
 {
-    if (*at == topology->warehouse_count)
-        return false;
-    uint32_t number = (uint32_t)(*at)++;
     struct text id = topology_name(topology, number);
     struct record *record = record_begin(out, TOPOLOGY_SLOT);
     struct part_warehouse *part = record_part(out, record, PART_WAREHOUSE, sizeof *part + id.bytes);
@@ -95,6 +123,19 @@ bool topology_image(const struct topology *topology, uint64_t *at, struct pile *
     part->warehouse = (uint8_t)number;
     part->id_bytes = (uint8_t)id.bytes;
     memcpy(part + 1, id.at, id.bytes);
+}
+
+bool topology_image(const struct topology *topology, uint64_t *at, struct pile *out)
+{
+    uint64_t number = (*at)++;
+    if (number < topology->warehouse_count) {
+        warehouse_image(topology, (uint32_t)number, out);
+        return true;
+    }
+    number -= topology->warehouse_count;
+    if (number >= topology->region_count)
+        return false;
+    region_image(&topology->regions[number], (uint8_t)number, out);
     return true;
 }
 
@@ -105,8 +146,16 @@ bool warehouse_part_valid(const struct part_warehouse *part)
            part->head.bytes == (((uint32_t)sizeof *part + part->id_bytes + 7u) & ~7u);
 }
 
-void topology_load(struct topology *topology, const struct part_warehouse *part)
+void topology_load(struct topology *topology, const struct part *part)
 {
-    keep(topology, part->warehouse, part->priority,
-         (struct text){(const char *)(part + 1), part->id_bytes});
+    if (part->kind == PART_REGION) {
+        const struct part_region *costs = (const void *)part;
+        struct region *region = region_at(topology, costs->region);
+        region_load(region, costs);
+        rank_region(topology, region);
+        return;
+    }
+    const struct part_warehouse *warehouse = (const void *)part;
+    keep(topology, warehouse->warehouse, warehouse->priority,
+         (struct text){(const char *)(warehouse + 1), warehouse->id_bytes});
 }

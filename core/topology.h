@@ -1,13 +1,12 @@
-/* core/topology.h - warehouses, and in which order a line tries them.
+/* core/topology.h - warehouses and regions, and in which order a line tries the warehouses.
  *
  * Every shard has its own copy. The owner of TOPOLOGY_SLOT decides every change and numbers the
- * warehouses from 0 on; the others apply the same slices as they arrive (MESSAGE_SLICES), and in
- * recovery every shard applies all of them. */
+ * warehouses and the regions from 0 on; the others apply the same slices as they arrive
+ * (MESSAGE_SLICES), and in recovery every shard applies all of them. */
 #ifndef SPATE_CORE_TOPOLOGY_H
 #define SPATE_CORE_TOPOLOGY_H
 
-#include "core/event.h"
-#include "core/image.h"
+#include "core/region.h"
 
 /* Behind it: the id. */
 struct slice_warehouse_put {
@@ -37,25 +36,31 @@ struct warehouse {
 
 struct topology {
     struct warehouse warehouses[WAREHOUSES_MAX];
-    uint8_t rank[WAREHOUSES_MAX]; /* 0 is tried first: lower priority number, then id */
+    uint8_t rank[WAREHOUSES_MAX]; /* for orders of no known region */
     uint32_t warehouse_count;
+    uint32_t region_count;
+    struct region regions[REGIONS_MAX];
 };
 
 /* The number of a warehouse; WAREHOUSES_MAX: there is none of that name. */
 uint32_t topology_find(const struct topology *topology, struct text id);
 struct text topology_name(const struct topology *topology, uint32_t warehouse);
 
-/* The slice's bytes for an id, and the slice itself into zeroed memory. The next number is taken if
- * the id is new; expects that there is one left. */
-uint32_t topology_put_bytes(struct text id);
-void topology_put_slice(const struct topology *topology, struct slice_warehouse_put *slice,
-                        struct text id, uint32_t priority);
+/* The number of a region; REGIONS_MAX: there is none of that name. */
+uint32_t topology_region(const struct topology *topology, struct text id);
+
+/* By the number of a warehouse: 0 is tried first. What is cheapest for the region, then the lower
+ * priority number, then the id; of a region that this shard does not know (yet), as for none. */
+static inline const uint8_t *topology_rank(const struct topology *topology, uint32_t region)
+{
+    return region < topology->region_count ? topology->regions[region].rank : topology->rank;
+}
 
 void topology_apply(struct topology *topology, const struct slice *slice);
 
 /* See core/image.h. */
 bool topology_image(const struct topology *topology, uint64_t *at, struct pile *out);
 bool warehouse_part_valid(const struct part_warehouse *part);
-void topology_load(struct topology *topology, const struct part_warehouse *part);
+void topology_load(struct topology *topology, const struct part *part);
 
 #endif

@@ -139,6 +139,23 @@ static struct warehouse_put *draft_warehouse_put(struct draft *draft)
     return put;
 }
 
+/* Two warehouses, one with two rows. */
+static struct region_costs *draft_costs(struct draft *draft)
+{
+    struct region_costs *costs = draft_begin(draft, OP_REGION_COSTS, sizeof *costs);
+    costs->row_count = 3;
+    costs->warehouse_count = 2;
+    costs->rows[0] = (struct cost_row){.distance = 10, .weight = 3};
+    costs->rows[1] = (struct cost_row){.distance = 8, .weight = 5, .warehouse = 1};
+    costs->rows[2] = (struct cost_row){.distance = 15, .weight = 2};
+    costs->head.bytes += 3 * sizeof costs->rows[0];
+    costs->region_bytes = 2;
+    costs->warehouse_bytes[0] = costs->warehouse_bytes[1] = 2;
+    draft_text(draft, "shw1w2");
+    draft_end(draft);
+    return costs;
+}
+
 typedef void draft_any(struct draft *draft);
 #define DRAFT(name)                                                                                \
     static void any_##name(struct draft *draft)                                                    \
@@ -153,9 +170,11 @@ DRAFT(resolve)
 DRAFT(stock_get)
 DRAFT(receive)
 DRAFT(warehouse_put)
+DRAFT(costs)
 
-static draft_any *const drafts[] = {any_create,  any_get,       any_cancel,  any_sku_put,
-                                    any_resolve, any_stock_get, any_receive, any_warehouse_put};
+static draft_any *const drafts[] = {any_create,  any_get,           any_cancel,
+                                    any_sku_put, any_resolve,       any_stock_get,
+                                    any_receive, any_warehouse_put, any_costs};
 enum { DRAFTS = sizeof drafts / sizeof drafts[0] };
 
 static const struct command *command_of(const struct draft *draft)
@@ -245,7 +264,7 @@ static void unknown_kinds_and_flags_are_malformed(void **state)
         head->flags = head->op == OP_ORDER_CREATE ? 4 : 2;
         assert_wrong(&draft, CODE_MALFORMED, "flags", 0);
         head->flags = 0;
-        static const uint16_t unknown[] = {0, 63, 95, 97, UINT16_MAX};
+        static const uint16_t unknown[] = {0, 63, 95, 111, UINT16_MAX};
         for (uint32_t j = 0; j < sizeof unknown / sizeof unknown[0]; j++) {
             head->op = unknown[j];
             assert_wrong(&draft, CODE_MALFORMED, "op", 0);
@@ -274,6 +293,10 @@ static void bytes_without_a_meaning_must_be_zero(void **state)
         {any_stock_get, offsetof(struct stock_get, zero), 4},
         {any_receive, offsetof(struct stock_receive, zero), 2},
         {any_warehouse_put, offsetof(struct warehouse_put, zero), 3},
+        {any_costs, offsetof(struct region_costs, zero), 4},
+        {any_costs, offsetof(struct region_costs, warehouse_bytes) + 2, WAREHOUSES_MAX - 2},
+        {any_costs, sizeof(struct region_costs) + offsetof(struct cost_row, zero), 3},
+        {any_costs, sizeof(struct region_costs) + 36 + 6, 6},
         {any_get, sizeof(struct order_get) + 10, 6},
         {any_cancel, sizeof(struct order_cancel) + 16 + 22, 2},
         {any_sku_put, sizeof(struct sku_put) + 6, 2},
@@ -554,6 +577,29 @@ static void a_wrong_field_of_stock_is_named(void **state)
     assert_wrong(&draft, CODE_INVALID, "warehouse", 0);
 }
 
+static void a_table_of_costs_is_looked_at_row_by_row(void **state)
+{
+    (void)state;
+    struct draft draft;
+    draft_costs(&draft)->rows[1].warehouse = 2;
+    assert_wrong(&draft, CODE_MALFORMED, "rows", 2);
+    draft_costs(&draft)->row_count = COST_ROWS_MAX + 1;
+    assert_wrong(&draft, CODE_TOO_LARGE, "warehouses", 0);
+    draft_costs(&draft)->warehouse_count = WAREHOUSES_MAX + 1;
+    assert_wrong(&draft, CODE_TOO_LARGE, "warehouses", 0);
+    struct region_costs *costs = draft_costs(&draft);
+    costs->rows[0].distance = costs->rows[0].weight = UINT32_MAX;
+    assert_good(&draft);
+    costs->rows[2] = costs->rows[0];
+    assert_wrong(&draft, CODE_OVERFLOW, "distance", 3);
+    draft_costs(&draft);
+    draft.bytes[sizeof(struct region_costs) + 36] = '/';
+    assert_wrong(&draft, CODE_INVALID, "region", 0);
+    draft_costs(&draft);
+    draft.bytes[sizeof(struct region_costs) + 36 + 4] = ' ';
+    assert_wrong(&draft, CODE_INVALID, "warehouses", 0);
+}
+
 static void a_command_goes_to_the_slot_of_its_order_or_sku(void **state)
 {
     (void)state;
@@ -561,8 +607,8 @@ static void a_command_goes_to_the_slot_of_its_order_or_sku(void **state)
     uint32_t order_slot = hash_slot(key_hash((struct text){"20201111-1", 10}));
     uint32_t sku_slot = hash_slot(key_hash((struct text){"SKU-17", 6}));
     assert_int_not_equal(order_slot, sku_slot);
-    const uint32_t slots[DRAFTS] = {order_slot, order_slot, order_slot, sku_slot,
-                                    SLOT_COUNT, 5,          5,          TOPOLOGY_SLOT};
+    const uint32_t slots[DRAFTS] = {order_slot, order_slot, order_slot,    sku_slot,     SLOT_COUNT,
+                                    5,          5,          TOPOLOGY_SLOT, TOPOLOGY_SLOT};
     for (uint32_t i = 0; i < DRAFTS; i++) {
         drafts[i](&draft);
         assert_int_equal(command_slot(command_of(&draft)), slots[i]);
@@ -635,6 +681,7 @@ int main(void)
         cmocka_unit_test(a_wrong_field_of_the_other_orders_commands_is_named),
         cmocka_unit_test(a_wrong_field_of_a_sku_is_named),
         cmocka_unit_test(a_wrong_field_of_stock_is_named),
+        cmocka_unit_test(a_table_of_costs_is_looked_at_row_by_row),
         cmocka_unit_test(a_command_goes_to_the_slot_of_its_order_or_sku),
         cmocka_unit_test(no_bytes_lead_beyond_the_end),
     };

@@ -47,6 +47,7 @@ struct parts {
     struct slice_stock_change *change;
     struct slice_retry *retry;
     struct slice_warehouse_put *warehouse_put;
+    struct slice_region_costs *costs;
 };
 
 static struct parts draft_begin(struct draft *draft)
@@ -90,6 +91,10 @@ static struct parts draft_begin(struct draft *draft)
     parts.warehouse_put =
         add(draft, TOPOLOGY_SLOT, SLICE_WAREHOUSE_PUT, sizeof *parts.warehouse_put, "w1");
     parts.warehouse_put->id_bytes = 2;
+    parts.costs = add(draft, TOPOLOGY_SLOT, SLICE_REGION_COSTS,
+                      sizeof *parts.costs + sizeof parts.costs->rows[0], "sh");
+    parts.costs->row_count = 1;
+    parts.costs->id_bytes = 2;
     return parts;
 }
 
@@ -196,6 +201,12 @@ static void a_slice_that_does_not_add_up_is_not_valid(void **state)
     assert_spoilt(p.warehouse_put->id_bytes = 9);
     assert_spoilt(p.warehouse_put->warehouse = WAREHOUSES_MAX);
     assert_spoilt(p.warehouse_put->head.slot = 1);
+    assert_spoilt(p.costs->row_count = 2);
+    assert_spoilt(p.costs->row_count = UINT16_MAX);
+    assert_spoilt(p.costs->id_bytes = 0);
+    assert_spoilt(p.costs->id_bytes = 9);
+    assert_spoilt(p.costs->rows[0].warehouse = WAREHOUSES_MAX);
+    assert_spoilt(p.costs->head.slot = 1);
 }
 
 /* A text longer than apply keeps room for, in a slice that is as long as it says. */

@@ -300,6 +300,7 @@ union shop_command {
     struct stock_change change;
     struct stock_policy policy;
     struct warehouse_put warehouse;
+    struct region_costs costs;
     uint64_t room[COMMAND_BYTES_MAX / 8];
 };
 
@@ -315,21 +316,30 @@ struct shop_line {
     int64_t unit_price;
 };
 
-static inline void shop_order_of(union shop_command *command, const char *id, const char *customer,
-                                 const struct shop_line *lines, uint32_t line_count)
+static inline void shop_order_texts(union shop_command *command,
+                                    const char *const texts[ORDER_TEXTS],
+                                    const struct shop_line *lines, uint32_t line_count)
 {
     memset(command, 0, sizeof *command);
     struct order_create *create = &command->create;
     create->currency = CURRENCY('C', 'N', 'Y');
     create->line_count = (uint16_t)line_count;
     memcpy(create->lines, lines, line_count * sizeof lines[0]);
-    create->text_bytes[ORDER_ID] = (uint8_t)strlen(id);
-    create->text_bytes[ORDER_CUSTOMER] = (uint8_t)strlen(customer);
     char *at = (char *)(create->lines + line_count);
-    memcpy(at, id, strlen(id));
-    memcpy(at + strlen(id), customer, strlen(customer));
-    shop_head(&create->head, OP_ORDER_CREATE,
-              sizeof *create + line_count * sizeof lines[0] + strlen(id) + strlen(customer));
+    for (uint32_t i = 0; i < ORDER_TEXTS; i++) {
+        size_t bytes = texts[i] != NULL ? strlen(texts[i]) : 0;
+        create->text_bytes[i] = (uint8_t)bytes;
+        memcpy(at, bytes > 0 ? texts[i] : "", bytes);
+        at += bytes;
+    }
+    shop_head(&create->head, OP_ORDER_CREATE, (size_t)(at - (char *)create));
+}
+
+static inline void shop_order_of(union shop_command *command, const char *id, const char *customer,
+                                 const struct shop_line *lines, uint32_t line_count)
+{
+    const char *texts[ORDER_TEXTS] = {[ORDER_ID] = id, [ORDER_CUSTOMER] = customer};
+    shop_order_texts(command, texts, lines, line_count);
 }
 
 static inline uint64_t shop_send_order(struct shop *shop, const char *id,
@@ -410,6 +420,47 @@ static inline void shop_warehouse(struct shop *shop, const char *id, uint32_t pr
     shop_head(&command.head, OP_WAREHOUSE_PUT, sizeof command.warehouse + strlen(id));
     const struct result *result = shop_ask(shop, &command.head);
     assert_true(result->code == CODE_CREATED || result->code == CODE_OK);
+}
+
+/* One warehouse's rows of a region's table. */
+struct shop_cost {
+    const char *warehouse;
+    uint32_t rows[4][2]; /* distance, weight */
+    uint32_t row_count;
+};
+
+static inline void shop_costs_of(union shop_command *command, const char *region,
+                                 const struct shop_cost *costs, uint32_t count)
+{
+    memset(command, 0, sizeof *command);
+    struct region_costs *put = &command->costs;
+    put->region_bytes = (uint8_t)strlen(region);
+    put->warehouse_count = (uint8_t)count;
+    for (uint32_t i = 0; i < count; i++)
+        for (uint32_t row = 0; row < costs[i].row_count; row++) {
+            put->rows[put->row_count].distance = costs[i].rows[row][0];
+            put->rows[put->row_count].weight = costs[i].rows[row][1];
+            put->rows[put->row_count++].warehouse = (uint8_t)i;
+        }
+    char *at = (char *)(put->rows + put->row_count);
+    memcpy(at, region, strlen(region));
+    at += strlen(region);
+    for (uint32_t i = 0; i < count; i++) {
+        put->warehouse_bytes[i] = (uint8_t)strlen(costs[i].warehouse);
+        memcpy(at, costs[i].warehouse, strlen(costs[i].warehouse));
+        at += strlen(costs[i].warehouse);
+    }
+    shop_head(&put->head, OP_REGION_COSTS, (size_t)(at - (char *)put));
+}
+
+static inline const struct result *shop_costs(struct shop *shop, const char *region,
+                                              const struct shop_cost *costs, uint32_t count)
+{
+    union shop_command *command = malloc(sizeof *command);
+    shop_costs_of(command, region, costs, count);
+    const struct result *result = shop_ask(shop, &command->head);
+    free(command);
+    return result;
 }
 
 static inline const struct result *shop_receive_key(struct shop *shop, uint32_t sku,
