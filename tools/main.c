@@ -10,6 +10,7 @@ static const struct tool {
     const char *summary;
     int (*run)(int argc, char **argv);
 } tools[] = {
+    {"call", "ask a server something, or many things", tool_call},
     {"log", "look at what is on the disk", tool_log},
     {"replay", "throw a trace at a server and audit what it did", tool_replay},
     {"serve", "take in orders", tool_serve},

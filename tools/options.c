@@ -91,6 +91,9 @@ void option_print_wanted(const struct option *option, FILE *out)
     case OPTION_TEXT:
         fputs("a text", out);
         return;
+    case OPTION_TEXTS:
+        fputs("this is once too often", out);
+        return;
     }
     if (option->max != 0)
         fprintf(out, " (%s to %s)", print_number(option, option->min, least),
@@ -150,6 +153,7 @@ uint64_t option_number(const struct option *option)
 {
     switch (option->kind) {
     case OPTION_TEXT:
+    case OPTION_TEXTS:
         return 0;
     case OPTION_FLAG:
         return *(const bool *)option->into;
@@ -168,6 +172,8 @@ const char *option_value(const struct option *option, char out[OPTION_VALUE_BYTE
     switch (option->kind) {
     case OPTION_TEXT:
         return *(const char *const *)option->into;
+    case OPTION_TEXTS:
+        return NULL;
     case OPTION_FLAG:
         return option_number(option) ? "yes" : "no";
     case OPTION_CHOICE:
@@ -208,6 +214,15 @@ static bool set_flag(const struct option *option, const char *value)
     return true;
 }
 
+static bool add_text(struct option_texts *texts, const char *value)
+{
+    uint32_t capacity = texts->capacity > 0 ? texts->capacity : OPTION_TEXTS_MAX;
+    if (texts->count == capacity)
+        return false;
+    texts->at[texts->count++] = value;
+    return true;
+}
+
 bool option_set(const struct option *option, const char *value)
 {
     uint64_t number;
@@ -215,6 +230,8 @@ bool option_set(const struct option *option, const char *value)
     case OPTION_TEXT:
         *(const char **)option->into = value;
         return true;
+    case OPTION_TEXTS:
+        return add_text(option->into, value);
     case OPTION_CHOICE:
         return set_choice(option, value);
     case OPTION_FLAG:

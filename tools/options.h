@@ -14,10 +14,18 @@
 enum option_kind {
     OPTION_FLAG,     /* bool */
     OPTION_TEXT,     /* const char * */
+    OPTION_TEXTS,    /* struct option_texts: each time it is given, one more */
     OPTION_COUNT,    /* a number; plain or with k, M, G (decimal) */
     OPTION_BYTES,    /* a number; plain or with K, M, G (binary) */
     OPTION_DURATION, /* ns; with ns, us, ms, s, m, h */
     OPTION_CHOICE,   /* a number: the index into choices */
+};
+
+enum { OPTION_TEXTS_MAX = 512 };
+struct option_texts {
+    uint32_t count;
+    uint32_t capacity; /* 0: OPTION_TEXTS_MAX */
+    const char *at[OPTION_TEXTS_MAX];
 };
 
 struct option {

@@ -3,6 +3,7 @@
 #define SPATE_TOOLS_TOOLS_H
 
 /* argv[0] is the subcommand's name; the exit code of the program. */
+int tool_call(int argc, char **argv);
 int tool_log(int argc, char **argv);
 int tool_replay(int argc, char **argv);
 int tool_serve(int argc, char **argv);
