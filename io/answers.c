@@ -298,6 +298,14 @@ void answer_write(struct json_writer *writer, const struct http_server *server,
     CHECK(false);
 }
 
+uint64_t answer_version(const struct result *result)
+{
+    const struct result_stock *stock = (const void *)result;
+    if (result->kind == RESULT_ORDER)
+        return ((const struct result_order *)(const void *)result)->version;
+    return result->kind == RESULT_STOCK && stock->cell_count == 1 ? stock->cells[0].version : 0;
+}
+
 /* ---- what the bodies hold ---------------------------------------------------------------------- */
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

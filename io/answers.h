@@ -11,6 +11,9 @@
 void answer_write(struct json_writer *writer, const struct http_server *server,
                   const struct result *result);
 
+/* The version of the one resource in it, which an If-Match may name; 0: it has none. */
+uint64_t answer_version(const struct result *result);
+
 /* What the bodies hold, for the table of routes. */
 extern const struct schema answer_change;
 extern const struct schema answer_done;

@@ -41,6 +41,7 @@ void connections_init(struct connections *connections, void *zeroed_memory,
         .ready_first = CONNECTION_NONE,
         .ready_last = CONNECTION_NONE,
         .touched_first = CONNECTION_NONE,
+        .waiting_first = CONNECTION_NONE,
         .input_capacity_bytes = input_capacity(options),
         .input_high_bytes = options->frame_bytes_max * 2,
         .output_capacity_bytes = OUTPUT_CAPACITY,
@@ -113,7 +114,7 @@ struct connection *connection_open(struct connections *connections, struct env *
 /* The last completion is in: the number is free for the next. */
 static void forget(struct connections *connections, struct env *env, struct connection *c)
 {
-    CHECK(!c->ready && !c->touched);
+    CHECK(!c->ready && !c->touched && !c->waiting);
     env_submit(env, &(struct env_op){.kind = ENV_CLOSE,
                                      .file = c->file,
                                      .user = (uint64_t)USER_END << USER_SHIFT | CONNECTION_NONE});
@@ -126,7 +127,8 @@ static void forget(struct connections *connections, struct env *env, struct conn
 
 static void close_if_done(struct connections *connections, struct env *env, struct connection *c)
 {
-    if (c->phase == CONNECTION_CLOSING && c->operations == 0 && !c->ready && !c->touched)
+    if (c->phase == CONNECTION_CLOSING && c->operations == 0 && !c->ready && !c->touched &&
+        !c->waiting)
         forget(connections, env, c);
 }
 
@@ -143,7 +145,7 @@ static void begin_close(struct connections *connections, struct env *env, struct
 static void close_if_quiet(struct connections *connections, struct env *env, struct connection *c)
 {
     bool last = c->phase == CONNECTION_ENDING ||
-                (c->phase == CONNECTION_OPEN && c->input_ended && !c->ready);
+                (c->phase == CONNECTION_OPEN && c->input_ended && !c->ready && !c->waiting);
     if (last && c->open_commands == 0 && !c->touched && !c->sending &&
         c->output_sent == c->output_written)
         begin_close(connections, env, c);
@@ -195,6 +197,37 @@ struct connection *connection_next_ready(struct connections *connections)
         connections->ready_last = CONNECTION_NONE;
     c->ready = false;
     return c;
+}
+
+void connection_wait(struct connections *connections, struct connection *c, uint64_t seq,
+                     uint64_t until_ns)
+{
+    if (c->waiting)
+        return; /* more input has come meanwhile */
+    c->waiting = true;
+    c->wait_seq = seq;
+    c->wait_until_ns = until_ns;
+    c->next_waiting = connections->waiting_first;
+    connections->waiting_first = number_of(connections, c);
+}
+
+void connections_waited(struct connections *connections, struct env *env, uint64_t watermark,
+                        uint64_t clock_ns)
+{
+    uint32_t *link = &connections->waiting_first;
+    while (*link != CONNECTION_NONE) {
+        struct connection *c = &connections->at[*link];
+        if (c->phase == CONNECTION_OPEN && c->wait_seq > watermark && clock_ns < c->wait_until_ns) {
+            link = &c->next_waiting;
+            continue;
+        }
+        *link = c->next_waiting;
+        c->waiting = false;
+        if (c->phase == CONNECTION_OPEN)
+            connection_ready(connections, c);
+        else
+            close_if_done(connections, env, c);
+    }
 }
 
 /* False: more has come than there is room for, which a receiver that is stopped in time prevents. */

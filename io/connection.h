@@ -41,11 +41,15 @@ struct connection {
     bool touched;        /* stands in the list of those that this turn has written to */
     bool welcomed;       /* hello has been answered */
     uint8_t warmth;      /* looks of connections_cool until its pages go back; 0: they have */
+    bool waiting;        /* stands in the list of those that wait for a sequence */
     uint32_t operations; /* in flight */
     uint32_t open_commands;
     uint32_t
         next; /* of the free, ready or touched list; each is in one list at a time but touched */
     uint32_t next_touched;
+    uint32_t next_waiting;
+    uint64_t wait_seq;
+    uint64_t wait_until_ns; /* env_clock */
 
     uint8_t *input;
     uint32_t input_read;
@@ -83,6 +87,7 @@ struct connections {
     uint32_t ready_first;
     uint32_t ready_last;
     uint32_t touched_first;
+    uint32_t waiting_first;
     uint32_t input_capacity_bytes;
     uint32_t input_high_bytes; /* backlog from which a connection is not received from */
     uint32_t output_capacity_bytes;
@@ -123,6 +128,13 @@ void connection_done(struct connections *connections, struct env *env, const str
 /* Connections with input that nobody has looked at, in order of arrival. */
 void connection_ready(struct connections *connections, struct connection *connection);
 struct connection *connection_next_ready(struct connections *connections);
+
+/* Its input is looked at again when `seq` is durable, or when it is too late. */
+void connection_wait(struct connections *connections, struct connection *connection, uint64_t seq,
+                     uint64_t until_ns);
+/* Those that have waited long enough become ready; `watermark`: what is durable. */
+void connections_waited(struct connections *connections, struct env *env, uint64_t watermark,
+                        uint64_t clock_ns);
 
 /* Input from input_read on has been used up by that many bytes; receives again when it was too much. */
 void connection_consume(struct connections *connections, struct env *env,

@@ -579,7 +579,8 @@ enum { RESPONSE_HEAD_BYTES_MAX = 512 };
 struct response {
     uint16_t status;
     const char *type;
-    uint64_t seq; /* 0: none */
+    uint64_t seq;     /* 0: none */
+    uint64_t version; /* for the ETag; 0: none */
     bool replayed;
     bool retry_after;
     bool wants_token;
@@ -644,6 +645,14 @@ static void head_number(struct pile *head, const char *name, uint64_t value)
     json_write_raw(&writer, "\r\n", 2);
 }
 
+static void head_tag(struct pile *head, uint64_t version)
+{
+    struct json_writer writer = {.pile = head};
+    json_write_raw(&writer, "ETag: \"", 7);
+    json_write_unsigned(&writer, version);
+    json_write_raw(&writer, "\"\r\n", 3);
+}
+
 static void head_allowed(struct pile *head, uint32_t allowed)
 {
     char list[64] = "";
@@ -675,6 +684,8 @@ static void write_head(struct pile *head, const struct http *http, const struct 
         head_line(head, "Transfer-Encoding: ", "chunked");
     if (response->seq != 0)
         head_number(head, "X-Commit-Seq: ", response->seq);
+    if (response->version != 0)
+        head_tag(head, response->version);
     if (response->replayed)
         head_line(head, "Idempotent-Replayed: ", "true");
     if (response->retry_after)
@@ -890,6 +901,7 @@ bool http_answer(struct http *http, const struct http_server *server, const stru
     if (response.status < 400) {
         response.status = http->route->status;
         response.replayed = result->code == CODE_REPLAYED;
+        response.version = answer_version(result);
     }
     answer_write(&(struct json_writer){.pile = output}, server, result);
     response_close(http, output, body_at, &response);
@@ -962,11 +974,6 @@ static enum http_step read_command(struct reading *reading, struct pile *command
     http->seen = request.seen;
     if (!is_read)
         return respond_fault(http, reading->server, &request.reader.fault, output);
-    if (request.min_seq > reading->server->watermark) {
-        command->used_bytes = request.command_at;
-        refuse(http, CODE_BEHIND, NULL);
-        return respond_refusal(http, reading->server, output);
-    }
     http->stage = HTTP_STAGE_OPEN;
     return HTTP_COMMAND;
 }
@@ -1011,6 +1018,16 @@ static enum http_step read_item(const struct reading *reading, uint32_t *consume
     return HTTP_ANSWERED;
 }
 
+/* Whether the request wants to see what is not durable yet. */
+static bool is_behind(const struct reading *reading)
+{
+    struct http *http = reading->http;
+    if (!http->route->takes_min_seq)
+        return false;
+    http->wait_seq = route_min_seq(target_of(http, reading->bytes).query);
+    return http->wait_seq > reading->server->watermark;
+}
+
 static enum http_step read_request(struct reading *reading, struct pile *command,
                                    struct pile *output, uint64_t now_ns)
 {
@@ -1019,6 +1036,12 @@ static enum http_step read_request(struct reading *reading, struct pile *command
         return respond_refusal(http, reading->server, output);
     switch ((enum http_page)http->route->page) {
     case HTTP_PAGE_NONE:
+        if (is_behind(reading) && !http->waited)
+            return HTTP_WAIT;
+        if (is_behind(reading)) {
+            refuse(http, CODE_BEHIND, NULL);
+            return respond_refusal(http, reading->server, output);
+        }
         return http->route->each == NULL ? read_command(reading, command, output, now_ns)
                                          : begin_batch(reading, command, output, now_ns);
     case HTTP_PAGE_LIVE:
@@ -1079,7 +1102,7 @@ enum http_step http_feed(struct http *http, const struct http_server *server, vo
                                               : HTTP_MORE;
     uint32_t whole_bytes = http->read_bytes;
     enum http_step step = read_request(&reading, command, output, now_ns);
-    if (http->stage != HTTP_STAGE_BATCH) /* which goes on reading what is here */
+    if (http->stage != HTTP_STAGE_BATCH && step != HTTP_WAIT) /* which go on with what is here */
         *consumed = whole_bytes;
     return step;
 }

@@ -84,6 +84,8 @@ struct http {
     char caller[ID_BYTES_MAX];
     uint8_t stage; /* enum http_stage */
     uint8_t page;  /* enum http_page, after HTTP_PAGE */
+    bool waited;   /* set by the loop: HTTP_WAIT is over, one way or the other */
+    uint64_t wait_seq;
 
     /* private to io/http.c: the request that is being read, or is open */
     uint8_t version_minor;
@@ -127,6 +129,8 @@ enum http_step {
     HTTP_COMMAND,  /* one checked command stands in `command`; http_answer answers it */
     HTTP_PAGE,     /* the loop gathers what http->page names; http_page answers it */
     HTTP_ANSWERED, /* answered already, e.g. a refusal, or in part; may be fed again */
+    HTTP_WAIT,     /* feed the same bytes again when http->wait_seq is durable, or http->waited is
+                    * set, since it has taken too long */
     HTTP_CLOSE,    /* answered already; to be closed when sent, nothing may be fed */
 };
 

@@ -316,6 +316,9 @@ static void write_success(struct json_writer *writer, const struct route *route)
     if (route->page == HTTP_PAGE_NONE) {
         open_member(writer, "headers", '{');
         write_header(writer, "X-Commit-Seq", "integer", "The commit sequence that this has seen.");
+        if (route->answer == &answer_order || route->answer == &answer_stock)
+            write_header(writer, "ETag", "string",
+                         "The version in quotes; of stock, where there is one cell.");
         if (route->method != ROUTE_GET)
             write_header(writer, "Idempotent-Replayed", "string",
                          "`true`: known already; this is the first answer again.");

@@ -221,6 +221,23 @@ static bool read_pair(struct route_request *request, struct text name, struct te
     return refuse_query(request, CODE_MALFORMED, "unknown");
 }
 
+uint64_t route_min_seq(struct text query)
+{
+    static const char name[] = "min_seq=";
+    const char *end = query.at + query.bytes, *at = query.at;
+    while (at != NULL && end - at > (ptrdiff_t)sizeof name - 1 &&
+           memcmp(at, name, sizeof name - 1) != 0) {
+        const char *ampersand = memchr(at, '&', (size_t)(end - at));
+        at = ampersand == NULL ? NULL : ampersand + 1;
+    }
+    if (at == NULL || end - at <= (ptrdiff_t)sizeof name - 1)
+        return 0;
+    uint64_t seq = 0;
+    for (at += sizeof name - 1; at < end && *at >= '0' && *at <= '9'; at++)
+        seq = seq > JSON_INTEGER_MAX ? seq : seq * 10 + (uint64_t)(*at - '0');
+    return (at == end || *at == '&') && seq <= JSON_INTEGER_MAX ? seq : 0;
+}
+
 static bool read_query(struct route_request *request, struct text query)
 {
     uint32_t seen = 0;

@@ -87,6 +87,9 @@ const struct route *route_at(bool admin, uint32_t index);
 const struct route *route_find(bool admin, enum route_method method, struct text path,
                                struct text params[ROUTE_PARAMS_MAX], uint32_t *allowed);
 
+/* What a query says of min_seq; 0: nothing that could be. Changes nothing. */
+uint64_t route_min_seq(struct text query);
+
 /* Reads query and body, which are rewritten, and appends a command that command_check likes; false:
  * refused, see reader.fault, and nothing is appended. */
 bool route_read(struct route_request *request, struct text query, void *body,

@@ -433,7 +433,7 @@ static const struct command *next_command(struct shard_loop *loop, struct connec
         return binary_next(connections, loop->env, c, &loop->shared->welcome);
     const struct command *command =
         web_next(connections, loop->env, c, http_server_of(loop, c), &loop->shared->pages,
-                 &loop->http_commands, loop->turn.now_ns);
+                 &loop->http_commands, loop->turn.now_ns, loop->turn_began);
     if (c->http->seen > loop->seen)
         loop->seen = c->http->seen;
     return command;
@@ -739,6 +739,7 @@ static void end_slow_requests(struct shard_loop *loop)
 static void turn(struct shard_loop *loop)
 {
     begin(loop);
+    connections_waited(&loop->connections, loop->env, loop->http.watermark, loop->turn_began);
     bool covered = read_and_cover(loop);
     run_requests(loop);
     if (covered)
@@ -796,7 +797,8 @@ static void wait_and_reap(struct shard_loop *loop)
 {
     struct shared *shared = loop->shared;
     struct atomic64 *sleeping = &shared->sleeping[loop->number].value;
-    bool waits_for_log = loop->due_head != loop->due_tail || !may_begin(loop);
+    bool waits_for_log = loop->due_head != loop->due_tail || !may_begin(loop) ||
+                         loop->connections.waiting_first != CONNECTION_NONE;
     atomic_store(sleeping, 1); /* pairs with the load in ring_doorbells */
     atomic_fence();
     bool quiet = mailboxes_empty(loop) && atomic_load(&shared->stop) == loop->stop_seen;
@@ -838,7 +840,7 @@ static void drain_connections(struct shard_loop *loop)
 {
     for (uint32_t i = 0; i < loop->connections.count_max; i++) {
         struct connection *c = &loop->connections.at[i];
-        if (c->phase == CONNECTION_OPEN && !c->ready && c->open_commands == 0)
+        if (c->phase == CONNECTION_OPEN && !c->ready && !c->waiting && c->open_commands == 0)
             connection_end(&loop->connections, loop->env, c);
     }
 }

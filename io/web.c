@@ -16,6 +16,9 @@ static void wrote(struct connections *connections, struct connection *c, const s
         connection_wrote(connections, c, output->used_bytes);
 }
 
+/* How long a reader waits for what it wants to see. */
+static const uint64_t WAIT_NS = UINT64_C(1000) * 1000 * 1000;
+
 enum { PAGE_BYTES_MAX = HTTP_OUTPUT_BYTES_MAX - 4096 };
 
 static void answer_page(struct connections *connections, struct env *env, struct connection *c,
@@ -35,8 +38,10 @@ static void answer_page(struct connections *connections, struct env *env, struct
 
 const struct command *web_next(struct connections *connections, struct env *env,
                                struct connection *c, const struct http_server *server,
-                               struct web_pages *pages, struct pile *commands, uint64_t now_ns)
+                               struct web_pages *pages, struct pile *commands, uint64_t now_ns,
+                               uint64_t clock_ns)
 {
+    c->http->waited = !c->waiting && c->wait_until_ns != 0;
     while (c->phase == CONNECTION_OPEN && c->http->stage != HTTP_STAGE_OPEN &&
            connection_may_ask(c) && c->input_bytes > c->input_read) {
         struct pile output = output_of(connections, c);
@@ -48,8 +53,13 @@ const struct command *web_next(struct connections *connections, struct env *env,
                       &consumed, &command, &output, now_ns);
         c->input_read += consumed;
         wrote(connections, c, &output);
+        if (step != HTTP_WAIT)
+            c->wait_until_ns = 0;
         switch (step) {
         case HTTP_MORE:
+            return NULL;
+        case HTTP_WAIT:
+            connection_wait(connections, c, c->http->wait_seq, clock_ns + WAIT_NS);
             return NULL;
         case HTTP_COMMAND:
             c->caller_bytes = c->http->caller_bytes;

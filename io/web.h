@@ -16,7 +16,8 @@ struct web_pages {
  * still open, or the connection is ending. */
 const struct command *web_next(struct connections *connections, struct env *env,
                                struct connection *connection, const struct http_server *server,
-                               struct web_pages *pages, struct pile *commands, uint64_t now_ns);
+                               struct web_pages *pages, struct pile *commands, uint64_t now_ns,
+                               uint64_t clock_ns);
 
 /* The request that has begun took too long: says so, and ends the connection. */
 void web_expire(struct connections *connections, struct env *env, struct connection *connection,

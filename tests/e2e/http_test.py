@@ -485,8 +485,28 @@ def min_seq_is_answered_only_when_it_can_be_seen(server):
     stock_up(server)
     seq = int(server.ask("POST", "/v1/orders", order("o-1"))[1]["X-Commit-Seq"])
     equal(server.ask("GET", f"/v1/orders/o-1?min_seq={seq}")[0], 200)
+    begun = time.monotonic()
     status, headers, problem = server.ask("GET", f"/v1/orders/o-1?min_seq={seq + 1000}")
     equal((status, problem["code"], headers["Retry-After"]), (503, "behind", "1"))
+    assert time.monotonic() - begun >= 1
+    reader = server.connect()
+    reader.request("GET", f"/v1/orders/o-2?min_seq={seq + 1}")
+    status, headers, body = server.ask("POST", "/v1/orders", order("o-2"))
+    equal(int(headers["X-Commit-Seq"]), seq + 1)
+    got = reader.getresponse()
+    equal((got.status, json.loads(got.read()), got.headers["ETag"]), (200, body, '"1"'))
+    reader.close()
+
+
+def a_request_from_too_long_ago_is_never_executed(server):
+    stock_up(server)
+    old = "2020-11-11T00:00:00+08:00"
+    equal(server.ask("POST", "/v1/orders", order("o-1", issued_at=old))[0], 410)
+    status, _, problem = server.ask("POST", "/v1/stock/expect",
+                                    {"sku": "SKU-1", "warehouse": "w1", "units": 1,
+                                     "issued_at": old}, {"Idempotency-Key": "k"})
+    equal((status, problem["code"]), (410, "issued_at_too_old"))
+    equal(server.ask("POST", "/v1/orders", order("o-1", issued_at="2099-01-01T00:00:00Z"))[0], 201)
 
 
 def the_admin_pages_are_served_apart(server):

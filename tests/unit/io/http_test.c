@@ -509,12 +509,17 @@ static void what_is_read_in_the_catalogue_is_seen(void **state)
     assert_int_equal(peer.http.seen, 17);
 }
 
-static void who_wants_to_see_more_than_there_is_is_told_to_come_back(void **state)
+static void who_wants_to_see_more_than_there_is_waits_and_is_told_to_come_back(void **state)
 {
     (void)state;
     struct peer peer;
     peer_init(&peer);
-    hear(&peer, "GET /v1/orders/o-1?min_seq=101 HTTP/1.1\r\nHost: a\r\n\r\n");
+    hear(&peer, "GET /v1/orders/o-1%2525?min_seq=101 HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_int_equal(peer.commands, 0);
+    assert_int_equal(peer.out.used_bytes, 0);
+    assert_int_equal(peer.http.wait_seq, 101);
+    peer.http.waited = true;
+    turn(&peer);
     assert_int_equal(peer.commands, 0);
     assert_non_null(strstr(said(&peer), "HTTP/1.1 503 Service Unavailable\r\n"));
     assert_non_null(strstr(said(&peer), "\"code\":\"behind\""));
@@ -572,7 +577,7 @@ int main(void)
         cmocka_unit_test(the_admin_listener_has_its_own_routes),
         cmocka_unit_test(metrics_are_gathered_by_the_loop),
         cmocka_unit_test(what_is_read_in_the_catalogue_is_seen),
-        cmocka_unit_test(who_wants_to_see_more_than_there_is_is_told_to_come_back),
+        cmocka_unit_test(who_wants_to_see_more_than_there_is_waits_and_is_told_to_come_back),
         cmocka_unit_test(only_who_has_a_token_is_let_in),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
