@@ -20,6 +20,7 @@ struct bench {
 extern const struct bench checksum_benches[];
 extern const struct bench mailbox_benches[];
 extern const struct bench order_benches[];
+extern const struct bench rules_benches[];
 extern const struct bench table_benches[];
 extern const struct bench wire_benches[];
 

@@ -164,6 +164,18 @@ static void begin_two_of_none(void)
     begin(0, 2);
 }
 
+static void begin_two_with_rules(void)
+{
+    _Alignas(8) static uint8_t bytes[sizeof(struct rules_put) + RULES_BYTES_MAX];
+    struct rules_put *put = memset(bytes, 0, sizeof bytes);
+    begin(0, 2);
+    put->text_bytes = bench_rules((char *)(put + 1));
+    put->head.op = OP_RULES_PUT;
+    put->head.bytes = ((uint32_t)sizeof *put + put->text_bytes + 7u) & ~7u;
+    ask(put);
+    end_turn();
+}
+
 static void begin_two_of_10m(void)
 {
     begin(10000000, 2);
@@ -188,6 +200,7 @@ static void place_all(uint64_t iterations)
 const struct bench order_benches[] = {
     {"order/place, one line, none live", begin_one_of_none, place_all, 1, MEASURED},
     {"order/place, two lines, none live", begin_two_of_none, place_all, 1, MEASURED},
+    {"order/place, two lines, 100 rules", begin_two_with_rules, place_all, 1, MEASURED},
     {"order/place, two lines, 10M live", begin_two_of_10m, place_all, 1, MEASURED},
     {"order/place, 20 lines, none live", begin_twenty_of_none, place_all, 1, MEASURED},
     {0},

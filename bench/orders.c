@@ -25,3 +25,29 @@ uint32_t bench_order(void *out, uint64_t number, const uint32_t *skus, uint32_t 
         ((uint32_t)(sizeof *create + line_count * sizeof create->lines[0]) + text_bytes + 7u) & ~7u;
     return create->head.bytes;
 }
+
+uint32_t bench_rules(char *out)
+{
+    static const char *const sorts[] = {
+        "total >= %u00000000 then review",
+        "line.price * 100 < sku.price * %u then reject price_mismatch",
+        "line.units > 5%u and sku.flash then reject limit",
+        "channel == store%u and total > 100000 then review",
+        "customer in (x%u, y2, z3) then reject blocked",
+        "region == r%u and not pay_method in (alipay, card) then review",
+        "line.units > 100%u then review",
+        "campaign == \"11.11-%u\" and units > 20 then reject limit",
+        "line.price == 0 and line.units > 1%u then review",
+        "lines > 20%u or units > 500 then review",
+    };
+    uint32_t bytes = 0;
+    for (uint32_t i = 0; i < 100; i++) {
+        bytes += (uint32_t)sprintf(out + bytes, "rule r%u on order.create when ", i);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+        bytes += (uint32_t)sprintf(out + bytes, sorts[i % 10], 1 + i / 10);
+#pragma GCC diagnostic pop
+        out[bytes++] = '\n';
+    }
+    return bytes;
+}

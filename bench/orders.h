@@ -10,4 +10,8 @@ enum { BENCH_ORDER_BYTES_MAX = 1024 };
 /* Order number `number` at `out`; its bytes. At most 20 lines, no SKU twice. */
 uint32_t bench_order(void *out, uint64_t number, const uint32_t *skus, uint32_t line_count);
 
+/* 100 rules of ten sorts, none of which says anything of such an order; the bytes of the text. `out`
+ * takes RULES_BYTES_MAX. */
+uint32_t bench_rules(char *out);
+
 #endif

@@ -19,6 +19,7 @@
     X(BUG_MISSING_STAYS,        "missing-stays")        /* units that come free are not taken for missing ones */ \
     X(BUG_RELEASE_LOST,         "release-lost")         /* a cancelled or expired order's units stay reserved */ \
     X(BUG_NEVER_EXPIRES,        "never-expires")        /* an unpaid order stays for ever */ \
+    X(BUG_RULES_IGNORED,        "rules-ignored")        /* no rule ever matches */ \
     X(BUG_PUBLISHED_TOO_EARLY,  "published-too-early")  /* catalogue entries carry the sequence before theirs */
 /* clang-format on */
 

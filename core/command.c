@@ -33,6 +33,17 @@ static struct text text_behind(const void *fixed, uint32_t fixed_bytes, uint32_t
     return (struct text){(const char *)fixed + fixed_bytes, bytes};
 }
 
+int64_t order_create_total(const struct order_create *create)
+{
+    int64_t total = 0;
+    for (uint32_t i = 0; i < create->line_count; i++)
+        total += create->lines[i].unit_price * (int64_t)create->lines[i].units;
+    const struct adjustment *adjustments = order_create_adjustments(create);
+    for (uint32_t i = 0; i < create->adjustment_count; i++)
+        total += adjustments[i].amount;
+    return total;
+}
+
 /* ---- orders ------------------------------------------------------------------------------------ */
 
 static enum code check_order_size(const struct order_create *create, struct command_fault *fault)
@@ -286,6 +297,22 @@ static enum code check_stock_policy(const struct stock_policy *policy, struct co
                                               : wrong(fault, CODE_OVERFLOW, "reorder_point", 0);
 }
 
+static enum code check_rules_put(const struct rules_put *put, struct command_fault *fault)
+{
+    if (put->head.bytes < sizeof *put || put->zero != 0)
+        return wrong(fault, CODE_MALFORMED, "rules", 0);
+    if (put->text_bytes > RULES_BYTES_MAX)
+        return wrong(fault, CODE_TOO_LARGE, "rules", 0);
+    return ends_after(&put->head, (uint32_t)sizeof *put + put->text_bytes)
+               ? CODE_OK
+               : wrong(fault, CODE_MALFORMED, "rules", 0);
+}
+
+static enum code check_rules_get(const struct rules_get *get, struct command_fault *fault)
+{
+    return get->head.bytes == sizeof *get ? CODE_OK : wrong(fault, CODE_MALFORMED, "rules", 0);
+}
+
 static enum code check_warehouse_put(const struct warehouse_put *put, struct command_fault *fault)
 {
     if (put->head.bytes < sizeof *put || !is_zero(put->zero, sizeof put->zero) ||
@@ -391,6 +418,10 @@ enum code command_check(const struct command *command, uint64_t available,
         return check_stock_change((const void *)command, fault);
     case OP_STOCK_POLICY:
         return check_stock_policy((const void *)command, fault);
+    case OP_RULES_PUT:
+        return check_rules_put((const void *)command, fault);
+    case OP_RULES_GET:
+        return check_rules_get((const void *)command, fault);
     case OP_WAREHOUSE_PUT:
         return check_warehouse_put((const void *)command, fault);
     case OP_REGION_COSTS:
@@ -436,6 +467,8 @@ uint32_t command_slot(const struct command *command)
         return sku_slot(((const struct stock_change *)(const void *)command)->sku);
     case OP_STOCK_POLICY:
         return sku_slot(((const struct stock_policy *)(const void *)command)->sku);
+    case OP_RULES_PUT:
+    case OP_RULES_GET:
     case OP_WAREHOUSE_PUT:
     case OP_REGION_COSTS:
         return TOPOLOGY_SLOT;

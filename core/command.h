@@ -16,6 +16,8 @@ enum op {
     OP_ORDER_CREATE = 1,
     OP_ORDER_GET = 2,
     OP_ORDER_CANCEL = 3,
+    OP_RULES_PUT = 62,
+    OP_RULES_GET = 63,
     OP_SKU_PUT = 64,
     OP_SKU_RESOLVE = 65, /* answered by any shard, from the catalogue */
     OP_STOCK_GET = 66,
@@ -200,6 +202,20 @@ struct region_costs {
     struct cost_row rows[];
 };
 
+enum { RULES_BYTES_MAX = 16384, RULES_MESSAGE_BYTES = 160 };
+
+/* Behind it: the text of all rules (core/rules.h). Answered with a RESULT_RULES, or a
+ * RESULT_RULES_FAULT that says where it is wrong. */
+struct rules_put {
+    struct command head;
+    uint32_t text_bytes; /* up to RULES_BYTES_MAX; 0: no rules any more */
+    uint32_t zero;
+};
+
+struct rules_get {
+    struct command head;
+};
+
 /* The longest command there may be: an order of ORDER_LINES_MAX lines. */
 enum { COMMAND_BYTES_MAX = 64 + ORDER_LINES_MAX * 16 + ADJUSTMENTS_MAX * 16 + ORDER_TEXTS * 64 };
 
@@ -233,6 +249,7 @@ static inline struct text order_create_text(const struct order_create *create,
         at += create->text_bytes[i];
     return (struct text){at, create->text_bytes[which]};
 }
+int64_t order_create_total(const struct order_create *create);
 
 struct text region_costs_region(const struct region_costs *costs);
 struct text region_costs_warehouse(const struct region_costs *costs, uint32_t which);

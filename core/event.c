@@ -2,6 +2,7 @@
 
 #include "core/order.h"
 #include "core/retry.h"
+#include "core/rules.h"
 #include "core/stock.h"
 #include "core/topology.h"
 
@@ -37,7 +38,7 @@ static bool placed_valid(const struct slice_order_placed *placed)
         placed->line_count > ORDER_LINES_MAX || placed->adjustment_count > ADJUSTMENTS_MAX ||
         placed->state == 0 || placed->state >= ORDER_STATES)
         return false;
-    uint32_t bytes = (uint32_t)sizeof *placed + placed->rule_bytes;
+    uint32_t bytes = (uint32_t)sizeof *placed + placed->rule_bytes + placed->reason_bytes;
     bytes += placed->line_count * (uint32_t)sizeof placed->lines[0];
     bytes += placed->adjustment_count * (uint32_t)sizeof(struct adjustment);
     for (uint32_t i = 0; i < ORDER_TEXTS; i++) {
@@ -48,8 +49,9 @@ static bool placed_valid(const struct slice_order_placed *placed)
     }
     if (placed->head.bytes != padded(bytes))
         return false;
+    bool reserves = placed->state != ORDER_REJECTED;
     for (uint32_t i = 0; i < placed->line_count; i++)
-        if (placed->lines[i].warehouse >= WAREHOUSES_MAX)
+        if ((placed->lines[i].warehouse >= WAREHOUSES_MAX) == reserves)
             return false;
     return placed->text_bytes[ORDER_ID] > 0 && placed->text_bytes[ORDER_CUSTOMER] > 0;
 }
@@ -121,6 +123,17 @@ static bool forgotten_valid(const struct slice_retry_forgotten *forgotten)
     return forgotten->head.bytes == sizeof *forgotten;
 }
 
+/* Also that they are rules: apply compiles them. */
+static bool rules_put_valid(const struct slice_rules_put *put)
+{
+    struct text text = {(const char *)(put + 1), put->text_bytes};
+    struct rules_fault fault;
+    return put->head.bytes >= sizeof *put && put->text_bytes <= RULES_BYTES_MAX &&
+           put->head.bytes == padded((uint32_t)sizeof *put + put->text_bytes) &&
+           put->head.slot == TOPOLOGY_SLOT && put->hash == rules_hash(text) &&
+           rules_check(text, &fault);
+}
+
 static bool warehouse_put_valid(const struct slice_warehouse_put *put)
 {
     return put->head.bytes >= sizeof *put &&
@@ -154,6 +167,8 @@ bool slice_valid(const struct slice *slice)
         return retry_valid(fields);
     case SLICE_RETRY_FORGOTTEN:
         return forgotten_valid(fields);
+    case SLICE_RULES_PUT:
+        return rules_put_valid(fields);
     case SLICE_WAREHOUSE_PUT:
         return warehouse_put_valid(fields);
     case SLICE_REGION_COSTS:

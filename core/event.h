@@ -23,6 +23,9 @@
     X(EVENT_ORDER_EXPIRED,           2, "order_expired") \
     X(EVENT_ORDER_CANCELLED,         3, "order_cancelled") \
     X(EVENT_LINES_CANCELLED,         4, "lines_cancelled") \
+    X(EVENT_ORDER_ACCEPTED,          5, "order_accepted") \
+    X(EVENT_ORDER_REJECTED,          6, "order_rejected") \
+    X(EVENT_RULES_PUT,              60, "rules_put") \
     X(EVENT_SKU_PUT,                64, "sku_put") \
     X(EVENT_STOCK_RECEIVED,         65, "stock_received") \
     X(EVENT_STOCK_EXPECTED,         66, "stock_expected") \
@@ -66,6 +69,7 @@ enum slice_kind {
     SLICE_ORDER_PLACED = 1, /* core/order.h */
     SLICE_ORDER_MOVED = 2,
     SLICE_LINES_CANCELLED = 3,
+    SLICE_RULES_PUT = 60,     /* core/rules.h */
     SLICE_STOCK_RESERVE = 64, /* core/stock.h */
     SLICE_SKU_PUT = 65,
     SLICE_STOCK_CHANGE = 66,

@@ -7,6 +7,7 @@
 #define SPATE_CORE_FLIGHT_H
 
 #include "core/hold.h"
+#include "core/rules.h"
 #include "core/table.h"
 
 enum part_state { PART_NOT_ASKED, PART_ASKED, PART_GRANTED, PART_SHORT, PART_BUSY };
@@ -36,6 +37,7 @@ struct flight {
     uint64_t at_ns;
     uint64_t customer;
     uint64_t channel;
+    struct judgement judgement;
     struct origin origin;
     uint32_t record; /* place in the orders' memory, taken for the order's record */
     uint32_t record_bytes;

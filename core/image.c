@@ -27,7 +27,15 @@ uint64_t record_hash(const struct record *record)
     return digest(record, record->bytes, 0);
 }
 
-enum walk_stage { WALK_TOPOLOGY, WALK_SKUS, WALK_LIMITS, WALK_RETRIES, WALK_ORDERS, WALK_END };
+enum walk_stage {
+    WALK_TOPOLOGY,
+    WALK_RULES,
+    WALK_SKUS,
+    WALK_LIMITS,
+    WALK_RETRIES,
+    WALK_ORDERS,
+    WALK_END
+};
 
 /* Appends the next record of a stage; false: there is none. */
 static bool next_of(const struct shard *shard, enum walk_stage stage, uint64_t *at,
@@ -36,6 +44,8 @@ static bool next_of(const struct shard *shard, enum walk_stage stage, uint64_t *
     switch (stage) {
     case WALK_TOPOLOGY:
         return shard_owns(shard, TOPOLOGY_SLOT) && topology_image(&shard->topology, at, out);
+    case WALK_RULES:
+        return shard_owns(shard, TOPOLOGY_SLOT) && rules_image(&shard->rules, at, out);
     case WALK_SKUS:
         return stock_image(&shard->stock, at, out);
     case WALK_LIMITS:
@@ -97,6 +107,8 @@ static bool part_valid(const struct record *record, const struct part *part)
         return limit_part_valid(fields, record->slot);
     case PART_RETRY:
         return part->bytes == sizeof(struct part_retry);
+    case PART_RULES:
+        return rules_part_valid(fields) && record->slot == TOPOLOGY_SLOT;
     case PART_WAREHOUSE:
         return warehouse_part_valid(fields) && record->slot == TOPOLOGY_SLOT;
     case PART_REGION:
@@ -139,6 +151,9 @@ static enum shard_table load_part(struct shard *shard, const struct record *reco
         return limit_load(&shard->stock.limits, fields);
     case PART_RETRY:
         return retry_load(&shard->retries, record->slot, fields);
+    case PART_RULES:
+        rules_load(&shard->rules, fields);
+        return SHARD_TABLE_NONE;
     case PART_WAREHOUSE:
     case PART_REGION:
         topology_load(&shard->topology, fields);
@@ -151,7 +166,7 @@ enum shard_table shard_load(struct shard *shard, const struct record *record)
 {
     const struct part *part = record_first(record);
     if (!shard_owns(shard, record->slot) && part->kind != PART_WAREHOUSE &&
-        part->kind != PART_REGION)
+        part->kind != PART_REGION && part->kind != PART_RULES)
         return SHARD_TABLE_NONE;
     enum shard_table full = SHARD_TABLE_NONE;
     for (; full == SHARD_TABLE_NONE && record_has(record, part); part = part_next(part))

@@ -24,6 +24,7 @@
 /* Numbers go by who owns them, as those of slices do. */
 enum part_kind {
     PART_ORDER = 1,      /* core/order.h; opens a record */
+    PART_RULES = 60,     /* core/rules.h; opens a record */
     PART_SKU = 64,       /* core/stock.h; opens a record */
     PART_CELL = 65,      /* of a SKU, by warehouse */
     PART_LIMIT = 66,     /* core/limit.h; opens a record */

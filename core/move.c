@@ -29,14 +29,26 @@ static uint32_t slot_of(struct text id)
     return hash_slot(key_hash(id));
 }
 
-static void add_moved(struct turn *turn, struct event *event, const struct order *order,
-                      const struct order_step *step, const struct cause *cause)
+/* When the state that is moved to ends by itself; 0: never. */
+static uint64_t deadline_after(const struct shard *shard, const struct turn *turn,
+                               const struct order *order, const struct order_step *step)
+{
+    if (step->move != MOVE_ACCEPT)
+        return 0;
+    uint64_t pay_by = order_pay_by_ns(order);
+    return pay_by != 0 ? pay_by : turn->now_ns + shard->options.payment_deadline_ns;
+}
+
+static void add_moved(const struct shard *shard, struct turn *turn, struct event *event,
+                      const struct order *order, const struct order_step *step,
+                      const struct cause *cause)
 {
     char at[TEXT_BYTES_MAX];
     struct text id = order_text(order, ORDER_ID, at);
     struct slice_order_moved *moved =
         event_add(turn, event, slot_of(id), SLICE_ORDER_MOVED,
                   (uint32_t)sizeof *moved + id.bytes + cause->reason.bytes);
+    moved->deadline_ns = deadline_after(shard, turn, order, step);
     moved->move = (uint8_t)step->move;
     moved->from = (uint8_t)step->from;
     moved->to = (uint8_t)step->to;
@@ -116,12 +128,30 @@ static void release_all(struct shard *shard, struct turn *turn, struct event *ev
     }
 }
 
-/* Expects that the step begins in the order's state, and leads to one without a deadline. */
-static void move(struct shard *shard, struct turn *turn, const struct order *order,
-                 enum event_kind kind, const struct order_step *step, const struct cause *cause)
+static enum event_kind event_of(enum order_move move)
 {
-    struct event *event = begin_event(shard, turn, order, kind, cause);
-    add_moved(turn, event, order, step, cause);
+    switch (move) {
+    case MOVE_CANCEL:
+        return EVENT_ORDER_CANCELLED;
+    case MOVE_EXPIRE:
+        return EVENT_ORDER_EXPIRED;
+    case MOVE_ACCEPT:
+        return EVENT_ORDER_ACCEPTED;
+    case MOVE_REJECT:
+        return EVENT_ORDER_REJECTED;
+    case ORDER_MOVE_COUNT:
+        break;
+    }
+    CHECK(false); /* a move */
+    return EVENT_ORDER_CANCELLED;
+}
+
+/* Expects that the step begins in the order's state. */
+static void move(struct shard *shard, struct turn *turn, const struct order *order,
+                 const struct order_step *step, const struct cause *cause)
+{
+    struct event *event = begin_event(shard, turn, order, event_of(step->move), cause);
+    add_moved(shard, turn, event, order, step, cause);
     add_retry(turn, event, cause->retry);
     if (step->stock == STOCK_RELEASED && !shard->options.bug[BUG_RELEASE_LOST])
         release_all(shard, turn, event, order);
@@ -133,9 +163,12 @@ static void move(struct shard *shard, struct turn *turn, const struct order *ord
 void move_expire(struct shard *shard, struct turn *turn, uint32_t record)
 {
     const struct order *order = order_at(&shard->orders, record);
-    const struct order_step *step = order_step((enum order_state)order->state, MOVE_EXPIRE);
+    bool in_review = order->state == ORDER_IN_REVIEW;
+    bool accepts = in_review && shard->options.review_timeout_accepts;
+    enum order_move after = accepts ? MOVE_ACCEPT : in_review ? MOVE_REJECT : MOVE_EXPIRE;
+    const struct order_step *step = order_step((enum order_state)order->state, after);
     CHECK(step != NULL);
-    move(shard, turn, order, EVENT_ORDER_EXPIRED, step, &(struct cause){.retry = NULL});
+    move(shard, turn, order, step, &(struct cause){.retry = NULL});
 }
 
 /* ---- cancel ------------------------------------------------------------------------------------ */
@@ -263,7 +296,7 @@ static void cancel(struct shard *shard, struct turn *turn, const struct cancelli
         return;
     }
     if (whole)
-        move(shard, turn, c->order, EVENT_ORDER_CANCELLED, step, &c->cause);
+        move(shard, turn, c->order, step, &c->cause);
     else
         cancel_lines(shard, turn, c);
     answer_record(shard, turn, c, CODE_OK);

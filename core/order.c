@@ -83,9 +83,19 @@ static int64_t *adjustments_of(const struct order *order)
     return (int64_t *)(uintptr_t)at;
 }
 
+static uint64_t *pay_by_of(const struct order *order)
+{
+    return (uint64_t *)(adjustments_of(order) + order->adjustment_count);
+}
+
+uint64_t order_pay_by_ns(const struct order *order)
+{
+    return order->has_pay_by ? *pay_by_of(order) : 0;
+}
+
 static uint32_t *windows_of(const struct order *order)
 {
-    const void *at = adjustments_of(order) + order->adjustment_count;
+    const void *at = pay_by_of(order) + order->has_pay_by;
     return (uint32_t *)(uintptr_t)at;
 }
 
@@ -309,6 +319,7 @@ uint32_t order_record_bytes_max(const struct order_create *create)
     uint32_t bytes = (uint32_t)sizeof(struct order);
     bytes += create->line_count * (uint32_t)(sizeof(struct order_line) + sizeof(uint32_t));
     bytes += create->adjustment_count * (uint32_t)sizeof(int64_t);
+    bytes += (create->pay_by_ns != 0) * (uint32_t)sizeof(uint64_t);
     for (uint32_t i = 0; i < ORDER_TEXTS; i++)
         bytes += create->text_bytes[i] + 1u;
     return bytes;
@@ -383,6 +394,11 @@ static void keep_texts(struct kept_texts *out, const struct slice_order_placed *
     }
 }
 
+static bool keeps_pay_by(const struct slice_order_placed *placed)
+{
+    return placed->state == ORDER_IN_REVIEW && placed->pay_by_ns != 0;
+}
+
 static uint32_t record_bytes(const struct slice_order_placed *placed, bool windows,
                              uint32_t text_bytes)
 {
@@ -390,7 +406,8 @@ static uint32_t record_bytes(const struct slice_order_placed *placed, bool windo
     if (windows)
         line_bytes += (uint32_t)sizeof(uint32_t);
     return (uint32_t)sizeof(struct order) + placed->line_count * line_bytes +
-           placed->adjustment_count * (uint32_t)sizeof(int64_t) + text_bytes;
+           placed->adjustment_count * (uint32_t)sizeof(int64_t) +
+           keeps_pay_by(placed) * (uint32_t)sizeof(uint64_t) + text_bytes;
 }
 
 static void fill(struct order *order, uint64_t at_ns, const struct slice_order_placed *placed,
@@ -408,7 +425,12 @@ static void fill(struct order *order, uint64_t at_ns, const struct slice_order_p
         .texts = texts->mask & 63u,
         .has_windows = windows,
         .prefer = placed->prefer & 1u,
+        .has_pay_by = keeps_pay_by(placed),
     };
+    if (order->has_pay_by)
+        *pay_by_of(order) = placed->pay_by_ns;
+    if (placed->state == ORDER_REJECTED)
+        order->timer.deadline_ns = at_ns;
     for (uint32_t i = 0; i < placed->line_count; i++) {
         const struct slice_order_line *line = &placed->lines[i];
         order->lines[i] = (struct order_line){line->sku, line->units,
@@ -785,6 +807,7 @@ static void write_placed(struct slice_order_placed *placed, const struct order *
     placed->adjustment_count = (uint8_t)order->adjustment_count;
     placed->state = (uint8_t)order->first_state;
     placed->prefer = (uint8_t)order->prefer;
+    placed->pay_by_ns = order_pay_by_ns(order);
     for (uint32_t i = 0; i < order->line_count; i++) {
         const struct order_line *line = &order->lines[i];
         placed->lines[i] = (struct slice_order_line){

@@ -2,7 +2,8 @@
  *
  * Owned by one shard: the orders whose ids fall on its slots. A record is as long as its order:
  *
- *   | struct order | lines | adjustments | windows, if any | id | customer | further texts |
+ *   | struct order | lines | adjustments | pay_by, if it is reviewed first | windows, if any |
+ *   | id | customer | further texts |
  *
  * with the ids packed (core/key.h); texts in the order of enum order_text, absent ones left out.
  * Two indexes: by id; and by customer, which leads to the customer's newest order, from where a
@@ -30,6 +31,8 @@ enum order_stock { STOCK_STAYS, STOCK_RELEASED };
 #define ORDER_MOVES(X) \
     X(ORDER_PENDING_PAYMENT, MOVE_CANCEL, ORDER_CANCELLED, STOCK_RELEASED) \
     X(ORDER_PENDING_PAYMENT, MOVE_EXPIRE, ORDER_EXPIRED,   STOCK_RELEASED) \
+    X(ORDER_IN_REVIEW,       MOVE_ACCEPT, ORDER_PENDING_PAYMENT, STOCK_STAYS) \
+    X(ORDER_IN_REVIEW,       MOVE_REJECT, ORDER_REJECTED,  STOCK_RELEASED) \
     X(ORDER_IN_REVIEW,       MOVE_CANCEL, ORDER_CANCELLED, STOCK_RELEASED) \
     X(ORDER_PAYMENT_FAILED,  MOVE_CANCEL, ORDER_CANCELLED, STOCK_RELEASED) \
     X(ORDER_PAYMENT_FAILED,  MOVE_EXPIRE, ORDER_EXPIRED,   STOCK_RELEASED)
@@ -64,13 +67,14 @@ struct slice_order_line {
 };
 _Static_assert(sizeof(struct slice_order_line) == 24, "as it stands in the log");
 
-/* Behind it: lines, adjustments, texts, the name of the rule that decided. */
+/* Behind it: lines, adjustments, texts, the name of the rule that decided, its reason. */
 struct slice_order_placed {
     struct slice head;
     uint64_t digest;  /* of the request */
     uint64_t id_hash; /* key_hash of the id, and of the customer */
     uint64_t customer_hash;
     uint64_t deadline_ns; /* 0: none */
+    uint64_t pay_by_ns;   /* the order's own; 0: not said */
     int64_t total;
     uint32_t currency;
     uint16_t line_count;
@@ -79,10 +83,12 @@ struct slice_order_placed {
     uint8_t text_bytes[ORDER_TEXTS];
     uint8_t prefer;
     uint8_t rule_bytes;
-    uint8_t zero[6];
+    uint8_t reason_bytes;
+    uint8_t zero;
+    uint32_t rules_number; /* which set of rules was in force; 0: none */
     struct slice_order_line lines[];
 };
-_Static_assert(sizeof(struct slice_order_placed) == 72, "as it stands in the log");
+_Static_assert(sizeof(struct slice_order_placed) == 80, "as it stands in the log");
 
 /* Behind it: the id, the reason. */
 struct slice_order_moved {
@@ -158,7 +164,8 @@ struct order {
     unsigned texts : 6; /* which of those behind the customer are there */
     unsigned has_windows : 1;
     unsigned prefer : 1;
-    unsigned unused : 8;
+    unsigned has_pay_by : 1;
+    unsigned unused : 7;
     uint16_t created_by; /* number of a name */
     uint16_t modified_by;
     struct order_line lines[];
@@ -208,6 +215,8 @@ uint32_t order_line_units(const struct orders *orders, const struct order *order
 int64_t order_total(const struct orders *orders, const struct order *order);
 /* Where its last event stands; the sequence is 0 while that event's turn has none yet. */
 struct position order_position(const struct order *order);
+/* What its buyer or shop asked for; 0: nothing, or it went without a review, and the deadline says. */
+uint64_t order_pay_by_ns(const struct order *order);
 uint64_t order_deadline_ns(const struct order *order); /* 0: no deadline runs */
 
 /* ---- deciding ---------------------------------------------------------------------------------- */

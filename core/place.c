@@ -4,6 +4,7 @@
 
 #include "core/answer.h"
 #include "core/digest.h"
+#include "core/judge.h"
 
 /* ---- looking at the request -------------------------------------------------------------------- */
 
@@ -27,34 +28,19 @@ static void answer_known(struct shard *shard, struct turn *turn, const struct re
                             code);
 }
 
-/* The currency of a SKU of any shard; 0: there is no such SKU. */
-static uint32_t currency_of(struct shard *shard, uint32_t sku)
-{
-    if (shard_owns(shard, sku_slot(sku))) {
-        const struct stock_sku *own = stock_sku(&shard->stock, sku);
-        return own != NULL ? own->currency : 0;
-    }
-    struct catalogue_sku entry;
-    if (!catalogue_read(shard->catalogue, sku, &entry))
-        return 0;
-    if (entry.seen > shard->seen)
-        shard->seen = entry.seen;
-    return entry.currency;
-}
-
 /* False: it has been answered. */
 static bool lines_are_good(struct shard *shard, struct turn *turn, const struct request *request)
 {
     const struct order_create *create = (const void *)request->command;
     for (uint32_t i = 0; i < create->line_count; i++) {
         const struct command_line *line = &create->lines[i];
-        uint32_t currency = currency_of(shard, line->sku);
+        struct sku_terms terms;
         const char *field = NULL;
         enum code code = CODE_OK;
-        if (currency == 0) {
+        if (!shard_sku_terms(shard, line->sku, &terms)) {
             code = CODE_UNKNOWN_SKU;
             field = "sku";
-        } else if (currency != create->currency) {
+        } else if (terms.currency != create->currency) {
             code = CODE_CURRENCY_MISMATCH;
             field = "sku";
         } else if (line->unit_price >= ORDER_AMOUNT_LIMIT) {
@@ -168,6 +154,7 @@ struct granted {
     uint64_t digest;
     uint64_t customer;
     uint64_t channel;
+    const struct judgement *judgement;
 };
 
 static uint32_t texts_bytes(const struct order_create *create)
@@ -178,39 +165,52 @@ static uint32_t texts_bytes(const struct order_create *create)
     return bytes;
 }
 
-static int64_t total_of(const struct order_create *create)
+static uint64_t earlier(uint64_t a, uint64_t b)
 {
-    int64_t total = 0;
-    for (uint32_t i = 0; i < create->line_count; i++)
-        total += create->lines[i].unit_price * (int64_t)create->lines[i].units;
-    const struct adjustment *adjustments = order_create_adjustments(create);
-    for (uint32_t i = 0; i < create->adjustment_count; i++)
-        total += adjustments[i].amount;
-    return total;
+    return a < b ? a : b;
+}
+
+/* When the state that the order begins in ends by itself. Nobody can pay after pay_by, so nobody
+ * needs to look at the order after it either. */
+static uint64_t deadline_of(const struct shard *shard, const struct turn *turn,
+                            const struct granted *granted)
+{
+    uint64_t pay_by = granted->create->pay_by_ns;
+    if (granted->judgement->state == ORDER_REJECTED)
+        return 0;
+    if (granted->judgement->state == ORDER_IN_REVIEW)
+        return earlier(turn->now_ns + shard->options.review_deadline_ns,
+                       pay_by != 0 ? pay_by : UINT64_MAX);
+    return pay_by != 0 ? pay_by : turn->now_ns + shard->options.payment_deadline_ns;
 }
 
 static void add_order_slice(struct shard *shard, struct turn *turn, struct event *event,
                             const struct granted *granted, uint64_t id_hash)
 {
     const struct order_create *create = granted->create;
+    const struct judgement *judgement = granted->judgement;
     uint32_t behind =
         create->adjustment_count * (uint32_t)sizeof(struct adjustment) + texts_bytes(create);
+    uint32_t why_bytes = (uint32_t)judgement->rule_bytes + judgement->reason_bytes;
     struct slice_order_placed *placed;
-    placed = event_add(turn, event, hash_slot(id_hash), SLICE_ORDER_PLACED,
-                       (uint32_t)sizeof *placed +
-                           create->line_count * (uint32_t)sizeof placed->lines[0] + behind);
+    placed =
+        event_add(turn, event, hash_slot(id_hash), SLICE_ORDER_PLACED,
+                  (uint32_t)sizeof *placed +
+                      create->line_count * (uint32_t)sizeof placed->lines[0] + behind + why_bytes);
     placed->digest = granted->digest;
     placed->id_hash = id_hash;
     placed->customer_hash = granted->customer;
-    placed->deadline_ns = create->pay_by_ns != 0
-                              ? create->pay_by_ns
-                              : turn->now_ns + shard->options.payment_deadline_ns;
-    placed->total = total_of(create);
+    placed->deadline_ns = deadline_of(shard, turn, granted);
+    placed->pay_by_ns = create->pay_by_ns;
+    placed->total = order_create_total(create);
     placed->currency = create->currency;
     placed->line_count = create->line_count;
     placed->adjustment_count = create->adjustment_count;
-    placed->state = ORDER_PENDING_PAYMENT;
+    placed->state = judgement->state;
     placed->prefer = create->prefer;
+    placed->rule_bytes = judgement->rule_bytes;
+    placed->reason_bytes = judgement->reason_bytes;
+    placed->rules_number = judgement->rules_number;
     memcpy(placed->text_bytes, create->text_bytes, sizeof placed->text_bytes);
     for (uint32_t i = 0; i < create->line_count; i++) {
         const struct hold_line *line = &granted->lines[i];
@@ -222,7 +222,9 @@ static void add_order_slice(struct shard *shard, struct turn *turn, struct event
             .warehouse = line->warehouse,
         };
     }
-    memcpy(placed->lines + create->line_count, order_create_adjustments(create), behind);
+    char *at = (char *)(placed->lines + create->line_count);
+    memcpy(at, order_create_adjustments(create), behind);
+    memcpy(at + behind, judgement->texts, why_bytes);
 }
 
 static void add_reserve_slices(struct turn *turn, struct event *event,
@@ -246,7 +248,8 @@ static struct event *emit(struct shard *shard, struct turn *turn, const struct g
 {
     struct event *event = shard_event(shard, turn, EVENT_ORDER_PLACED, caller);
     add_order_slice(shard, turn, event, granted, id_hash);
-    add_reserve_slices(turn, event, granted);
+    if (granted->judgement->state != ORDER_REJECTED)
+        add_reserve_slices(turn, event, granted);
     return event;
 }
 
@@ -269,10 +272,10 @@ static void answer_quote(struct shard *shard, struct turn *turn, const struct re
     struct result_quote *quote =
         answer(shard, turn, request, CODE_OK, RESULT_QUOTE,
                sizeof *quote + create->line_count * sizeof quote->lines[0]);
-    quote->total = total_of(create);
+    quote->total = order_create_total(create);
     quote->currency = create->currency;
     quote->line_count = create->line_count;
-    quote->state = ORDER_PENDING_PAYMENT;
+    quote->state = granted->judgement->state;
     for (uint32_t i = 0; i < create->line_count; i++) {
         const struct command_line *line = &create->lines[granted->order_line[i]];
         quote->lines[granted->order_line[i]] = (struct result_line){
@@ -298,8 +301,10 @@ static uint16_t region_of(const struct shard *shard, const struct order_create *
     return region.bytes > 0 ? (uint16_t)topology_region(&shard->topology, region) : REGIONS_MAX;
 }
 
+/* Every line of the plan has its warehouse, or the order is rejected. */
 static void place_at_once(struct shard *shard, struct turn *turn, const struct request *request,
-                          const struct hold_ask *ask, uint64_t id_hash)
+                          const struct judgement *judgement, const struct hold_ask *ask,
+                          uint64_t id_hash)
 {
     const struct order_create *create = (const void *)request->command;
     struct granted granted = {
@@ -309,6 +314,7 @@ static void place_at_once(struct shard *shard, struct turn *turn, const struct r
         .digest = digest_of(create),
         .customer = ask->customer,
         .channel = ask->channel,
+        .judgement = judgement,
     };
     if (is_quote(create)) {
         answer_quote(shard, turn, request, &granted);
@@ -457,6 +463,7 @@ static void place_flight(struct shard *shard, struct turn *turn, uint32_t number
         .digest = flight->digest,
         .customer = flight->customer,
         .channel = flight->channel,
+        .judgement = &flight->judgement,
     };
     struct request request = {.origin = flight->origin, .command = &create->head};
     if (is_quote(create)) {
@@ -685,7 +692,7 @@ static void ask_all(struct shard *shard, struct turn *turn, uint32_t number)
 }
 
 static void begin(struct shard *shard, struct turn *turn, const struct request *request,
-                  uint64_t id_hash, bool ordered)
+                  const struct judgement *judgement, uint64_t id_hash, bool ordered)
 {
     const struct order_create *create = (const void *)request->command;
     uint32_t number = flight_begin(&shard->flights, &shard->plan, request, id_hash);
@@ -699,6 +706,7 @@ static void begin(struct shard *shard, struct turn *turn, const struct request *
     flight->customer = key_hash(order_create_text(create, ORDER_CUSTOMER));
     flight->channel = channel_of(create);
     flight->region = region_of(shard, create);
+    flight->judgement = *judgement;
     flight->ordered = ordered;
     if (!is_quote(create))
         take_room(shard, flight);
@@ -719,11 +727,8 @@ static void decide(struct shard *shard, struct turn *turn, const struct request 
         answer_plain(shard, turn, request, CODE_FULL);
         return;
     }
+    struct judgement judgement = judge(shard, create);
     make_plan(shard, create, plan);
-    if (plan->part_count > 1 || plan->parts[0].shard != shard->options.shard) {
-        begin(shard, turn, request, id_hash, false);
-        return;
-    }
     struct hold_ask ask = {
         .at_ns = turn->now_ns,
         .customer = key_hash(order_create_text(create, ORDER_CUSTOMER)),
@@ -731,16 +736,26 @@ static void decide(struct shard *shard, struct turn *turn, const struct request 
         .region = region_of(shard, create),
         .line_count = plan->line_count,
     };
+    if (judgement.state == ORDER_REJECTED) {
+        for (uint32_t i = 0; i < plan->line_count; i++)
+            plan->lines[i].warehouse = WAREHOUSE_NONE;
+        place_at_once(shard, turn, request, &judgement, &ask, id_hash);
+        return;
+    }
+    if (plan->part_count > 1 || plan->parts[0].shard != shard->options.shard) {
+        begin(shard, turn, request, &judgement, id_hash, false);
+        return;
+    }
     switch (look_at(shard, &ask, plan->lines, false)) {
     case HOLD_GRANTED:
-        place_at_once(shard, turn, request, &ask, id_hash);
+        place_at_once(shard, turn, request, &judgement, &ask, id_hash);
         return;
     case HOLD_SHORT:
         answer_short(shard, turn, request->origin, request->command->request, shard->shorts.code,
                      shard->shorts.lines, shard->shorts.line_count);
         return;
     case HOLD_BUSY:
-        begin(shard, turn, request, id_hash, true);
+        begin(shard, turn, request, &judgement, id_hash, true);
     }
 }
 

@@ -23,6 +23,8 @@ const char *order_state_name(enum order_state state)
 static const char *const move_names[ORDER_MOVE_COUNT] = {
     [MOVE_CANCEL] = "cancel",
     [MOVE_EXPIRE] = "expire",
+    [MOVE_ACCEPT] = "accept",
+    [MOVE_REJECT] = "reject",
 };
 
 const char *order_move_name(enum order_move move)

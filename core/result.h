@@ -21,6 +21,8 @@ enum result_kind {
     RESULT_CHANGE,       /* struct result_change: of stock, done */
     RESULT_STATE,        /* struct result_state: the move is not allowed */
     RESULT_QUOTE = 40,   /* struct result_quote: what a create would bring */
+    RESULT_RULES = 60,   /* struct result_rules */
+    RESULT_RULES_FAULT,  /* struct result_rules_fault */
 };
 
 struct result {
@@ -74,7 +76,7 @@ struct result_line {
     uint32_t shipped;
     uint32_t returned;
     uint32_t cancelled;
-    uint8_t warehouse; /* its number; see shard_warehouse */
+    uint8_t warehouse; /* its number; see shard_warehouse; or WAREHOUSE_NONE */
     uint8_t zero[3];
 };
 
@@ -163,7 +165,7 @@ struct result_change {
 };
 
 /* How an order may move; what the moves do stands in core/order.h. */
-enum order_move { MOVE_CANCEL = 1, MOVE_EXPIRE, ORDER_MOVE_COUNT };
+enum order_move { MOVE_CANCEL = 1, MOVE_EXPIRE, MOVE_ACCEPT, MOVE_REJECT, ORDER_MOVE_COUNT };
 
 const char *order_move_name(enum order_move move);
 
@@ -172,6 +174,25 @@ struct result_state {
     uint32_t allowed; /* one bit for each move: 1 << enum order_move */
     uint8_t state;
     uint8_t zero[3];
+};
+
+/* Rules in force. Behind it, if they were asked for: their text. */
+struct result_rules {
+    struct result head;
+    uint64_t hash;
+    uint32_t number; /* 0: there never were any */
+    uint32_t rule_count;
+    uint32_t text_bytes;
+    uint32_t zero;
+};
+
+/* Behind it: the message. Lines and columns are counted from 1. */
+struct result_rules_fault {
+    struct result head;
+    uint32_t line;
+    uint32_t column;
+    uint32_t message_bytes;
+    uint32_t zero;
 };
 
 /* The longest result: an order of ORDER_LINES_MAX lines. */

@@ -5,6 +5,7 @@
 #include "core/answer.h"
 #include "core/digest.h"
 #include "core/inventory.h"
+#include "core/judge.h"
 #include "core/logistics.h"
 #include "core/move.h"
 #include "core/place.h"
@@ -115,6 +116,9 @@ static enum shard_table apply(struct shard *shard, struct position position,
     case SLICE_REGION_COSTS:
         topology_apply(&shard->topology, slice);
         return SHARD_TABLE_NONE;
+    case SLICE_RULES_PUT:
+        rules_apply(&shard->rules, slice);
+        return SHARD_TABLE_NONE;
     default:
         return order_apply(&shard->orders, position, event, slice);
     }
@@ -146,7 +150,8 @@ static void send_slices(struct shard *shard, struct turn *turn, const struct eve
 
 static bool concerns_all(const struct slice *slice)
 {
-    return slice->kind == SLICE_WAREHOUSE_PUT || slice->kind == SLICE_REGION_COSTS;
+    return slice->kind == SLICE_WAREHOUSE_PUT || slice->kind == SLICE_REGION_COSTS ||
+           slice->kind == SLICE_RULES_PUT;
 }
 
 void shard_apply(struct shard *shard, struct turn *turn, const struct event *event)
@@ -183,6 +188,23 @@ void shard_unhold(struct shard *shard, uint64_t customer, const struct hold_line
     hold_drop(&shard->stock, customer, lines, line_count);
     for (uint32_t i = 0; i < line_count; i++)
         look_again(shard, lines[i].sku);
+}
+
+bool shard_sku_terms(struct shard *shard, uint32_t sku, struct sku_terms *out)
+{
+    if (shard_owns(shard, sku_slot(sku))) {
+        const struct stock_sku *own = stock_sku(&shard->stock, sku);
+        if (own != NULL)
+            *out = (struct sku_terms){own->list_price, own->currency, own->flags};
+        return own != NULL;
+    }
+    struct catalogue_sku entry;
+    if (!catalogue_read(shard->catalogue, sku, &entry))
+        return false;
+    if (entry.seen > shard->seen)
+        shard->seen = entry.seen;
+    *out = (struct sku_terms){entry.list_price, entry.currency, entry.flags};
+    return true;
 }
 
 /* ---- commands ---------------------------------------------------------------------------------- */
@@ -359,6 +381,12 @@ void shard_request(struct shard *shard, struct turn *turn, const struct request 
     case OP_STOCK_COUNT:
     case OP_STOCK_POLICY:
         inventory_request(shard, turn, request);
+        break;
+    case OP_RULES_PUT:
+        judge_put_rules(shard, turn, request);
+        break;
+    case OP_RULES_GET:
+        judge_get_rules(shard, turn, request);
         break;
     case OP_WAREHOUSE_PUT:
     case OP_REGION_COSTS:

@@ -30,6 +30,8 @@ struct shard_options {
     uint32_t limit_count_max; /* (SKU, buyer, window) triples, of SKUs with a limit per buyer */
     struct catalogue_options catalogue;
     uint64_t payment_deadline_ns; /* how long an order may stay unpaid */
+    uint64_t review_deadline_ns;  /* how long it may wait for a person to look at it */
+    bool review_timeout_accepts;  /* what happens then; else it is rejected */
     uint64_t retry_window_ns;
     bool bug[64]; /* planted bugs, by enum bug (core/bug.h); tests only, all false in production */
 };

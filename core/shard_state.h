@@ -9,6 +9,7 @@
 #include "core/image.h"
 #include "core/order.h"
 #include "core/retry.h"
+#include "core/rules.h"
 #include "core/stock.h"
 #include "core/topology.h"
 
@@ -16,6 +17,7 @@ struct shard {
     struct shard_options options;
     struct catalogue *catalogue;
     struct topology topology;
+    struct rules rules;
     struct stock stock;
     struct orders orders;
     struct retries retries;
@@ -27,6 +29,7 @@ struct shard {
     struct plan plan;
     struct hold_shorts shorts;
     struct hold_line asked[ORDER_LINES_MAX];
+    struct rules_line rules_lines[ORDER_LINES_MAX];
     uint8_t *record_space; /* RECORD_BYTES_MAX */
 };
 
@@ -34,6 +37,15 @@ static inline bool shard_owns(const struct shard *shard, uint32_t slot)
 {
     return shard->options.slot_shard[slot] == shard->options.shard;
 }
+
+/* What every shard may know of a SKU, wherever it lives. */
+struct sku_terms {
+    int64_t list_price;
+    uint32_t currency;
+    uint8_t flags;
+};
+/* False: there is no such SKU. Reading may raise `seen`. */
+bool shard_sku_terms(struct shard *shard, uint32_t sku, struct sku_terms *out);
 
 /* Begins an event; its slices are appended with event_add. */
 struct event *shard_event(struct shard *shard, struct turn *turn, enum event_kind kind,

@@ -15,6 +15,7 @@ enum {
     SLOT_COUNT = 1024,
     SHARDS_MAX = 64,
     WAREHOUSES_MAX = 64,
+    WAREHOUSE_NONE = 255, /* of a line that was never reserved: its order was rejected */
     REGIONS_MAX = 256,
     ORDER_LINES_MAX = 1200,
     ADJUSTMENTS_MAX = 16,

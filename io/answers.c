@@ -48,7 +48,8 @@ static void write_line(struct json_writer *writer, const struct http_server *ser
     member_sku(writer, server, line->sku);
     json_member_unsigned(writer, "units", line->units);
     json_member_integer(writer, "unit_price", line->unit_price);
-    member_said(writer, "warehouse", shard_warehouse(server->shard, line->warehouse));
+    if (line->warehouse != WAREHOUSE_NONE)
+        member_said(writer, "warehouse", shard_warehouse(server->shard, line->warehouse));
     json_member_unsigned(writer, "shipped", line->shipped);
     json_member_unsigned(writer, "returned", line->returned);
     json_member_unsigned(writer, "cancelled", line->cancelled);
@@ -294,6 +295,9 @@ void answer_write(struct json_writer *writer, const struct http_server *server,
     case RESULT_STATE:
         write_state(writer, (const void *)result);
         return;
+    case RESULT_RULES:
+    case RESULT_RULES_FAULT:
+        break; /* not to be had over HTTP */
     }
     CHECK(false);
 }

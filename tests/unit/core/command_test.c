@@ -156,6 +156,22 @@ static struct region_costs *draft_costs(struct draft *draft)
     return costs;
 }
 
+static struct rules_put *draft_rules_put(struct draft *draft)
+{
+    struct rules_put *put = draft_begin(draft, OP_RULES_PUT, sizeof *put);
+    put->text_bytes = 9;
+    draft_text(draft, "# no rule");
+    draft_end(draft);
+    return put;
+}
+
+static struct rules_get *draft_rules_get(struct draft *draft)
+{
+    struct rules_get *get = draft_begin(draft, OP_RULES_GET, sizeof *get);
+    draft_end(draft);
+    return get;
+}
+
 typedef void draft_any(struct draft *draft);
 #define DRAFT(name)                                                                                \
     static void any_##name(struct draft *draft)                                                    \
@@ -171,10 +187,12 @@ DRAFT(stock_get)
 DRAFT(receive)
 DRAFT(warehouse_put)
 DRAFT(costs)
+DRAFT(rules_put)
+DRAFT(rules_get)
 
-static draft_any *const drafts[] = {any_create,  any_get,           any_cancel,
-                                    any_sku_put, any_resolve,       any_stock_get,
-                                    any_receive, any_warehouse_put, any_costs};
+static draft_any *const drafts[] = {any_create,  any_get,       any_cancel,   any_sku_put,
+                                    any_resolve, any_stock_get, any_receive,  any_warehouse_put,
+                                    any_costs,   any_rules_put, any_rules_get};
 enum { DRAFTS = sizeof drafts / sizeof drafts[0] };
 
 static const struct command *command_of(const struct draft *draft)
@@ -264,7 +282,7 @@ static void unknown_kinds_and_flags_are_malformed(void **state)
         head->flags = head->op == OP_ORDER_CREATE ? 4 : 2;
         assert_wrong(&draft, CODE_MALFORMED, "flags", 0);
         head->flags = 0;
-        static const uint16_t unknown[] = {0, 63, 95, 111, UINT16_MAX};
+        static const uint16_t unknown[] = {0, 95, 112, UINT16_MAX};
         for (uint32_t j = 0; j < sizeof unknown / sizeof unknown[0]; j++) {
             head->op = unknown[j];
             assert_wrong(&draft, CODE_MALFORMED, "op", 0);
@@ -607,8 +625,9 @@ static void a_command_goes_to_the_slot_of_its_order_or_sku(void **state)
     uint32_t order_slot = hash_slot(key_hash((struct text){"20201111-1", 10}));
     uint32_t sku_slot = hash_slot(key_hash((struct text){"SKU-17", 6}));
     assert_int_not_equal(order_slot, sku_slot);
-    const uint32_t slots[DRAFTS] = {order_slot, order_slot, order_slot,    sku_slot,     SLOT_COUNT,
-                                    5,          5,          TOPOLOGY_SLOT, TOPOLOGY_SLOT};
+    const uint32_t slots[DRAFTS] = {
+        order_slot, order_slot,    order_slot,    sku_slot,      SLOT_COUNT,   5,
+        5,          TOPOLOGY_SLOT, TOPOLOGY_SLOT, TOPOLOGY_SLOT, TOPOLOGY_SLOT};
     for (uint32_t i = 0; i < DRAFTS; i++) {
         drafts[i](&draft);
         assert_int_equal(command_slot(command_of(&draft)), slots[i]);

@@ -15,6 +15,7 @@
 
 #include "core/bug.h"
 #include "core/image.h"
+#include "core/rules.h"
 #include "core/shard.h"
 
 enum { SHOP_SHARDS_MAX = 8, SHOP_ANSWERS_MAX = 1 << 14 };
@@ -301,6 +302,7 @@ union shop_command {
     struct stock_policy policy;
     struct warehouse_put warehouse;
     struct region_costs costs;
+    struct rules_put rules;
     uint64_t room[COMMAND_BYTES_MAX / 8];
 };
 
