@@ -960,6 +960,7 @@ static void prepare(const struct reading *reading, struct route_request *request
     request->seen = 0;
     request->command = command;
     request->adjustment_count = 0;
+    request->warehouse_count = 0;
 }
 
 /* The body is left where it is while the request is read into a command. */

@@ -63,7 +63,7 @@ static void write_type(struct json_writer *writer, const struct schema_field *fi
         [SCHEMA_ID] = "string",       [SCHEMA_SKU] = "string",    [SCHEMA_TEXT] = "string",
         [SCHEMA_CURRENCY] = "string", [SCHEMA_TIME] = "string",   [SCHEMA_INTEGER] = "integer",
         [SCHEMA_BOOL] = "boolean",    [SCHEMA_CHOICE] = "string", [SCHEMA_OBJECT] = NULL,
-        [SCHEMA_LIST] = "array",      [SCHEMA_NAMES] = "array",
+        [SCHEMA_LIST] = "array",      [SCHEMA_NAMES] = "array",   [SCHEMA_MAP] = "object",
     };
     if (types[field->type] != NULL)
         member(writer, "type", types[field->type]);
@@ -95,6 +95,16 @@ static void write_type(struct json_writer *writer, const struct schema_field *fi
         return;
     case SCHEMA_LIST:
         write_items(writer, field);
+        return;
+    case SCHEMA_MAP:
+        open_member(writer, "additionalProperties", '{');
+        member(writer, "type", "array");
+        json_member_integer(writer, "minItems", 1);
+        json_member_integer(writer, "maxItems", field->max);
+        open_member(writer, "items", '{');
+        member_reference(writer, "schemas", field->of->name);
+        json_write_close(writer, '}');
+        json_write_close(writer, '}');
         return;
     case SCHEMA_NAMES:
         open_member(writer, "items", '{');

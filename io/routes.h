@@ -40,6 +40,8 @@ struct route_request {
     uint32_t command_at;
     struct adjustment adjustments[ADJUSTMENTS_MAX];
     uint32_t adjustment_count;
+    struct text warehouses[WAREHOUSES_MAX];
+    uint32_t warehouse_count;
     _Alignas(8) uint8_t form[ROUTE_FORM_BYTES_MAX]; /* what the body or the query said */
 };
 

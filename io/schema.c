@@ -139,6 +139,7 @@ static bool put_by_text(struct schema_reader *reader, const struct schema_field 
     case SCHEMA_BOOL:
     case SCHEMA_OBJECT:
     case SCHEMA_LIST:
+    case SCHEMA_MAP:
     case SCHEMA_NAMES:
         break;
     }
@@ -180,6 +181,33 @@ static bool read_list(struct schema_reader *reader, const struct schema_field *f
     return true;
 }
 
+struct text schema_map_key(const struct schema_reader *reader)
+{
+    return reader->json.levels[reader->json.depth - 1].key;
+}
+
+static bool read_map(struct schema_reader *reader, const struct schema_field *field, void *to)
+{
+    uint32_t count = 0, items;
+    const struct schema_field list = {
+        .max = field->max, .min = 1, .of = field->of, .take = field->take};
+    if (json_next(&reader->json) != JSON_OBJECT)
+        return refuse_token(reader);
+    for (;; count++) {
+        enum json_token token = json_next(&reader->json);
+        if (token == JSON_OBJECT_END)
+            break;
+        if (token != JSON_KEY)
+            return refuse_token(reader);
+        if (!id_valid(reader->json.text))
+            return refuse_value(reader, "characters");
+        if (!read_list(reader, &list, &items))
+            return false;
+    }
+    memcpy(to, &count, sizeof count);
+    return true;
+}
+
 static bool read_value(struct schema_reader *reader, const struct schema_field *field, void *to)
 {
     struct json *json = &reader->json;
@@ -196,6 +224,8 @@ static bool read_value(struct schema_reader *reader, const struct schema_field *
         return read_object(reader, field->of, to);
     case SCHEMA_LIST:
         return read_list(reader, field, to);
+    case SCHEMA_MAP:
+        return read_map(reader, field, to);
     case SCHEMA_NAMES:
         CHECK(false);
     case SCHEMA_ID:

@@ -24,7 +24,9 @@ enum schema_type {
     SCHEMA_CHOICE,   /* -> uint8_t, the place in `choices` */
     SCHEMA_OBJECT,   /* -> the struct of `of` */
     SCHEMA_LIST,     /* -> uint32_t, how many; each item goes to `take`. min..max items */
-    SCHEMA_NAMES,    /* texts, at most `max`: of an answer, and never read */
+    SCHEMA_MAP,   /* -> uint32_t, how many; an object of any ids, each with a list of 1..max items,
+                      * which go to `take`; schema_map_key is whose */
+    SCHEMA_NAMES, /* texts, at most `max`: of an answer, and never read */
 };
 
 struct schema_reader;
@@ -99,6 +101,9 @@ bool schema_read_text(struct schema_reader *reader, const struct schema_field *f
 /* Refuses what has just been read, or its member if `member` is not NULL. Returns false. */
 bool schema_refuse(struct schema_reader *reader, enum code code, const char *what,
                    const char *member);
+
+/* In `take`: the key of the map that the item stands under. */
+struct text schema_map_key(const struct schema_reader *reader);
 
 /* No control characters. */
 bool text_plain(struct text text);

@@ -166,7 +166,7 @@ static const char *value_name_of(const struct schema_field *field)
     static const char *const names[] = {
         [SCHEMA_ID] = "ID",         [SCHEMA_SKU] = "SKU",   [SCHEMA_TEXT] = "TEXT",
         [SCHEMA_CURRENCY] = "CODE", [SCHEMA_TIME] = "TIME", [SCHEMA_INTEGER] = "N",
-        [SCHEMA_CHOICE] = "WORD",   [SCHEMA_LIST] = "ITEM",
+        [SCHEMA_CHOICE] = "WORD",   [SCHEMA_LIST] = "ITEM", [SCHEMA_MAP] = "JSON",
     };
     return names[field->type];
 }
@@ -385,6 +385,10 @@ static bool write_value(struct json_writer *writer, const struct schema_field *f
     case SCHEMA_TIME:
     case SCHEMA_CHOICE:
         json_write_text(writer, value);
+        return true;
+    case SCHEMA_MAP:
+        json_write_raw(writer, value.at, value.bytes);
+        writer->comma = true;
         return true;
     case SCHEMA_OBJECT:
     case SCHEMA_LIST:

@@ -269,6 +269,33 @@ def stock_moves_only_where_there_is_some(server):
     equal(server.ask("PUT", policy, {"safety": 1}, {"If-Match": f'"{version}"'})[0], 412)
 
 
+def a_region_is_served_from_where_it_costs_least(server):
+    stock_up(server)
+    for number in (2, 3):
+        server.ask("PUT", f"/v1/warehouses/w{number}", {"priority": 1})
+        server.ask("POST", "/v1/stock/receive", {"sku": "SKU-1", "warehouse": f"w{number}", "units": 9},
+                   {"Idempotency-Key": f"w{number}"})
+
+    def rows(*pairs):
+        return [{"distance": d, "weight": w} for d, w in pairs]
+
+    costs = {"w1": rows((10, 3), (15, 2), (20, 1)), "w2": rows((8, 5), (12, 3), (18, 1)),
+             "w3": rows((6, 2), (10, 4), (14, 2))}
+    equal(server.ask("PUT", "/v1/regions/sh/costs", {"warehouses": costs})[0], 200)
+    body = server.ask("POST", "/v1/orders:quote", order(region="sh"))[2]
+    equal(body["lines"][0]["warehouse"], "w1")
+    costs["w2"] = rows((79, 1))
+    equal(server.ask("PUT", "/v1/regions/sh/costs", {"warehouses": costs})[0], 200)
+    body = server.ask("POST", "/v1/orders:quote", order(region="sh"))[2]
+    equal(body["lines"][0]["warehouse"], "w2")
+    for bad, status in (('{"warehouses":{"w9":[{"distance":1,"weight":1}]}}', 422),
+                        ('{"warehouses":{"w1":[]}}', 422),
+                        ('{"warehouses":{"w 1":[{"distance":1,"weight":1}]}}', 422),
+                        ('{"warehouses":{"w1":[{"distance":1,"weight":1}],'
+                         '"w2":[{"distance":1,"weight":1}],"w1":[{"distance":1,"weight":1}]}}', 400)):
+        equal(server.ask("PUT", "/v1/regions/sh/costs", bad)[0], status, bad)
+
+
 def an_order_is_cancelled_line_by_line_and_then_no_more(server):
     stock_up(server)
     server.ask("POST", "/v1/orders", order("o-1", lines=[("SKU-1", 5, 1), ("SKU-1", 3, 2)]))
@@ -586,6 +613,10 @@ class Drawer:
         if kind == "array":
             count = self.random.choice([schema["minItems"], 1, 2, 3])
             return [self.value(schema["items"]) for _ in range(count)]
+        if kind == "object" and "properties" not in schema:
+            return {name: [self.value(schema["additionalProperties"]["items"])
+                           for _ in range(self.random.randrange(1, 3))]
+                    for name in self.random.sample(["w1", "w2", "nowhere"], self.random.randrange(3))}
         if kind == "object":
             required = schema.get("required", [])
             return {name: self.value(field) for name, field in schema["properties"].items()
