@@ -17,6 +17,9 @@
 struct run {
     struct server *server;
     struct env_world *world;
+    uint8_t *memory;
+    size_t tables_bytes;
+    uint32_t shard_count;
     struct shard_thread {
         pthread_t thread;
         struct run *run;
@@ -42,14 +45,39 @@ static int fail(int exit_code, const char *message)
     return exit_code;
 }
 
+/* Touched before it serves, so that no order waits for the kernel to find a page: each shard does its
+ * share of all of it, since clearing pages takes longer than recovering into them. */
+static bool touch_share(const struct run *run, uint32_t number)
+{
+    size_t huge_page = 2 << 20;
+    size_t share = (run->tables_bytes / run->shard_count + huge_page) & ~(huge_page - 1);
+    size_t begin = number * share;
+    if (begin >= run->tables_bytes)
+        return true;
+    size_t left = run->tables_bytes - begin;
+    return madvise(run->memory + begin, left < share ? left : share, MADV_POPULATE_WRITE) == 0 ||
+           errno != ENOMEM;
+}
+
+static bool enter_shard(struct shard_thread *self, struct env **env)
+{
+    char message[256];
+    if (!touch_share(self->run, self->actor)) {
+        self->exit_code = fail(EXIT_OS, "not enough memory; lower --memory or --connections");
+        return false;
+    }
+    if (env_uring_open(self->run->world, self->actor, QUEUE_ENTRIES, env, message,
+                       &self->exit_code))
+        return true;
+    fail(self->exit_code, message);
+    return false;
+}
+
 static void *run_shard(void *argument)
 {
     struct shard_thread *self = argument;
     struct env *env;
-    char message[256];
-    if (!env_uring_open(self->run->world, self->actor, QUEUE_ENTRIES, &env, message,
-                        &self->exit_code)) {
-        fail(self->exit_code, message);
+    if (!enter_shard(self, &env)) {
         server_stop(self->run->server);
         server_stop(self->run->server);
         return NULL;
@@ -112,10 +140,7 @@ static void *take_memory(const struct server_options *options)
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)
         return NULL;
-    /* Touched now, so that no order waits for the kernel to find a page. */
     madvise(memory, server_tables_bytes(options), MADV_HUGEPAGE);
-    if (madvise(memory, server_tables_bytes(options), MADV_POPULATE_WRITE) != 0 && errno == ENOMEM)
-        return NULL;
     return memory;
 }
 
@@ -133,7 +158,11 @@ static int serve(const struct server_options *options)
     if (!env_uring_open(&world, options->shard_count, QUEUE_ENTRIES, &env, message, &exit_code))
         return fail(exit_code, message);
     struct server *server = server_init(memory, options);
-    struct run run = {.server = server, .world = &world};
+    struct run run = {.server = server,
+                      .world = &world,
+                      .memory = memory,
+                      .tables_bytes = server_tables_bytes(options),
+                      .shard_count = options->shard_count};
     watch_signals(server);
     if (!start_shards(&run, options->shard_count))
         return fail(EXIT_OS, "a thread cannot be started; raise `ulimit -u`");
