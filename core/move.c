@@ -164,7 +164,7 @@ void move_expire(struct shard *shard, struct turn *turn, uint32_t record)
 {
     const struct order *order = order_at(&shard->orders, record);
     bool in_review = order->state == ORDER_IN_REVIEW;
-    bool accepts = in_review && shard->options.review_timeout_accepts;
+    bool accepts = in_review && shard->options.review_timeout == REVIEW_TIMEOUT_ACCEPT;
     enum order_move after = accepts ? MOVE_ACCEPT : in_review ? MOVE_REJECT : MOVE_EXPIRE;
     const struct order_step *step = order_step((enum order_state)order->state, after);
     CHECK(step != NULL);

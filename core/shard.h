@@ -18,6 +18,9 @@
 
 struct shard;
 
+/* What becomes of an order that nobody has looked at in time. */
+enum review_timeout { REVIEW_TIMEOUT_REJECT, REVIEW_TIMEOUT_ACCEPT };
+
 struct shard_options {
     uint32_t shard; /* this one's number */
     uint32_t shard_count;
@@ -31,7 +34,7 @@ struct shard_options {
     struct catalogue_options catalogue;
     uint64_t payment_deadline_ns; /* how long an order may stay unpaid */
     uint64_t review_deadline_ns;  /* how long it may wait for a person to look at it */
-    bool review_timeout_accepts;  /* what happens then; else it is rejected */
+    enum review_timeout review_timeout;
     uint64_t retry_window_ns;
     bool bug[64]; /* planted bugs, by enum bug (core/bug.h); tests only, all false in production */
 };

@@ -37,6 +37,7 @@ struct server_options server_options_default(void)
         .frame_bytes_max = 2 << 20,
         .flight_count_max = 4096,
         .payment_deadline_ns = 30ull * 60 * 1000000000,
+        .review_deadline_ns = 24ull * 3600 * 1000000000,
         .retry_window_ns = 24ull * 3600 * 1000000000,
         .log =
             {
@@ -85,6 +86,8 @@ static struct shard_options shard_options(const struct server *server, uint32_t 
         .limit_count_max = (uint32_t)share(all->order_count_max / 8, all->shard_count),
         .catalogue = {.sku_count_max = all->sku_count_max},
         .payment_deadline_ns = all->payment_deadline_ns,
+        .review_deadline_ns = all->review_deadline_ns,
+        .review_timeout = all->review_timeout,
         .retry_window_ns = all->retry_window_ns,
     };
     memcpy(options.bug, all->bug, sizeof options.bug);
@@ -452,6 +455,21 @@ int server_run(struct server *server, struct env *env, uint32_t actor)
     atomic_add(&server->running, UINT64_MAX); /* one less; pairs with the load in run_helper */
     env_doorbell(env, server->options.shard_count);
     return exit_code;
+}
+
+bool server_put_rules(struct server *server, struct text text)
+{
+    struct rules_offer *rules = &server->shared.rules;
+    uint64_t offered = atomic_load(&rules->offered);
+    if (atomic_load(&rules->taken) != offered) /* pairs with take_rules */
+        return false;
+    struct rules_put *put = memset(rules->command, 0, sizeof rules->command);
+    put->head.op = OP_RULES_PUT;
+    put->head.bytes = ((uint32_t)sizeof *put + text.bytes + 7u) & ~7u;
+    put->text_bytes = text.bytes;
+    memcpy(put + 1, text.at, text.bytes);
+    atomic_store(&rules->offered, offered + 1); /* pairs with take_rules */
+    return true;
 }
 
 void server_stop(struct server *server)

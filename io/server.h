@@ -28,6 +28,8 @@ struct server_options {
     uint32_t retry_count_max;
     uint32_t flight_count_max;
     uint64_t payment_deadline_ns;
+    uint64_t review_deadline_ns;
+    enum review_timeout review_timeout;
     uint64_t retry_window_ns;
     uint64_t drain_delay_ns;
     uint64_t process; /* its id, for whoever finds the directory in use */
@@ -61,6 +63,10 @@ int server_run(struct server *server, struct env *env, uint32_t actor);
 bool server_is_ready(const struct server *server);
 /* Why it could not start; the message is empty otherwise. After the helper has returned. */
 const struct start_report *server_report(const struct server *server);
+
+/* By one thread, not a signal handler: puts a text of rules in force that rules_check has found good,
+ * in a while and for good (core/RULES.md). False: the last one is still on its way; try again. */
+bool server_put_rules(struct server *server, struct text rules) MUST_LOOK;
 
 /* Any thread, also a signal handler's: begin to drain (first call), stop at once (second). */
 void server_stop(struct server *server);

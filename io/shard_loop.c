@@ -736,9 +736,25 @@ static void end_slow_requests(struct shard_loop *loop)
     }
 }
 
+/* Rules that stand in a file come from no connection, so their answer goes nowhere. */
+static void take_rules(struct shard_loop *loop)
+{
+    struct rules_offer *rules = &loop->shared->rules;
+    uint64_t offered = atomic_load(&rules->offered); /* pairs with server_put_rules */
+    if (offered == atomic_load(&rules->taken) || !turn_has_room(&loop->turn) ||
+        loop->shared->slot_shard[TOPOLOGY_SLOT] != loop->number)
+        return;
+    shard_request(loop->shard, &loop->turn,
+                  &(struct request){.origin = {.token = CONNECTION_NONE, .shard = loop->number},
+                                    .caller = {"rules file", 10},
+                                    .command = (const void *)rules->command});
+    atomic_store(&rules->taken, offered); /* pairs with server_put_rules */
+}
+
 static void turn(struct shard_loop *loop)
 {
     begin(loop);
+    take_rules(loop);
     connections_waited(&loop->connections, loop->env, loop->http.watermark, loop->turn_began);
     bool covered = read_and_cover(loop);
     run_requests(loop);

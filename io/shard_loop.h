@@ -29,7 +29,12 @@ struct shared {
     char busy_page[512]; /* both: to a connection too many */
     struct shared_flag {
         _Alignas(128) struct atomic64 value;
-    } sleeping[SHARDS_MAX];  /* set by the sleeper, read by whoever has published to it */
+    } sleeping[SHARDS_MAX]; /* set by the sleeper, read by whoever has published to it */
+    struct rules_offer {
+        struct atomic64 offered; /* how many there have been; by whoever puts rules */
+        struct atomic64 taken;   /* how many of them; by the topology's owner */
+        _Alignas(8) uint8_t command[sizeof(struct rules_put) + RULES_BYTES_MAX];
+    } rules;
     struct atomic64 stop;    /* 1: drain, 2: at once; written by server_stop */
     struct atomic64 drained; /* shards that have nothing of their own left to do */
     struct atomic64 failure; /* exit code of the process, once something failed */

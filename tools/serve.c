@@ -144,7 +144,8 @@ static void *take_memory(const struct server_options *options)
     return memory;
 }
 
-static int serve(const struct server_options *options)
+/* `rules` may be NULL: those in the log stay. */
+static int serve(const struct server_options *options, const struct serve_rules *rules)
 {
     char message[ENV_MESSAGE_BYTES];
     int exit_code = 0;
@@ -158,6 +159,8 @@ static int serve(const struct server_options *options)
     if (!env_uring_open(&world, options->shard_count, QUEUE_ENTRIES, &env, message, &exit_code))
         return fail(exit_code, message);
     struct server *server = server_init(memory, options);
+    if (rules != NULL)
+        CHECK(server_put_rules(server, rules->text)); /* the first */
     struct run run = {.server = server,
                       .world = &world,
                       .memory = memory,
@@ -194,11 +197,17 @@ int tool_serve(int argc, char **argv)
             return end;
         options.server.callers = &callers;
     }
+    static struct serve_rules rules;
+    if (options.rules_path != NULL) {
+        end = serve_rules_read(&options, &rules);
+        if (end != 0)
+            return end;
+    }
     if (options.test_config) {
         printf("spate serve: nothing wrong\n");
         return 0;
     }
     options.server.process = (uint64_t)getpid();
     serve_sizes_print(&options);
-    return serve(&options.server);
+    return serve(&options.server, options.rules_path != NULL ? &rules : NULL);
 }

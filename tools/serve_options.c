@@ -13,6 +13,8 @@
 
 static const char *const sync_modes[] = {"dsync", "fdatasync", "none", NULL};
 
+static const char *const review_timeouts[] = {"reject", "accept", NULL};
+
 enum { ROWS_MAX = 48 };
 
 /* The one table: --help, the file, the environment, man page and sample are made of it. */
@@ -50,6 +52,13 @@ static void fill_table(struct serve_options *options, struct option table[ROWS_M
          .kind = OPTION_TEXT,
          .into = &options->callers_path,
          .otherwise = "nobody is asked; local addresses only",
+         .reloads = true},
+        {.name = "rules",
+         .value_name = "FILE",
+         .help = "which new orders are reviewed or rejected; see core/RULES.md",
+         .kind = OPTION_TEXT,
+         .into = &options->rules_path,
+         .otherwise = "those of the last start stay",
          .reloads = true},
         {.name = "config",
          .value_name = "FILE",
@@ -155,6 +164,19 @@ static void fill_table(struct serve_options *options, struct option table[ROWS_M
          INTO(server->payment_deadline_ns),
          .min = 1000000000,
          .max = HOURS(24 * 366)},
+        {.name = "review-deadline",
+         .value_name = "TIME",
+         .help = "how long an order may wait for a person to look at it",
+         .kind = OPTION_DURATION,
+         INTO(server->review_deadline_ns),
+         .min = 1000000000,
+         .max = HOURS(24 * 366)},
+        {.name = "review-timeout",
+         .value_name = "ACTION",
+         .help = "what becomes of it then",
+         .kind = OPTION_CHOICE,
+         INTO(server->review_timeout),
+         .choices = review_timeouts},
         {.name = "retry-window",
          .value_name = "TIME",
          .help = "how long an Idempotency-Key is known; a request issued earlier is refused",
@@ -334,6 +356,26 @@ int serve_callers_read(const struct serve_options *options, struct callers *call
     if (wrong == NULL)
         return 0;
     snprintf(message, sizeof message, "%s:%u: %s", path, line, wrong);
+    return fail(message);
+}
+
+/* ---- rules ------------------------------------------------------------------------------------- */
+
+int serve_rules_read(const struct serve_options *options, struct serve_rules *rules)
+{
+    const char *path = options->rules_path;
+    char message[512];
+    size_t bytes;
+    struct rules_fault fault;
+    if (!read_file(path, rules->at, sizeof rules->at, &bytes)) {
+        snprintf(message, sizeof message, "cannot read the rules in %s: %s", path, strerror(errno));
+        return fail(message);
+    }
+    rules->text = (struct text){rules->at, (uint32_t)bytes};
+    if (rules_check(rules->text, &fault))
+        return 0;
+    snprintf(message, sizeof message, "%s:%u:%u: %s", path, fault.line, fault.column,
+             fault.message);
     return fail(message);
 }
 

@@ -3,6 +3,7 @@
 #define SPATE_TOOLS_SERVE_OPTIONS_H
 
 #include "core/check.h"
+#include "core/rules.h"
 #include "io/callers.h"
 #include "io/server.h"
 
@@ -20,6 +21,7 @@ struct serve_options {
     struct serve_sizes sizes;
     uint64_t memory_bytes;
     const char *callers_path;
+    const char *rules_path;
     const char *config_path;
     bool test_config;
     bool dump_config;
@@ -32,6 +34,15 @@ int serve_options_read(struct serve_options *options, int argc, char **argv) MUS
 
 /* The callers' file of these options, into `callers`; 0, or the exit code after saying what is wrong. */
 int serve_callers_read(const struct serve_options *options, struct callers *callers) MUST_LOOK;
+
+/* A text of rules that has been looked at; one byte more tells that a file is too long. */
+struct serve_rules {
+    struct text text;
+    char at[RULES_BYTES_MAX + 1];
+};
+
+/* The rules' file of these options; 0, or the exit code after saying FILE:LINE:COLUMN: what is wrong. */
+int serve_rules_read(const struct serve_options *options, struct serve_rules *rules) MUST_LOOK;
 
 /* Says on stderr what every capacity costs. */
 void serve_sizes_print(const struct serve_options *options);

@@ -167,7 +167,7 @@ static void a_review_that_nobody_makes_ends_by_itself(void **state)
     for (uint32_t accepts = 0; accepts < 2; accepts++) {
         struct shard_options options = shop_options();
         options.review_deadline_ns = UINT64_C(86400) * 1000000000;
-        options.review_timeout_accepts = accepts;
+        options.review_timeout = accepts ? REVIEW_TIMEOUT_ACCEPT : REVIEW_TIMEOUT_REJECT;
         struct shop *shop = shop_open_with(&options, 2, 1);
         uint32_t sku;
         shop_stock_up(shop, &sku, 1, 10);
@@ -193,7 +193,7 @@ static void pay_by_counts_after_the_review(void **state)
     (void)state;
     struct shard_options options = shop_options();
     options.review_deadline_ns = UINT64_C(1000000000);
-    options.review_timeout_accepts = true;
+    options.review_timeout = REVIEW_TIMEOUT_ACCEPT;
     struct shop *shop = shop_open_with(&options, 2, 1);
     uint32_t sku;
     shop_stock_up(shop, &sku, 1, 10);
