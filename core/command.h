@@ -16,6 +16,19 @@ enum op {
     OP_ORDER_CREATE = 1,
     OP_ORDER_GET = 2,
     OP_ORDER_CANCEL = 3,
+    OP_PAYMENT_CREATE = 16, /* this to OP_PAYMENT_NOTICE: struct order_money */
+    OP_PAYMENT_GET = 17,
+    OP_PAYMENT_AUTHORIZE = 18,
+    OP_PAYMENT_CAPTURE = 19,
+    OP_PAYMENT_FAIL = 20,
+    OP_PAYMENT_VOID = 21,
+    OP_PAYMENT_LOSE = 22, /* whoever asked the provider does not know what came of it */
+    OP_REFUND_CREATE = 23,
+    OP_REFUND_PROCESS = 24,
+    OP_REFUND_SUCCEED = 25,
+    OP_REFUND_FAIL = 26,
+    OP_REFUND_LOSE = 27,
+    OP_PAYMENT_NOTICE = 28,
     OP_RULES_PUT = 62,
     OP_RULES_GET = 63,
     OP_SKU_PUT = 64,
@@ -111,6 +124,51 @@ struct order_cancel {
     uint8_t zero[3];
     struct cancel_line lines[];
 };
+
+/* ---- children of an order --------------------------------------------------------------------
+ *
+ * Payments, refunds, shipments and returns are addressed through their order: a command names the
+ * order first, and goes to the order's slot. Ids of children are unique within their order. */
+
+/* Behind the fixed part, in this order. */
+enum money_text {
+    MONEY_ORDER,
+    MONEY_PAYMENT,
+    MONEY_REFUND,
+    MONEY_METHOD, /* of a new payment; of a notice: the provider */
+    MONEY_REASON,
+    MONEY_KEY, /* the Idempotency-Key, or none; of a notice: its id */
+    MONEY_TEXTS
+};
+
+enum notice_kind {
+    NOTICE_AUTHORIZED = 1,
+    NOTICE_CAPTURED,
+    NOTICE_FAILED,
+    NOTICE_VOIDED,
+    NOTICE_UNKNOWN,
+    NOTICE_REFUND_PROCESSING,
+    NOTICE_REFUND_SUCCEEDED,
+    NOTICE_REFUND_FAILED,
+    NOTICE_REFUND_UNKNOWN,
+    NOTICE_KINDS
+};
+
+#define MONEY_NOT_SAID INT64_MIN
+
+/* What may be done with an order's money; which of the fields each operation takes stands in
+ * core/command.c. An amount that is not said is all there is: what the payment is for, what is
+ * authorized, what has not been refunded. */
+struct order_money {
+    struct command head;
+    int64_t amount;        /* from 0 on; MONEY_NOT_SAID */
+    uint64_t issued_at_ns; /* 0: not said; of a notice: when the provider says it happened */
+    uint32_t currency;     /* 0: not said; a notice says it */
+    uint8_t kind;          /* of a notice: enum notice_kind; otherwise 0 */
+    uint8_t text_bytes[MONEY_TEXTS];
+    uint8_t zero[5];
+};
+_Static_assert(sizeof(struct order_money) == 48, "as it stands on the wire");
 
 enum sku_flag { SKU_FLASH = 1 };
 
@@ -253,5 +311,8 @@ int64_t order_create_total(const struct order_create *create);
 
 struct text region_costs_region(const struct region_costs *costs);
 struct text region_costs_warehouse(const struct region_costs *costs, uint32_t which);
+
+/* Of a checked command about money. */
+struct text order_money_text(const struct order_money *money, enum money_text which);
 
 #endif

@@ -1,6 +1,8 @@
 #include "core/event.h"
 
 #include "core/order.h"
+#include "core/payment.h"
+#include "core/refund.h"
 #include "core/retry.h"
 #include "core/rules.h"
 #include "core/stock.h"
@@ -73,6 +75,40 @@ static bool cancelled_valid(const struct slice_lines_cancelled *cancelled)
     bytes += (uint32_t)sizeof *cancelled + cancelled->id_bytes + cancelled->reason_bytes;
     return cancelled->head.bytes == padded(bytes) && cancelled->id_bytes > 0 &&
            cancelled->id_bytes <= ID_BYTES_MAX;
+}
+
+static bool ids_valid(const uint8_t *text_bytes, uint32_t id_count)
+{
+    for (uint32_t i = 0; i < id_count; i++)
+        if (text_bytes[i] == 0 || text_bytes[i] > ID_BYTES_MAX)
+            return false;
+    return true;
+}
+
+static bool payment_valid(const struct slice_payment *payment)
+{
+    if (payment->head.bytes < sizeof *payment)
+        return false;
+    uint32_t bytes = sizeof *payment;
+    for (uint32_t i = 0; i < SLICE_PAYMENT_TEXTS; i++)
+        bytes += payment->text_bytes[i];
+    return payment->head.bytes == padded(bytes) &&
+           ids_valid(payment->text_bytes, SLICE_PAYMENT_METHOD) &&
+           payment->text_bytes[SLICE_PAYMENT_METHOD] <= ID_BYTES_MAX && payment->state > 0 &&
+           payment->state < PAYMENT_STATES;
+}
+
+static bool refund_valid(const struct slice_refund *refund)
+{
+    if (refund->head.bytes < sizeof *refund)
+        return false;
+    uint32_t bytes = sizeof *refund;
+    for (uint32_t i = 0; i < SLICE_REFUND_TEXTS; i++)
+        bytes += refund->text_bytes[i];
+    return refund->head.bytes == padded(bytes) &&
+           ids_valid(refund->text_bytes, SLICE_REFUND_REASON) &&
+           refund->text_bytes[SLICE_REFUND_REASON] <= TEXT_BYTES_MAX && refund->state > 0 &&
+           refund->state < REFUND_STATES;
 }
 
 static bool is_sku_of(const struct slice *slice, uint32_t sku)
@@ -152,8 +188,14 @@ bool slice_valid(const struct slice *slice)
         return moved_valid(fields);
     case SLICE_LINES_CANCELLED:
         return cancelled_valid(fields);
+    case SLICE_PAYMENT:
+        return payment_valid(fields);
+    case SLICE_REFUND:
+        return refund_valid(fields);
     case SLICE_STOCK_RESERVE:
     case SLICE_STOCK_RELEASE:
+    case SLICE_STOCK_COMMIT:
+    case SLICE_STOCK_UNCOMMIT:
         return units_valid(fields);
     case SLICE_SKU_PUT:
         return sku_put_valid(fields);

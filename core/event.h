@@ -25,6 +25,17 @@
     X(EVENT_LINES_CANCELLED,         4, "lines_cancelled") \
     X(EVENT_ORDER_ACCEPTED,          5, "order_accepted") \
     X(EVENT_ORDER_REJECTED,          6, "order_rejected") \
+    X(EVENT_PAYMENT_CREATED,        20, "payment_created") \
+    X(EVENT_PAYMENT_AUTHORIZED,     21, "payment_authorized") \
+    X(EVENT_PAYMENT_CAPTURED,       22, "payment_captured") \
+    X(EVENT_PAYMENT_FAILED,         23, "payment_failed") \
+    X(EVENT_PAYMENT_VOIDED,         24, "payment_voided") \
+    X(EVENT_PAYMENT_UNKNOWN,        25, "payment_unknown") \
+    X(EVENT_REFUND_REQUESTED,       27, "refund_requested") \
+    X(EVENT_REFUND_PROCESSING,      28, "refund_processing") \
+    X(EVENT_REFUND_SUCCEEDED,       29, "refund_succeeded") \
+    X(EVENT_REFUND_FAILED,          30, "refund_failed") \
+    X(EVENT_REFUND_UNKNOWN,         31, "refund_unknown") \
     X(EVENT_RULES_PUT,              60, "rules_put") \
     X(EVENT_SKU_PUT,                64, "sku_put") \
     X(EVENT_STOCK_RECEIVED,         65, "stock_received") \
@@ -69,6 +80,8 @@ enum slice_kind {
     SLICE_ORDER_PLACED = 1, /* core/order.h */
     SLICE_ORDER_MOVED = 2,
     SLICE_LINES_CANCELLED = 3,
+    SLICE_PAYMENT = 20,       /* core/payment.h */
+    SLICE_REFUND = 21,        /* core/refund.h */
     SLICE_RULES_PUT = 60,     /* core/rules.h */
     SLICE_STOCK_RESERVE = 64, /* core/stock.h */
     SLICE_SKU_PUT = 65,
@@ -76,6 +89,8 @@ enum slice_kind {
     SLICE_STOCK_RELEASE = 67,
     SLICE_STOCK_POLICY = 68,
     SLICE_STOCK_WARNING = 69,
+    SLICE_STOCK_COMMIT = 80,
+    SLICE_STOCK_UNCOMMIT = 81,
     SLICE_RETRY = 90, /* core/retry.h */
     SLICE_RETRY_FORGOTTEN = 91,
     SLICE_WAREHOUSE_PUT = 96, /* core/topology.h */

@@ -1,6 +1,7 @@
 #include "core/image.h"
 
 #include "core/digest.h"
+#include "core/refund.h"
 #include "core/shard_state.h"
 
 /* ---- writing ----------------------------------------------------------------------------------- */
@@ -83,12 +84,15 @@ uint64_t shard_state_hash(const struct shard *shard)
 
 static bool opens_record(enum part_kind kind)
 {
-    return kind != PART_CELL;
+    return kind != PART_CELL && kind != PART_ORDER_STAGES && kind != PART_PAYMENT &&
+           kind != PART_REFUND;
 }
 
 /* What the part that opens a record admits behind itself. */
 static bool belongs_to(enum part_kind owner, enum part_kind kind)
 {
+    if (owner == PART_ORDER)
+        return kind == PART_ORDER_STAGES || kind == PART_PAYMENT || kind == PART_REFUND;
     return owner == PART_SKU && kind == PART_CELL;
 }
 
@@ -99,6 +103,12 @@ static bool part_valid(const struct record *record, const struct part *part)
     switch ((enum part_kind)part->kind) {
     case PART_ORDER:
         return order_part_valid(fields, record->slot);
+    case PART_ORDER_STAGES:
+        return stages_part_valid(fields);
+    case PART_PAYMENT:
+        return payment_part_valid(fields);
+    case PART_REFUND:
+        return refund_part_valid(fields);
     case PART_SKU:
         return sku_part_valid(fields, record->slot);
     case PART_CELL:
@@ -143,6 +153,12 @@ static enum shard_table load_part(struct shard *shard, const struct record *reco
     switch ((enum part_kind)part->kind) {
     case PART_ORDER:
         return order_load(&shard->orders, fields);
+    case PART_ORDER_STAGES:
+        return stages_load(&shard->orders, fields);
+    case PART_PAYMENT:
+        return payment_load(&shard->orders, fields);
+    case PART_REFUND:
+        return refund_load(&shard->orders, fields);
     case PART_SKU:
         return sku_load(&shard->stock, fields);
     case PART_CELL:

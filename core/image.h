@@ -23,7 +23,10 @@
 
 /* Numbers go by who owns them, as those of slices do. */
 enum part_kind {
-    PART_ORDER = 1,      /* core/order.h; opens a record */
+    PART_ORDER = 1, /* core/order.h; opens a record */
+    PART_ORDER_STAGES = 2,
+    PART_PAYMENT = 20,   /* core/payment.h; of an order, each with its refunds behind it */
+    PART_REFUND = 21,    /* core/refund.h */
     PART_RULES = 60,     /* core/rules.h; opens a record */
     PART_SKU = 64,       /* core/stock.h; opens a record */
     PART_CELL = 65,      /* of a SKU, by warehouse */

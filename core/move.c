@@ -4,18 +4,12 @@
 
 #include "core/answer.h"
 #include "core/digest.h"
+#include "core/ledger.h"
 
 /* ---- events ------------------------------------------------------------------------------------ */
 
-/* Why and by whom; the retry key, if there is one. */
-struct cause {
-    struct text by;
-    struct text reason;
-    const struct slice_retry *retry; /* NULL: none */
-};
-
-static struct event *begin_event(struct shard *shard, struct turn *turn, const struct order *order,
-                                 enum event_kind kind, const struct cause *cause)
+struct event *move_event(struct shard *shard, struct turn *turn, const struct order *order,
+                         enum event_kind kind, const struct cause *cause)
 {
     struct position previous = order_position(order);
     struct event *event = shard_event(shard, turn, kind, cause->by);
@@ -39,16 +33,15 @@ static uint64_t deadline_after(const struct shard *shard, const struct turn *tur
     return pay_by != 0 ? pay_by : turn->now_ns + shard->options.payment_deadline_ns;
 }
 
-static void add_moved(const struct shard *shard, struct turn *turn, struct event *event,
-                      const struct order *order, const struct order_step *step,
-                      const struct cause *cause)
+void move_add_step(struct turn *turn, struct event *event, const struct order *order,
+                   const struct order_step *step, uint64_t deadline_ns, const struct cause *cause)
 {
     char at[TEXT_BYTES_MAX];
     struct text id = order_text(order, ORDER_ID, at);
     struct slice_order_moved *moved =
         event_add(turn, event, slot_of(id), SLICE_ORDER_MOVED,
                   (uint32_t)sizeof *moved + id.bytes + cause->reason.bytes);
-    moved->deadline_ns = deadline_after(shard, turn, order, step);
+    moved->deadline_ns = deadline_ns;
     moved->move = (uint8_t)step->move;
     moved->from = (uint8_t)step->from;
     moved->to = (uint8_t)step->to;
@@ -106,7 +99,7 @@ static void add_units(struct turn *turn, struct event *event, const struct mover
     slice->warehouse = (uint8_t)order_line_warehouse(line);
 }
 
-static void add_retry(struct turn *turn, struct event *event, const struct slice_retry *retry)
+void move_add_retry(struct turn *turn, struct event *event, const struct slice_retry *retry)
 {
     if (retry == NULL)
         return;
@@ -117,14 +110,15 @@ static void add_retry(struct turn *turn, struct event *event, const struct slice
     kept->head = head;
 }
 
-static void release_all(struct shard *shard, struct turn *turn, struct event *event,
-                        const struct order *order)
+/* Slices of all lines that have any units left. */
+static void add_all_units(struct shard *shard, struct turn *turn, struct event *event,
+                          const struct order *order, enum slice_kind kind)
 {
     struct mover mover = mover_of(order);
     for (uint32_t i = 0; i < order->line_count; i++) {
         uint32_t units = order_line_units(&shard->orders, order, i);
         if (units > 0)
-            add_units(turn, event, &mover, SLICE_STOCK_RELEASE, i, units);
+            add_units(turn, event, &mover, kind, i, units);
     }
 }
 
@@ -139,23 +133,80 @@ static enum event_kind event_of(enum order_move move)
         return EVENT_ORDER_ACCEPTED;
     case MOVE_REJECT:
         return EVENT_ORDER_REJECTED;
+    case MOVE_PAY:
+    case MOVE_PAYMENT_FAIL:
+    case MOVE_PAY_AGAIN:
     case ORDER_MOVE_COUNT:
         break;
     }
-    CHECK(false); /* a move */
+    CHECK(false); /* a move that nobody makes for its own sake */
     return EVENT_ORDER_CANCELLED;
 }
 
+void move_add_stock(struct shard *shard, struct turn *turn, struct event *event,
+                    const struct order *order, enum order_stock stock)
+{
+    switch (stock) {
+    case STOCK_STAYS:
+        break;
+    case STOCK_RELEASED:
+        if (!shard->options.bug[BUG_RELEASE_LOST])
+            add_all_units(shard, turn, event, order, SLICE_STOCK_RELEASE);
+        break;
+    case STOCK_COMMITTED:
+        add_all_units(shard, turn, event, order, SLICE_STOCK_COMMIT);
+        break;
+    case STOCK_UNCOMMITTED:
+        add_all_units(shard, turn, event, order, SLICE_STOCK_UNCOMMIT);
+        break;
+    }
+}
+
 /* Expects that the step begins in the order's state. */
-static void move(struct shard *shard, struct turn *turn, const struct order *order,
+static void move(struct shard *shard, struct turn *turn, const struct ledger *ledger,
                  const struct order_step *step, const struct cause *cause)
 {
-    struct event *event = begin_event(shard, turn, order, event_of(step->move), cause);
-    add_moved(shard, turn, event, order, step, cause);
-    add_retry(turn, event, cause->retry);
-    if (step->stock == STOCK_RELEASED && !shard->options.bug[BUG_RELEASE_LOST])
-        release_all(shard, turn, event, order);
+    const struct order *order = ledger->order;
+    const struct order_step *paid = NULL;
+    if (step->move == MOVE_ACCEPT && ledger_covers(ledger, order_total(&shard->orders, order)))
+        paid = order_step(step->to, MOVE_PAY); /* the money was there before the verdict */
+    struct event *event = move_event(shard, turn, order, event_of(step->move), cause);
+    move_add_step(turn, event, order, step, deadline_after(shard, turn, order, step), cause);
+    if (paid != NULL)
+        move_add_step(turn, event, order, paid, 0, cause);
+    ledger_write(ledger, turn, event, (struct text){"", 0});
+    move_add_retry(turn, event, cause->retry);
+    move_add_stock(shard, turn, event, order, paid != NULL ? paid->stock : step->stock);
     shard_apply(shard, turn, event);
+}
+
+/* ---- retries ----------------------------------------------------------------------------------- */
+
+struct slice_retry move_retry(const struct turn *turn, const struct request *request,
+                              struct text order_id, struct text key, uint64_t digest)
+{
+    return (struct slice_retry){.key = retry_key(request->caller, key),
+                                .digest = digest,
+                                .at_ns = turn->now_ns,
+                                .owner = key_hash(order_id),
+                                .code = CODE_OK};
+}
+
+enum move_seen move_seen(const struct shard *shard, const struct slice_retry *retry)
+{
+    const struct retry *known = retry_find(&shard->retries, retry->owner, retry->key);
+    if (known == NULL)
+        return MOVE_NEW;
+    return known->digest == retry->digest ? MOVE_SEEN : MOVE_SEEN_OTHERWISE;
+}
+
+void move_answer_state(struct shard *shard, struct turn *turn, const struct request *request,
+                       const struct order *order)
+{
+    struct result_state *result =
+        answer(shard, turn, request, CODE_ILLEGAL, RESULT_STATE, sizeof *result);
+    result->state = (uint8_t)order->state;
+    result->allowed = order_allowed((enum order_state)order->state);
 }
 
 /* ---- expiry ------------------------------------------------------------------------------------ */
@@ -168,7 +219,16 @@ void move_expire(struct shard *shard, struct turn *turn, uint32_t record)
     enum order_move after = accepts ? MOVE_ACCEPT : in_review ? MOVE_REJECT : MOVE_EXPIRE;
     const struct order_step *step = order_step((enum order_state)order->state, after);
     CHECK(step != NULL);
-    move(shard, turn, order, step, &(struct cause){.retry = NULL});
+    struct ledger ledger;
+    ledger_open(&ledger, &shard->orders, order);
+    if (order_state_is_terminal(step->to))
+        ledger_end(&ledger, order_state_name(step->to));
+    if (!orders_have_bytes(&shard->orders, ledger_room(&ledger))) {
+        /* Nobody can be told that there is no room: it stays due until there is. */
+        timers_set(&shard->orders.timers, record, order->timer.deadline_ns);
+        return;
+    }
+    move(shard, turn, &ledger, step, &(struct cause){.retry = NULL});
 }
 
 /* ---- cancel ------------------------------------------------------------------------------------ */
@@ -202,11 +262,7 @@ static void take_apart(struct cancelling *out, const struct turn *turn,
         .cancel = cancel,
         .id = id,
         .cause = {.by = request->caller, .reason = reason},
-        .retry = {.key = retry_key(request->caller, key),
-                  .digest = digest_of(cancel),
-                  .at_ns = turn->now_ns,
-                  .owner = key_hash(id),
-                  .code = CODE_OK},
+        .retry = move_retry(turn, request, id, key, digest_of(cancel)),
     };
     if (key.bytes > 0)
         out->cause.retry = &out->retry;
@@ -219,26 +275,15 @@ static void answer_record(struct shard *shard, struct turn *turn, const struct c
                  c->request->command->request, code);
 }
 
-static void answer_state(struct shard *shard, struct turn *turn, const struct cancelling *c)
-{
-    struct result_state *result =
-        answer(shard, turn, c->request, CODE_ILLEGAL, RESULT_STATE, sizeof *result);
-    result->state = (uint8_t)c->order->state;
-    result->allowed = order_allowed((enum order_state)c->order->state);
-}
-
 /* True: the key is known, and it has been answered. */
 static bool is_retry(struct shard *shard, struct turn *turn, const struct cancelling *c)
 {
-    const struct retry *known =
-        c->cause.retry != NULL ? retry_find(&shard->retries, c->retry.owner, c->retry.key) : NULL;
-    if (known == NULL)
-        return false;
-    if (known->digest == c->retry.digest)
+    enum move_seen seen = c->cause.retry != NULL ? move_seen(shard, c->cause.retry) : MOVE_NEW;
+    if (seen == MOVE_SEEN)
         answer_record(shard, turn, c, CODE_REPLAYED);
-    else
+    if (seen == MOVE_SEEN_OTHERWISE)
         answer_plain(shard, turn, c->request, CODE_KEY_REUSED);
-    return true;
+    return seen != MOVE_NEW;
 }
 
 /* 0: they are; otherwise the first that is not, counted from 1. */
@@ -264,23 +309,74 @@ static bool is_whole(const struct shard *shard, const struct cancelling *c)
     return units == 0 || c->cancel->line_count == 0;
 }
 
-static void cancel_lines(struct shard *shard, struct turn *turn, const struct cancelling *c)
+/* What the order would cost without them. */
+static int64_t total_without(const struct shard *shard, const struct cancelling *c)
 {
-    struct event *event = begin_event(shard, turn, c->order, EVENT_LINES_CANCELLED, &c->cause);
+    int64_t total = order_total_signed(&shard->orders, c->order);
+    for (uint32_t i = 0; i < c->cancel->line_count; i++) {
+        const struct cancel_line *line = &c->cancel->lines[i];
+        total -= order_line_price(&c->order->lines[line->line - 1]) * (int64_t)line->units;
+    }
+    return total > 0 ? total : 0;
+}
+
+/* Units of the lines that are cancelled come free; where the rest is paid with that, it is
+ * committed. */
+static void add_cancelled_units(struct shard *shard, struct turn *turn, struct event *event,
+                                const struct cancelling *c, enum slice_kind freed, bool pays)
+{
     struct mover mover = mover_of(c->order);
+    const struct cancel_line *next = c->cancel->lines;
+    const struct cancel_line *end = next + c->cancel->line_count;
+    for (uint32_t i = 0; i < c->order->line_count; i++) {
+        uint32_t gone = next < end && next->line == i + 1 ? next++->units : 0;
+        uint32_t left = order_line_units(&shard->orders, c->order, i) - gone;
+        if (gone > 0)
+            add_units(turn, event, &mover, freed, i, gone);
+        if (pays && left > 0)
+            add_units(turn, event, &mover, SLICE_STOCK_COMMIT, i, left);
+    }
+}
+
+static void cancel_lines(struct shard *shard, struct turn *turn, const struct cancelling *c,
+                         const struct ledger *ledger)
+{
+    enum order_state state = (enum order_state)c->order->state;
+    const struct order_step *paid = NULL;
+    if (ledger_covers(ledger, total_without(shard, c)))
+        paid = order_step(state, MOVE_PAY);
+    struct event *event = move_event(shard, turn, c->order, EVENT_LINES_CANCELLED, &c->cause);
     add_lines_cancelled(turn, event, c->order, c->cancel, &c->cause);
-    add_retry(turn, event, c->cause.retry);
-    for (uint32_t i = 0; i < c->cancel->line_count; i++)
-        add_units(turn, event, &mover, SLICE_STOCK_RELEASE, c->cancel->lines[i].line - 1,
-                  c->cancel->lines[i].units);
+    if (paid != NULL)
+        move_add_step(turn, event, c->order, paid, 0, &c->cause);
+    ledger_write(ledger, turn, event, (struct text){"", 0});
+    move_add_retry(turn, event, c->cause.retry);
+    enum slice_kind freed = order_state_commits(state) ? SLICE_STOCK_UNCOMMIT : SLICE_STOCK_RELEASE;
+    add_cancelled_units(shard, turn, event, c, freed, paid != NULL);
     shard_apply(shard, turn, event);
+}
+
+/* CODE_OK, or what is missing for it. */
+static enum code cancel_has_room(struct shard *shard, const struct cancelling *c,
+                                 const struct ledger *ledger, bool whole)
+{
+    uint64_t bytes = ledger_room(ledger);
+    if (!whole)
+        bytes += order_progress_room(&shard->orders, c->order);
+    if (!ledger_refunds_fit(ledger, whole ? REFUNDS_MAX : REFUNDS_MAX - PAYMENTS_MAX))
+        return CODE_LIMIT;
+    if ((c->cause.retry != NULL && !retries_have_room(&shard->retries)) ||
+        !orders_have_bytes(&shard->orders, bytes) ||
+        !orders_know_caller(&shard->orders, c->request->caller))
+        return CODE_FULL;
+    return CODE_OK;
 }
 
 static void cancel(struct shard *shard, struct turn *turn, const struct cancelling *c)
 {
     const struct order_step *step = order_step((enum order_state)c->order->state, MOVE_CANCEL);
     if (step == NULL) {
-        answer_state(shard, turn, c);
+        move_answer_state(shard, turn, c->request, c->order);
         return;
     }
     uint32_t missing = lines_are_there(shard, c);
@@ -289,16 +385,22 @@ static void cancel(struct shard *shard, struct turn *turn, const struct cancelli
         return;
     }
     bool whole = is_whole(shard, c);
-    if ((c->cause.retry != NULL && !retries_have_room(&shard->retries)) ||
-        (!whole && !order_has_progress_room(&shard->orders, c->order)) ||
-        !orders_know_caller(&shard->orders, c->request->caller)) {
-        answer_plain(shard, turn, c->request, CODE_FULL);
+    struct ledger ledger;
+    ledger_open(&ledger, &shard->orders, c->order);
+    if (whole)
+        ledger_end(&ledger, order_state_name(step->to));
+    else
+        ledger_give_back_any(&ledger, NULL, ledger_kept(&ledger) - total_without(shard, c),
+                             "lines_cancelled");
+    enum code code = cancel_has_room(shard, c, &ledger, whole);
+    if (code != CODE_OK) {
+        answer_plain(shard, turn, c->request, code);
         return;
     }
     if (whole)
-        move(shard, turn, c->order, step, &c->cause);
+        move(shard, turn, &ledger, step, &c->cause);
     else
-        cancel_lines(shard, turn, c);
+        cancel_lines(shard, turn, c, &ledger);
     answer_record(shard, turn, c, CODE_OK);
 }
 

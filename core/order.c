@@ -4,6 +4,7 @@
 
 #include "core/chain.h"
 #include "core/key.h"
+#include "core/payment.h"
 
 /* ---- moves ------------------------------------------------------------------------------------- */
 
@@ -34,6 +35,17 @@ bool order_state_reserves(enum order_state state)
 {
     return state == ORDER_PENDING_PAYMENT || state == ORDER_IN_REVIEW ||
            state == ORDER_PAYMENT_FAILED;
+}
+
+bool order_state_commits(enum order_state state)
+{
+    return state == ORDER_PAID || state == ORDER_PARTIALLY_SHIPPED || state == ORDER_SHIP_FAILED;
+}
+
+bool order_state_is_terminal(enum order_state state)
+{
+    return state == ORDER_REJECTED || state == ORDER_EXPIRED || state == ORDER_CANCELLED ||
+           state == ORDER_COMPLETED;
 }
 
 /* ---- memory ------------------------------------------------------------------------------------ */
@@ -182,7 +194,8 @@ struct text order_text(const struct order *order, enum order_text which, char ou
 
 static struct line_progress *progress_of(const struct orders *orders, const struct order *order)
 {
-    return order->progress != 0 ? memory_at(&orders->records, order->progress) : NULL;
+    const struct order_more *more = order_more(orders, order);
+    return more != NULL && more->lines != 0 ? memory_at(&orders->records, more->lines) : NULL;
 }
 
 static uint32_t progress_bytes(const struct order *order)
@@ -213,11 +226,17 @@ static int64_t first_total(const struct order *order)
     return total;
 }
 
-int64_t order_total(const struct orders *orders, const struct order *order)
+int64_t order_total_signed(const struct orders *orders, const struct order *order)
 {
     int64_t total = adjustments_total(order);
     for (uint32_t i = 0; i < order->line_count; i++)
         total += order_line_price(&order->lines[i]) * (int64_t)order_line_units(orders, order, i);
+    return total;
+}
+
+int64_t order_total(const struct orders *orders, const struct order *order)
+{
+    int64_t total = order_total_signed(orders, order);
     return total > 0 ? total : 0;
 }
 
@@ -338,13 +357,24 @@ bool orders_have_room(struct orders *orders, uint32_t record_bytes, struct text 
     return memory_has(&orders->records, record_bytes);
 }
 
-bool order_has_progress_room(struct orders *orders, const struct order *order)
+uint64_t order_more_room(const struct order *order)
 {
-    if (order->progress != 0)
-        return true;
-    return memory_has(&orders->records, progress_bytes(order));
+    return order->more != 0 ? 0 : memory_record_bytes(sizeof(struct order_more));
 }
 
+uint64_t order_progress_room(const struct orders *orders, const struct order *order)
+{
+    if (progress_of(orders, order) != NULL)
+        return 0;
+    return order_more_room(order) + memory_record_bytes(progress_bytes(order));
+}
+
+/* Records are taken one by one, but one piece that has room for all of them always serves: what is
+ * left of it is long enough for the rest. */
+bool orders_have_bytes(struct orders *orders, uint64_t bytes)
+{
+    return bytes == 0 || (bytes <= UINT32_MAX && memory_has(&orders->records, (uint32_t)bytes));
+}
 /* ---- applying ---------------------------------------------------------------------------------- */
 
 static uint16_t keep_name(struct orders *orders, struct text name)
@@ -456,18 +486,24 @@ static bool link_customer(struct orders *orders, uint32_t record, uint64_t hash)
     return true;
 }
 
+static void count_units(struct orders *orders, const struct order *order, int sign)
+{
+    if (order_state_reserves((enum order_state)order->state))
+        orders->reserved_units += sign * (int64_t)units_of(orders, order);
+    if (order_state_commits((enum order_state)order->state))
+        orders->committed_units += sign * (int64_t)units_of(orders, order);
+}
+
 static void count_in(struct orders *orders, const struct order *order)
 {
     orders->by_state[order->state]++;
-    if (order_state_reserves((enum order_state)order->state))
-        orders->reserved_units += (int64_t)units_of(orders, order);
+    count_units(orders, order, 1);
 }
 
 static void count_out(struct orders *orders, const struct order *order)
 {
     orders->by_state[order->state]--;
-    if (order_state_reserves((enum order_state)order->state))
-        orders->reserved_units -= (int64_t)units_of(orders, order);
+    count_units(orders, order, -1);
 }
 
 /* When an order was made, and by whom. */
@@ -510,27 +546,71 @@ static enum shard_table apply_placed(struct orders *orders, struct position posi
                        &record);
 }
 
-static uint32_t known_order(const struct orders *orders, struct text id)
+uint32_t order_known(const struct orders *orders, struct text id)
 {
     uint32_t record = order_find(orders, id, key_hash(id));
     CHECK(record != 0);
     return record;
 }
 
-static void touch(struct orders *orders, uint32_t record, struct position position,
-                  const struct event *event)
+/* Several slices of one event may each tell the order that it was there. */
+static bool is_at(const struct order *order, struct position position)
+{
+    struct position last = order_position(order);
+    return last.seq == position.seq && last.index == position.index;
+}
+
+void order_touch(struct orders *orders, uint32_t record, struct position position,
+                 const struct event *event)
 {
     struct order *order = order_at(orders, record);
+    if (is_at(order, position))
+        return;
     order->version++;
     order->modified_by = keep_name(orders, event_by(event));
     set_position(orders, record, position);
 }
 
-static void apply_moved(struct orders *orders, struct position position, const struct event *event,
-                        const struct slice_order_moved *moved)
+struct order_more *order_make_more(struct orders *orders, struct order *order)
+{
+    if (order->more == 0) {
+        order->more = memory_take(&orders->records, sizeof(struct order_more));
+        if (order->more != 0)
+            memset(order_more(orders, order), 0, sizeof(struct order_more));
+    }
+    return order_more(orders, order);
+}
+
+/* STAGES: entering it is no stage that an order_more keeps. */
+static enum order_stage stage_of(const struct order *order)
+{
+    if (order->state == ORDER_PAID)
+        return STAGE_PAID;
+    if (order->state == ORDER_SHIPPED)
+        return STAGE_SHIPPED;
+    return order->state == ORDER_DELIVERED ? STAGE_DELIVERED : STAGES;
+}
+
+/* The first time counts: an order may come back to a state. */
+static bool keep_stage(struct orders *orders, struct order *order, const struct event *event)
+{
+    enum order_stage stage = stage_of(order);
+    if (stage == STAGES)
+        return true;
+    struct order_more *more = order_make_more(orders, order);
+    if (more == NULL)
+        return false;
+    if (more->stage_ns[stage - STAGE_REVIEWED] == 0)
+        more->stage_ns[stage - STAGE_REVIEWED] = event->at_ns;
+    return true;
+}
+
+static enum shard_table apply_moved(struct orders *orders, struct position position,
+                                    const struct event *event,
+                                    const struct slice_order_moved *moved)
 {
     uint32_t record =
-        known_order(orders, (struct text){(const char *)(moved + 1), moved->id_bytes});
+        order_known(orders, (struct text){(const char *)(moved + 1), moved->id_bytes});
     struct order *order = order_at(orders, record);
     CHECK(order->state == moved->from);
     count_out(orders, order);
@@ -540,8 +620,19 @@ static void apply_moved(struct orders *orders, struct position position, const s
     if (moved->deadline_ns != 0)
         timers_set(&orders->timers, record, moved->deadline_ns);
     order->state = moved->to & 15u;
-    touch(orders, record, position, event);
+    order_touch(orders, record, position, event);
     count_in(orders, order);
+    return keep_stage(orders, order, event) ? SHARD_TABLE_NONE : SHARD_TABLE_ORDER_BYTES;
+}
+
+static bool make_progress(struct orders *orders, const struct order *order, struct order_more *more)
+{
+    if (more->lines != 0)
+        return true;
+    more->lines = memory_take(&orders->records, progress_bytes(order));
+    if (more->lines != 0)
+        memset(memory_at(&orders->records, more->lines), 0, progress_bytes(order));
+    return more->lines != 0;
 }
 
 static enum shard_table apply_lines_cancelled(struct orders *orders, struct position position,
@@ -549,19 +640,16 @@ static enum shard_table apply_lines_cancelled(struct orders *orders, struct posi
                                               const struct slice_lines_cancelled *cancelled)
 {
     const char *id = (const char *)(cancelled->lines + cancelled->line_count);
-    uint32_t record = known_order(orders, (struct text){id, cancelled->id_bytes});
+    uint32_t record = order_known(orders, (struct text){id, cancelled->id_bytes});
     struct order *order = order_at(orders, record);
-    if (order->progress == 0) {
-        order->progress = memory_take(&orders->records, progress_bytes(order));
-        if (order->progress == 0)
-            return SHARD_TABLE_ORDER_BYTES;
-        memset(progress_of(orders, order), 0, progress_bytes(order));
-    }
+    struct order_more *more = order_make_more(orders, order);
+    if (more == NULL || !make_progress(orders, order, more))
+        return SHARD_TABLE_ORDER_BYTES;
     count_out(orders, order);
     struct line_progress *progress = progress_of(orders, order);
     for (uint32_t i = 0; i < cancelled->line_count; i++)
         progress[cancelled->lines[i].line - 1].cancelled += cancelled->lines[i].units;
-    touch(orders, record, position, event);
+    order_touch(orders, record, position, event);
     count_in(orders, order);
     return SHARD_TABLE_NONE;
 }
@@ -574,8 +662,7 @@ enum shard_table order_apply(struct orders *orders, struct position position,
     if (slice->kind == SLICE_LINES_CANCELLED)
         return apply_lines_cancelled(orders, position, event, (const void *)slice);
     CHECK(slice->kind == SLICE_ORDER_MOVED);
-    apply_moved(orders, position, event, (const void *)slice);
-    return SHARD_TABLE_NONE;
+    return apply_moved(orders, position, event, (const void *)slice);
 }
 
 /* ---- fetching ahead ---------------------------------------------------------------------------- */
@@ -641,28 +728,6 @@ void order_answer_placed(const struct order *order, struct turn *turn, uint32_t 
     result->total = first_total(order);
     result->version = 1;
     result->state = (uint8_t)order->first_state;
-}
-
-static bool is_terminal(const struct order *order)
-{
-    switch ((enum order_state)order->state) {
-    case ORDER_REJECTED:
-    case ORDER_EXPIRED:
-    case ORDER_CANCELLED:
-    case ORDER_COMPLETED:
-        return true;
-    case ORDER_PENDING_PAYMENT:
-    case ORDER_IN_REVIEW:
-    case ORDER_PAYMENT_FAILED:
-    case ORDER_PAID:
-    case ORDER_PARTIALLY_SHIPPED:
-    case ORDER_SHIPPED:
-    case ORDER_SHIP_FAILED:
-    case ORDER_DELIVERED:
-    case ORDER_STATES:
-        break;
-    }
-    return false;
 }
 
 static struct text name_text(const struct orders *orders, uint32_t number)
@@ -734,10 +799,15 @@ void order_answer(const struct orders *orders, const struct order *order, struct
     struct result_order *result;
     bytes += (uint32_t)sizeof *result + order->line_count * (uint32_t)sizeof(struct result_line) +
              order->adjustment_count * (uint32_t)sizeof(struct adjustment);
+    uint32_t own_bytes = (bytes + 7u) & ~7u;
+    bytes = own_bytes + payments_answer_bytes(orders, order);
     result = turn_answer(turn, self, origin, request, code, RESULT_ORDER, bytes);
     result->total = order_total(orders, order);
     result->stage_ns[STAGE_CREATED] = order->created_ns;
-    if (is_terminal(order))
+    const struct order_more *more = order_more(orders, order);
+    if (more != NULL)
+        memcpy(&result->stage_ns[STAGE_REVIEWED], more->stage_ns, sizeof more->stage_ns);
+    if (order_state_is_terminal((enum order_state)order->state))
         result->stage_ns[STAGE_CLOSED] = order->timer.deadline_ns;
     result->expires_ns = order_deadline_ns(order);
     result->version = order->version;
@@ -747,6 +817,8 @@ void order_answer(const struct orders *orders, const struct order *order, struct
     result->state = (uint8_t)order->state;
     write_lines(result, orders, order);
     write_texts(result, &unpacked);
+    result->child_count =
+        (uint16_t)payments_answer(orders, order, (void *)((char *)result + own_bytes));
 }
 
 /* ---- looking at all of it ---------------------------------------------------------------------- */
@@ -754,17 +826,25 @@ void order_answer(const struct orders *orders, const struct order *order, struct
 const char *orders_audit(const struct orders *orders)
 {
     int64_t reserved = 0;
+    int64_t committed = 0;
     uint64_t timers = 0;
     uint32_t record;
     for (uint64_t at = 0; (record = table_each(&orders->by_id, &at)) != 0;) {
         const struct order *order = order_at(orders, record);
         if (order_state_reserves((enum order_state)order->state))
             reserved += (int64_t)units_of(orders, order);
+        if (order_state_commits((enum order_state)order->state))
+            committed += (int64_t)units_of(orders, order);
         timers += timer_is_running(&order->timer);
+        const char *wrong = payments_audit(orders, order);
+        if (wrong != NULL)
+            return wrong;
     }
     if (timers != orders->timers.running_count)
         return "deadlines";
-    return reserved == orders->reserved_units ? NULL : "unpaid units";
+    if (reserved != orders->reserved_units)
+        return "unpaid units";
+    return committed == orders->committed_units ? NULL : "paid units";
 }
 
 /* ---- images ------------------------------------------------------------------------------------ */
@@ -839,6 +919,19 @@ static void write_names(struct part_order *part, struct text created_by, struct 
     memcpy(at + created_by.bytes, modified_by.at, modified_by.bytes);
 }
 
+/* Nothing of an order_more that has not entered any of its stages. */
+static void write_stages(struct pile *out, struct record *record, const struct order_more *more,
+                         struct text id)
+{
+    static const uint64_t none[STAGES_KEPT];
+    if (more == NULL || memcmp(more->stage_ns, none, sizeof none) == 0)
+        return;
+    struct part_stages *part = record_part(out, record, PART_ORDER_STAGES, sizeof *part + id.bytes);
+    memcpy(part->stage_ns, more->stage_ns, sizeof more->stage_ns);
+    part->id_bytes = (uint8_t)id.bytes;
+    memcpy(part + 1, id.at, id.bytes);
+}
+
 bool orders_image(const struct orders *orders, uint64_t *at, struct pile *out)
 {
     uint32_t number = table_each(&orders->by_id, at);
@@ -850,7 +943,8 @@ bool orders_image(const struct orders *orders, uint64_t *at, struct pile *out)
     struct text created_by = unpacked.text[ORDER_TEXTS];
     struct text modified_by = unpacked.text[ORDER_TEXTS + 1];
     uint32_t slice_bytes = placed_bytes(order, &unpacked);
-    uint32_t line_bytes = order->progress != 0 ? progress_bytes(order) : 0;
+    const struct line_progress *progress = progress_of(orders, order);
+    uint32_t line_bytes = progress != NULL ? progress_bytes(order) : 0;
     struct record *record = record_begin(out, 0);
     struct part_order *part =
         record_part(out, record, PART_ORDER,
@@ -863,14 +957,16 @@ bool orders_image(const struct orders *orders, uint64_t *at, struct pile *out)
     part->version = order->version;
     part->state = (uint8_t)order->state;
     part->timer_runs = timer_is_running(&order->timer);
-    part->has_progress = order->progress != 0;
+    part->has_progress = progress != NULL;
     struct slice_order_placed *placed = (void *)(part + 1);
     write_placed(placed, order, &unpacked);
     record->slot = (uint16_t)hash_slot(placed->id_hash);
     placed->head = (struct slice){slice_bytes, record->slot, SLICE_ORDER_PLACED};
     if (part->has_progress)
-        memcpy((void *)(uintptr_t)part_progress(part), progress_of(orders, order), line_bytes);
+        memcpy((void *)(uintptr_t)part_progress(part), progress, line_bytes);
     write_names(part, created_by, modified_by);
+    write_stages(out, record, order_more(orders, order), unpacked.text[ORDER_ID]);
+    payments_image(orders, order, record, out);
     return true;
 }
 
@@ -888,13 +984,30 @@ bool order_part_valid(const struct part_order *part, uint32_t slot)
            part->modified_by_bytes <= TEXT_BYTES_MAX && part->position_seq != 0;
 }
 
+bool stages_part_valid(const struct part_stages *part)
+{
+    return part->head.bytes >= sizeof *part && part->id_bytes > 0 &&
+           part->id_bytes <= ID_BYTES_MAX &&
+           part->head.bytes == (((uint32_t)sizeof *part + part->id_bytes + 7u) & ~7u);
+}
+
+enum shard_table stages_load(struct orders *orders, const struct part_stages *part)
+{
+    uint32_t record = order_known(orders, (struct text){(const char *)(part + 1), part->id_bytes});
+    struct order_more *more = order_make_more(orders, order_at(orders, record));
+    if (more == NULL)
+        return SHARD_TABLE_ORDER_BYTES;
+    memcpy(more->stage_ns, part->stage_ns, sizeof more->stage_ns);
+    return SHARD_TABLE_NONE;
+}
+
 static enum shard_table load_progress(struct orders *orders, struct order *order,
                                       const struct part_order *part)
 {
     if (!part->has_progress)
         return SHARD_TABLE_NONE;
-    order->progress = memory_take(&orders->records, progress_bytes(order));
-    if (order->progress == 0)
+    struct order_more *more = order_make_more(orders, order);
+    if (more == NULL || !make_progress(orders, order, more))
         return SHARD_TABLE_ORDER_BYTES;
     memcpy(progress_of(orders, order), part_progress(part), progress_bytes(order));
     return SHARD_TABLE_NONE;

@@ -6,10 +6,13 @@
  *   | id | customer | further texts |
  *
  * with the ids packed (core/key.h); texts in the order of enum order_text, absent ones left out.
+ * What only some orders have (payments, shipments, lines that were cancelled in part) hangs from one
+ * further record, struct order_more, which the first of them makes.
  * Two indexes: by id; and by customer, which leads to the customer's newest order, from where a
  * chain goes back in time.
  *
- * Always: reserved_units == sum of the lines' units over all orders in a state that reserves. */
+ * Always: reserved_units == sum of the lines' units over all orders in a state that reserves; and
+ * committed_units likewise. */
 #ifndef SPATE_CORE_ORDER_H
 #define SPATE_CORE_ORDER_H
 
@@ -24,18 +27,24 @@
 /* ---- moves ------------------------------------------------------------------------------------- */
 
 /* What becomes of the stock of an order's lines when it moves. */
-enum order_stock { STOCK_STAYS, STOCK_RELEASED };
+enum order_stock { STOCK_STAYS, STOCK_RELEASED, STOCK_COMMITTED, STOCK_UNCOMMITTED };
 
 /* from, move, to, what becomes of the stock */
 /* clang-format off */
 #define ORDER_MOVES(X) \
-    X(ORDER_PENDING_PAYMENT, MOVE_CANCEL, ORDER_CANCELLED, STOCK_RELEASED) \
-    X(ORDER_PENDING_PAYMENT, MOVE_EXPIRE, ORDER_EXPIRED,   STOCK_RELEASED) \
-    X(ORDER_IN_REVIEW,       MOVE_ACCEPT, ORDER_PENDING_PAYMENT, STOCK_STAYS) \
-    X(ORDER_IN_REVIEW,       MOVE_REJECT, ORDER_REJECTED,  STOCK_RELEASED) \
-    X(ORDER_IN_REVIEW,       MOVE_CANCEL, ORDER_CANCELLED, STOCK_RELEASED) \
-    X(ORDER_PAYMENT_FAILED,  MOVE_CANCEL, ORDER_CANCELLED, STOCK_RELEASED) \
-    X(ORDER_PAYMENT_FAILED,  MOVE_EXPIRE, ORDER_EXPIRED,   STOCK_RELEASED)
+    X(ORDER_PENDING_PAYMENT, MOVE_PAY,          ORDER_PAID,            STOCK_COMMITTED) \
+    X(ORDER_PENDING_PAYMENT, MOVE_PAYMENT_FAIL, ORDER_PAYMENT_FAILED,  STOCK_STAYS) \
+    X(ORDER_PENDING_PAYMENT, MOVE_CANCEL,       ORDER_CANCELLED,       STOCK_RELEASED) \
+    X(ORDER_PENDING_PAYMENT, MOVE_EXPIRE,       ORDER_EXPIRED,         STOCK_RELEASED) \
+    X(ORDER_PAYMENT_FAILED,  MOVE_PAY,          ORDER_PAID,            STOCK_COMMITTED) \
+    X(ORDER_PAYMENT_FAILED,  MOVE_PAY_AGAIN,    ORDER_PENDING_PAYMENT, STOCK_STAYS) \
+    X(ORDER_PAID,            MOVE_CANCEL,       ORDER_CANCELLED,       STOCK_UNCOMMITTED) \
+    X(ORDER_SHIP_FAILED,     MOVE_CANCEL,       ORDER_CANCELLED,       STOCK_UNCOMMITTED) \
+    X(ORDER_PAYMENT_FAILED,  MOVE_CANCEL,       ORDER_CANCELLED,       STOCK_RELEASED) \
+    X(ORDER_PAYMENT_FAILED,  MOVE_EXPIRE,       ORDER_EXPIRED,         STOCK_RELEASED) \
+    X(ORDER_IN_REVIEW,       MOVE_ACCEPT,       ORDER_PENDING_PAYMENT, STOCK_STAYS) \
+    X(ORDER_IN_REVIEW,       MOVE_REJECT,       ORDER_REJECTED,        STOCK_RELEASED) \
+    X(ORDER_IN_REVIEW,       MOVE_CANCEL,       ORDER_CANCELLED,       STOCK_RELEASED)
 /* clang-format on */
 
 struct order_step {
@@ -51,6 +60,9 @@ const struct order_step *order_step(enum order_state from, enum order_move move)
 uint32_t order_allowed(enum order_state from);
 /* Whether the order's lines are reserved in this state. */
 bool order_state_reserves(enum order_state state);
+/* Whether what is left of its lines is committed: paid, and not shipped yet. */
+bool order_state_commits(enum order_state state);
+bool order_state_is_terminal(enum order_state state);
 
 /* ---- slices ------------------------------------------------------------------------------------ */
 
@@ -134,6 +146,17 @@ struct part_order {
 };
 _Static_assert(sizeof(struct part_order) == 48, "as it stands in images");
 
+enum { STAGES_KEPT = STAGE_DELIVERED - STAGE_REVIEWED + 1 };
+
+/* Behind it: the order's id, as in every part of an order but the first. */
+struct part_stages {
+    struct part head;
+    uint64_t stage_ns[STAGES_KEPT];
+    uint8_t id_bytes;
+    uint8_t zero[7];
+};
+_Static_assert(sizeof(struct part_stages) == 48, "as it stands in images");
+
 /* ---- state ------------------------------------------------------------------------------------- */
 
 struct order_line {
@@ -147,6 +170,15 @@ struct line_progress {
     uint32_t cancelled;
 };
 
+/* What an order has beside its record. */
+struct order_more {
+    uint32_t lines;     /* record of struct line_progress, one for each line; 0: as placed */
+    uint32_t payments;  /* the first; struct payment */
+    uint32_t shipments; /* the first */
+    uint32_t returns;   /* the first */
+    uint64_t stage_ns[STAGES_KEPT]; /* from STAGE_REVIEWED on */
+};
+
 struct order {
     struct timer timer; /* its deadline_ns: when the present state ends by itself; or, in a terminal
                            state, when that was entered */
@@ -154,7 +186,7 @@ struct order {
     uint64_t created_ns;
     uint64_t digest;
     uint32_t customer_next; /* the same customer's order before this one */
-    uint32_t progress;      /* record of struct line_progress, one for each line; 0: none yet */
+    uint32_t more;          /* record of struct order_more; 0: none yet */
     uint32_t version;
     unsigned currency : 24;
     unsigned state : 4;
@@ -204,6 +236,12 @@ static inline struct order *order_at(const struct orders *orders, uint32_t recor
 /* 0: none of that id. */
 uint32_t order_find(const struct orders *orders, struct text id, uint64_t id_hash);
 
+/* NULL: it has none. */
+static inline struct order_more *order_more(const struct orders *orders, const struct order *order)
+{
+    return order->more != 0 ? memory_at(&orders->records, order->more) : NULL;
+}
+
 /* Parts of a record. Texts are unpacked into `out`; an absent one has 0 bytes. */
 int64_t order_line_price(const struct order_line *line);
 uint32_t order_line_warehouse(const struct order_line *line);
@@ -211,7 +249,9 @@ uint32_t order_line_window(const struct order *order, uint32_t line);
 struct text order_text(const struct order *order, enum order_text which, char out[TEXT_BYTES_MAX]);
 /* Units of a line that are not cancelled. */
 uint32_t order_line_units(const struct orders *orders, const struct order *order, uint32_t line);
-/* Of what is not cancelled; never below 0. */
+/* Of what is not cancelled: the bare sum, which a discount may bring below 0; and what is to be paid.
+ */
+int64_t order_total_signed(const struct orders *orders, const struct order *order);
 int64_t order_total(const struct orders *orders, const struct order *order);
 /* Where its last event stands; the sequence is 0 while that event's turn has none yet. */
 struct position order_position(const struct order *order);
@@ -228,8 +268,12 @@ bool orders_know_caller(const struct orders *orders, struct text caller);
 /* Whether one more order, and a caller of this name, have their place. */
 bool orders_have_room(struct orders *orders, uint32_t record_bytes, struct text caller);
 
-/* Whether an order whose lines have been as placed until now can be told apart from that. */
-bool order_has_progress_room(struct orders *orders, const struct order *order);
+/* The bytes of memory that its order_more, and its lines' progress, still need: what an event that
+ * makes them adds to what it needs itself. */
+uint64_t order_more_room(const struct order *order);
+uint64_t order_progress_room(const struct orders *orders, const struct order *order);
+/* Whether records of so many bytes together, each as memory_record_bytes says, can be taken. */
+bool orders_have_bytes(struct orders *orders, uint64_t bytes);
 
 /* ---- applying ---------------------------------------------------------------------------------- */
 
@@ -244,6 +288,12 @@ uint32_t orders_newest(const struct orders *orders);
 /* Before order_apply, well ahead: what the slice alone leads to; then what lies behind that. */
 void order_fetch(const struct orders *orders, const struct slice *slice);
 void order_fetch_behind(const struct orders *orders, const struct slice *slice);
+/* For whoever applies a slice of an order's child: the order, which is there; its order_more, made if
+ * it has none, NULL if there is no room; and that this event was its last, once for each event. */
+uint32_t order_known(const struct orders *orders, struct text id);
+struct order_more *order_make_more(struct orders *orders, struct order *order);
+void order_touch(struct orders *orders, uint32_t record, struct position position,
+                 const struct event *event);
 
 /* Orders touched since the last call: their last event stands in this sequence. */
 void orders_number(struct orders *orders, uint64_t seq);
@@ -263,6 +313,8 @@ void order_answer_placed(const struct order *order, struct turn *turn, uint32_t 
 bool orders_image(const struct orders *orders, uint64_t *at, struct pile *out);
 bool order_part_valid(const struct part_order *part, uint32_t slot);
 enum shard_table order_load(struct orders *orders, const struct part_order *part) MUST_LOOK;
+bool stages_part_valid(const struct part_stages *part);
+enum shard_table stages_load(struct orders *orders, const struct part_stages *part) MUST_LOOK;
 /* Orders that came slot by slot stand newest first again in their customers' chains. */
 void orders_loaded(struct orders *orders);
 

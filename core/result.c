@@ -21,15 +21,58 @@ const char *order_state_name(enum order_state state)
 }
 
 static const char *const move_names[ORDER_MOVE_COUNT] = {
-    [MOVE_CANCEL] = "cancel",
-    [MOVE_EXPIRE] = "expire",
-    [MOVE_ACCEPT] = "accept",
-    [MOVE_REJECT] = "reject",
+    [MOVE_CANCEL] = "cancel",       [MOVE_EXPIRE] = "expire", [MOVE_ACCEPT] = "accept",
+    [MOVE_REJECT] = "reject",       [MOVE_PAY] = "pay",       [MOVE_PAYMENT_FAIL] = "payment_fail",
+    [MOVE_PAY_AGAIN] = "pay_again",
 };
 
 const char *order_move_name(enum order_move move)
 {
     return move > 0 && move < ORDER_MOVE_COUNT ? move_names[move] : "unknown";
+}
+
+static const char *const payment_state_names[PAYMENT_STATES] = {
+    [PAYMENT_CREATED] = "created",   [PAYMENT_AUTHORIZED] = "authorized",
+    [PAYMENT_CAPTURED] = "captured", [PAYMENT_FAILED] = "failed",
+    [PAYMENT_VOIDED] = "voided",     [PAYMENT_UNKNOWN] = "unknown",
+};
+
+const char *payment_state_name(enum payment_state state)
+{
+    return state > 0 && state < PAYMENT_STATES ? payment_state_names[state] : "none";
+}
+
+static const char *const refund_state_names[REFUND_STATES] = {
+    [REFUND_REQUESTED] = "requested", [REFUND_PROCESSING] = "processing",
+    [REFUND_SUCCEEDED] = "succeeded", [REFUND_FAILED] = "failed",
+    [REFUND_UNKNOWN] = "unknown",
+};
+
+const char *refund_state_name(enum refund_state state)
+{
+    return state > 0 && state < REFUND_STATES ? refund_state_names[state] : "none";
+}
+
+static const char *const payment_move_names[PAYMENT_MOVE_COUNT] = {
+    [PAYMENT_AUTHORIZE] = "authorize", [PAYMENT_CAPTURE] = "capture", [PAYMENT_FAIL] = "fail",
+    [PAYMENT_VOID] = "void",           [PAYMENT_LOSE] = "lose",
+};
+
+const char *payment_move_name(enum payment_move move)
+{
+    return move > 0 && move < PAYMENT_MOVE_COUNT ? payment_move_names[move] : "none";
+}
+
+static const char *const refund_move_names[REFUND_MOVE_COUNT] = {
+    [REFUND_PROCESS] = "process",
+    [REFUND_SUCCEED] = "succeed",
+    [REFUND_FAIL] = "fail",
+    [REFUND_LOSE] = "lose",
+};
+
+const char *refund_move_name(enum refund_move move)
+{
+    return move > 0 && move < REFUND_MOVE_COUNT ? refund_move_names[move] : "none";
 }
 
 const struct adjustment *result_order_adjustments(const struct result_order *order)
@@ -48,4 +91,21 @@ struct text result_order_text(const struct result_order *order, uint32_t which)
     if (which == ORDER_TEXTS)
         return (struct text){at, order->created_by_bytes};
     return (struct text){at + order->created_by_bytes, order->modified_by_bytes};
+}
+
+static const struct child *aligned(const void *from, const char *at)
+{
+    size_t offset = ((size_t)(at - (const char *)from) + 7) & ~(size_t)7;
+    return (const void *)((const char *)from + offset);
+}
+
+const struct child *result_order_children(const struct result_order *order)
+{
+    struct text last = result_order_text(order, ORDER_TEXTS + 1);
+    return aligned(order, last.at + last.bytes);
+}
+
+const struct child *result_children(const struct result_child *result)
+{
+    return aligned(result, (const char *)(result + 1) + result->order_bytes);
 }

@@ -21,6 +21,7 @@ enum result_kind {
     RESULT_CHANGE,       /* struct result_change: of stock, done */
     RESULT_STATE,        /* struct result_state: the move is not allowed */
     RESULT_QUOTE = 40,   /* struct result_quote: what a create would bring */
+    RESULT_CHILD = 16,   /* struct result_child: a payment, shipment, return of an order */
     RESULT_RULES = 60,   /* struct result_rules */
     RESULT_RULES_FAULT,  /* struct result_rules_fault */
 };
@@ -80,7 +81,80 @@ struct result_line {
     uint8_t zero[3];
 };
 
-/* Behind it: lines, adjustments, the texts of enum order_text, created_by, modified_by. */
+/* ---- children of an order ----------------------------------------------------------------------
+ *
+ * One behind the other, each at a multiple of 8; a refund stands behind its payment. */
+
+enum child_kind { CHILD_PAYMENT = 1, CHILD_REFUND, CHILD_SHIPMENT, CHILD_RETURN };
+
+struct child {
+    uint32_t bytes; /* all of it; a multiple of 8 */
+    uint8_t kind;   /* enum child_kind */
+    uint8_t state;  /* enum payment_state, refund_state, ... */
+    uint8_t id_bytes;
+    uint8_t note_bytes; /* of a payment: its method; of a refund: the reason */
+};
+
+enum payment_state {
+    PAYMENT_CREATED = 1,
+    PAYMENT_AUTHORIZED,
+    PAYMENT_CAPTURED,
+    PAYMENT_FAILED,
+    PAYMENT_VOIDED,
+    PAYMENT_UNKNOWN,
+    PAYMENT_STATES
+};
+
+enum refund_state {
+    REFUND_REQUESTED = 1,
+    REFUND_PROCESSING,
+    REFUND_SUCCEEDED,
+    REFUND_FAILED,
+    REFUND_UNKNOWN,
+    REFUND_STATES
+};
+
+const char *payment_state_name(enum payment_state state);
+const char *refund_state_name(enum refund_state state);
+
+/* Behind it: id, method. */
+struct child_payment {
+    struct child head;
+    int64_t amount; /* what it was made for */
+    int64_t authorized;
+    int64_t captured;
+    int64_t refund_pending;
+    int64_t refunded;
+    uint64_t created_ns;
+};
+
+/* Behind it: id, reason. */
+struct child_refund {
+    struct child head;
+    int64_t amount;
+    uint64_t created_ns;
+};
+
+static inline const struct child *child_next(const struct child *child)
+{
+    return (const void *)((const char *)child + child->bytes);
+}
+
+enum { PAYMENTS_MAX = 32, REFUNDS_MAX = 64 }; /* of one order */
+
+/* Behind it: the order's id up to a multiple of 8; the child that was asked for, and what belongs to
+ * it. */
+struct result_child {
+    struct result head;
+    uint32_t order_version;
+    uint8_t order_state;
+    uint8_t order_bytes;
+    uint16_t child_count;
+};
+const struct child *result_children(const struct result_child *result);
+
+/* Behind it: lines, adjustments, the texts of enum order_text, created_by, modified_by; up to a
+ * multiple of 8; its children. */
 struct result_order {
     struct result head;
     int64_t total;
@@ -93,7 +167,7 @@ struct result_order {
     uint8_t state;
     uint8_t created_by_bytes;
     uint8_t modified_by_bytes;
-    uint8_t zero[2];
+    uint16_t child_count;
     uint8_t text_bytes[ORDER_TEXTS];
     struct result_line lines[];
 };
@@ -165,15 +239,45 @@ struct result_change {
 };
 
 /* How an order may move; what the moves do stands in core/order.h. */
-enum order_move { MOVE_CANCEL = 1, MOVE_EXPIRE, MOVE_ACCEPT, MOVE_REJECT, ORDER_MOVE_COUNT };
+enum order_move {
+    MOVE_CANCEL = 1,
+    MOVE_EXPIRE,
+    MOVE_ACCEPT,
+    MOVE_REJECT,
+    MOVE_PAY,
+    MOVE_PAYMENT_FAIL,
+    MOVE_PAY_AGAIN,
+    ORDER_MOVE_COUNT
+};
 
 const char *order_move_name(enum order_move move);
 
+/* How a payment and a refund may move; core/payment.h and core/refund.h. */
+enum payment_move {
+    PAYMENT_AUTHORIZE = 1,
+    PAYMENT_CAPTURE,
+    PAYMENT_FAIL,
+    PAYMENT_VOID,
+    PAYMENT_LOSE,
+    PAYMENT_MOVE_COUNT
+};
+enum refund_move {
+    REFUND_PROCESS = 1,
+    REFUND_SUCCEED,
+    REFUND_FAIL,
+    REFUND_LOSE,
+    REFUND_MOVE_COUNT
+};
+
+const char *payment_move_name(enum payment_move move);
+const char *refund_move_name(enum refund_move move);
+
 struct result_state {
     struct result head;
-    uint32_t allowed; /* one bit for each move: 1 << enum order_move */
-    uint8_t state;
-    uint8_t zero[3];
+    uint32_t allowed; /* one bit for each move: 1 << enum order_move, payment_move, ... */
+    uint8_t state;    /* enum order_state, payment_state, ... */
+    uint8_t child;    /* 0: of the order; otherwise of such a child: enum child_kind */
+    uint8_t zero[2];
 };
 
 /* Rules in force. Behind it, if they were asked for: their text. */
@@ -197,11 +301,14 @@ struct result_rules_fault {
 
 /* The longest result: an order of ORDER_LINES_MAX lines. */
 enum {
-    RESULT_BYTES_MAX = 160 + ORDER_LINES_MAX * 32 + ADJUSTMENTS_MAX * 16 + (ORDER_TEXTS + 2) * 64
+    CHILDREN_BYTES_MAX = PAYMENTS_MAX * (64 + 64) + REFUNDS_MAX * (24 + 96),
+    RESULT_BYTES_MAX = 160 + ORDER_LINES_MAX * 32 + ADJUSTMENTS_MAX * 16 + (ORDER_TEXTS + 2) * 64 +
+                       CHILDREN_BYTES_MAX,
 };
 
 /* Parts of a result_order. */
 const struct adjustment *result_order_adjustments(const struct result_order *order);
 struct text result_order_text(const struct result_order *order, uint32_t which);
+const struct child *result_order_children(const struct result_order *order);
 
 #endif

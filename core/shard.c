@@ -7,8 +7,10 @@
 #include "core/inventory.h"
 #include "core/judge.h"
 #include "core/logistics.h"
+#include "core/money.h"
 #include "core/move.h"
 #include "core/place.h"
+#include "core/refund.h"
 
 /* ---- memory ------------------------------------------------------------------------------------ */
 
@@ -109,6 +111,10 @@ static enum shard_table apply(struct shard *shard, struct position position,
     if (is_of_stock(slice))
         return apply_stock(shard, slice);
     switch (slice->kind) {
+    case SLICE_PAYMENT:
+        return payment_apply(&shard->orders, position, event, (const void *)slice);
+    case SLICE_REFUND:
+        return refund_apply(&shard->orders, position, event, (const void *)slice);
     case SLICE_RETRY:
     case SLICE_RETRY_FORGOTTEN:
         return retry_apply(&shard->retries, slice);
@@ -362,6 +368,21 @@ void shard_request(struct shard *shard, struct turn *turn, const struct request 
         break;
     case OP_ORDER_CANCEL:
         move_cancel(shard, turn, request);
+        break;
+    case OP_PAYMENT_CREATE:
+    case OP_PAYMENT_GET:
+    case OP_PAYMENT_AUTHORIZE:
+    case OP_PAYMENT_CAPTURE:
+    case OP_PAYMENT_FAIL:
+    case OP_PAYMENT_VOID:
+    case OP_PAYMENT_LOSE:
+    case OP_REFUND_CREATE:
+    case OP_REFUND_PROCESS:
+    case OP_REFUND_SUCCEED:
+    case OP_REFUND_FAIL:
+    case OP_REFUND_LOSE:
+    case OP_PAYMENT_NOTICE:
+        money_request(shard, turn, request);
         break;
     case OP_SKU_PUT:
         put_sku(shard, turn, request);

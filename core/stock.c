@@ -315,6 +315,24 @@ static void apply_release(struct stock *stock, const struct slice_stock_units *l
         limit_remove(&stock->limits, &key, line->units, 0);
 }
 
+static void apply_commit(struct stock *stock, const struct slice_stock_units *line)
+{
+    struct stock_cell *cell = cell_of(stock, line->sku, line->warehouse);
+    move_units(&cell->reserved, &cell->committed, line->units);
+    stock->reserved -= line->units;
+    stock->committed += line->units;
+}
+
+static void apply_uncommit(struct stock *stock, const struct slice_stock_units *line)
+{
+    struct stock_cell *cell = cell_of(stock, line->sku, line->warehouse);
+    struct limit_key key = key_of(line);
+    move_units(&cell->committed, &cell->free, line->units);
+    stock->committed -= line->units;
+    if (line->window_s != 0)
+        limit_remove(&stock->limits, &key, line->units, 0);
+}
+
 uint32_t stock_slice_sku(const struct slice *slice)
 {
     switch (slice->kind) {
@@ -347,6 +365,12 @@ enum shard_table stock_apply(struct stock *stock, const struct slice *slice)
         return apply_reserve(stock, (const void *)slice);
     case SLICE_STOCK_RELEASE:
         apply_release(stock, (const void *)slice);
+        return SHARD_TABLE_NONE;
+    case SLICE_STOCK_COMMIT:
+        apply_commit(stock, (const void *)slice);
+        return SHARD_TABLE_NONE;
+    case SLICE_STOCK_UNCOMMIT:
+        apply_uncommit(stock, (const void *)slice);
         return SHARD_TABLE_NONE;
     default:
         CHECK(false); /* a slice of stock */

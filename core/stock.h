@@ -75,7 +75,7 @@ struct slice_stock_warning {
 };
 _Static_assert(sizeof(struct slice_stock_warning) == 16, "as it stands in the log");
 
-/* One line's units: reserved, released. Whose they are and which window they count in goes along,
+/* One line's units: reserved, released, committed, uncommitted. Whose they are and which window they count in goes along,
  * so that every later move of the line can be applied by the SKU's slot alone. */
 struct slice_stock_units {
     struct slice head;

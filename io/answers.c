@@ -108,6 +108,72 @@ static void write_texts(struct json_writer *writer, const struct result_order *o
         member_said(writer, texts[i].name, result_order_text(order, texts[i].which));
 }
 
+static struct text child_text(const struct child *child, uint32_t fixed_bytes, bool note)
+{
+    const char *at = (const char *)child + fixed_bytes;
+    return note ? (struct text){at + child->id_bytes, child->note_bytes}
+                : (struct text){at, child->id_bytes};
+}
+
+static void write_refund(struct json_writer *writer, const struct child_refund *refund)
+{
+    json_write_open(writer, '{');
+    json_member_text(writer, "refund_id", child_text(&refund->head, sizeof *refund, false));
+    json_member_text(writer, "state",
+                     text_of(refund_state_name((enum refund_state)refund->head.state)));
+    json_member_integer(writer, "amount", refund->amount);
+    member_said(writer, "reason", child_text(&refund->head, sizeof *refund, true));
+    member_time(writer, "created_at", refund->created_ns);
+    json_write_close(writer, '}');
+}
+
+/* A payment and the refunds behind it; `end` is behind the last child. The child after them. */
+static const struct child *write_payment(struct json_writer *writer, struct text order_id,
+                                         const struct child *child, const struct child *end)
+{
+    const struct child_payment *payment = (const void *)child;
+    json_write_open(writer, '{');
+    json_member_text(writer, "payment_id", child_text(child, sizeof *payment, false));
+    member_said(writer, "order_id", order_id);
+    member_said(writer, "method", child_text(child, sizeof *payment, true));
+    json_member_text(writer, "state",
+                     text_of(payment_state_name((enum payment_state)child->state)));
+    json_member_integer(writer, "amount", payment->amount);
+    json_member_integer(writer, "authorized", payment->authorized);
+    json_member_integer(writer, "captured", payment->captured);
+    json_member_integer(writer, "refund_pending", payment->refund_pending);
+    json_member_integer(writer, "refunded", payment->refunded);
+    member_time(writer, "created_at", payment->created_ns);
+    json_write_key(writer, "refunds");
+    json_write_open(writer, '[');
+    for (child = child_next(child); child < end && child->kind == CHILD_REFUND;
+         child = child_next(child))
+        write_refund(writer, (const void *)child);
+    json_write_close(writer, ']');
+    json_write_close(writer, '}');
+    return child;
+}
+
+static void write_payments(struct json_writer *writer, const struct result_order *order)
+{
+    const struct child *child = result_order_children(order);
+    const struct child *end = (const void *)((const char *)order + order->head.bytes);
+    if (order->child_count == 0 || child->kind != CHILD_PAYMENT)
+        return;
+    json_write_key(writer, "payments");
+    json_write_open(writer, '[');
+    while (child < end && child->kind == CHILD_PAYMENT)
+        child = write_payment(writer, (struct text){NULL, 0}, child, end);
+    json_write_close(writer, ']');
+}
+
+static void write_child(struct json_writer *writer, const struct result_child *result)
+{
+    struct text order_id = {(const char *)(result + 1), result->order_bytes};
+    const struct child *end = (const void *)((const char *)result + result->head.bytes);
+    write_payment(writer, order_id, result_children(result), end);
+}
+
 static void write_order(struct json_writer *writer, const struct http_server *server,
                         const struct result_order *order)
 {
@@ -122,6 +188,7 @@ static void write_order(struct json_writer *writer, const struct http_server *se
     write_lines(writer, server, order->lines, order->line_count);
     write_adjustments(writer, order);
     write_stages(writer, order);
+    write_payments(writer, order);
     json_member_text(writer, "created_by", result_order_text(order, ORDER_TEXTS));
     json_member_text(writer, "modified_by", result_order_text(order, ORDER_TEXTS + 1));
     member_time(writer, "expires_at", order->expires_ns);
@@ -239,15 +306,33 @@ static void write_change(struct json_writer *writer, const struct result_change 
     json_write_close(writer, '}');
 }
 
+static const char *state_name(const struct result_state *result)
+{
+    if (result->child == CHILD_PAYMENT)
+        return payment_state_name((enum payment_state)result->state);
+    if (result->child == CHILD_REFUND)
+        return refund_state_name((enum refund_state)result->state);
+    return order_state_name((enum order_state)result->state);
+}
+
+static const char *move_name(const struct result_state *result, uint32_t move)
+{
+    if (result->child == CHILD_PAYMENT)
+        return payment_move_name((enum payment_move)move);
+    if (result->child == CHILD_REFUND)
+        return refund_move_name((enum refund_move)move);
+    return order_move_name((enum order_move)move);
+}
+
 static void write_state(struct json_writer *writer, const struct result_state *result)
 {
     problem_open(writer, result->head.code, (struct text){NULL, 0});
-    json_member_text(writer, "state", text_of(order_state_name(result->state)));
+    json_member_text(writer, "state", text_of(state_name(result)));
     json_write_key(writer, "allowed");
     json_write_open(writer, '[');
-    for (uint32_t move = 1; move < ORDER_MOVE_COUNT; move++)
+    for (uint32_t move = 1; move < 32; move++)
         if (result->allowed >> move & 1)
-            json_write_text(writer, text_of(order_move_name((enum order_move)move)));
+            json_write_text(writer, text_of(move_name(result, move)));
     json_write_close(writer, ']');
     json_write_close(writer, '}');
 }
@@ -298,6 +383,9 @@ void answer_write(struct json_writer *writer, const struct http_server *server,
     case RESULT_RULES:
     case RESULT_RULES_FAULT:
         break; /* not to be had over HTTP */
+    case RESULT_CHILD:
+        write_child(writer, (const void *)result);
+        return;
     }
     CHECK(false);
 }

@@ -294,6 +294,7 @@ union shop_command {
     struct order_create create;
     struct order_get get;
     struct order_cancel cancel;
+    struct order_money money;
     struct sku_put put;
     struct sku_resolve resolve;
     struct stock_get stock;
@@ -391,6 +392,54 @@ static inline const struct result *shop_cancel(struct shop *shop, const char *id
     shop_head(&command.head, OP_ORDER_CANCEL,
               sizeof *cancel + line_count * sizeof lines[0] + strlen(id) + strlen(key));
     return shop_ask(shop, &command.head);
+}
+
+/* A command about an order's money; what is NULL is not said. */
+struct shop_money {
+    const char *order;
+    const char *payment;
+    const char *refund;
+    const char *method; /* or provider */
+    const char *reason;
+    const char *key; /* or the notice's id */
+    int64_t amount;  /* of 0: not said, unless the operation needs one */
+    uint8_t kind;
+};
+
+static inline void shop_money_of(union shop_command *command, enum op op,
+                                 const struct shop_money *said)
+{
+    const char *const texts[MONEY_TEXTS] = {said->order,  said->payment, said->refund,
+                                            said->method, said->reason,  said->key};
+    struct order_money *money = &command->money;
+    memset(command, 0, sizeof *money + MONEY_TEXTS * TEXT_BYTES_MAX);
+    bool needed = op == OP_PAYMENT_CREATE || op == OP_PAYMENT_NOTICE;
+    money->amount = said->amount == 0 && !needed ? MONEY_NOT_SAID : said->amount;
+    money->kind = said->kind;
+    money->currency = op == OP_PAYMENT_NOTICE ? CURRENCY('C', 'N', 'Y') : 0;
+    char *at = (char *)(money + 1);
+    for (uint32_t i = 0; i < MONEY_TEXTS; i++) {
+        size_t bytes = texts[i] != NULL ? strlen(texts[i]) : 0;
+        money->text_bytes[i] = (uint8_t)bytes;
+        if (bytes > 0)
+            memcpy(at, texts[i], bytes);
+        at += bytes;
+    }
+    shop_head(&command->head, (uint16_t)op, (size_t)(at - (char *)command));
+}
+
+static inline uint64_t shop_send_money(struct shop *shop, enum op op, struct shop_money said)
+{
+    union shop_command command;
+    shop_money_of(&command, op, &said);
+    return shop_send(shop, &command.head);
+}
+
+static inline const struct result *shop_money(struct shop *shop, enum op op, struct shop_money said)
+{
+    uint64_t request = shop_send_money(shop, op, said);
+    shop_run(shop);
+    return shop_answer(shop, request);
 }
 
 static inline void shop_sku_of(union shop_command *command, const char *code)
