@@ -10,6 +10,8 @@
 #include "io/shard_loop.h"
 
 enum phase { PHASE_RECOVERS, PHASE_SERVES, PHASE_HAS_FAILED };
+enum { VACANCY_TRIES = 50 };
+static const uint64_t VACANCY_RETRY_NS = 10 * 1000 * 1000;
 static const uint64_t SAFETY_NET_NS = 10 * 1000 * 1000;
 
 /* Memory, in this order: what is worked with all the time; then the connections' stretches of address
@@ -199,6 +201,19 @@ static bool cannot_listen(struct start_report *report, const char *address, int3
     return false;
 }
 
+/* A server that was killed keeps its addresses until the kernel has taken its rings apart. */
+static int32_t wait_for_vacancy(struct env *env, const char *address)
+{
+    struct env_done none;
+    int32_t error;
+    for (int tries = 0; (error = env_vacant(env, address)) == -EADDRINUSE; tries++) {
+        if (tries == VACANCY_TRIES)
+            break;
+        (void)env_reap(env, &none, 1, env_clock(env) + VACANCY_RETRY_NS);
+    }
+    return error;
+}
+
 /* Before anything is made or opened: a wrong address must leave nothing behind. */
 static bool addresses_are_vacant(const struct server_options *options, struct env *env,
                                  struct start_report *report)
@@ -206,7 +221,7 @@ static bool addresses_are_vacant(const struct server_options *options, struct en
     const char *addresses[] = {options->binary_address, options->http_address,
                                options->admin_address};
     for (int i = 0; i < 3; i++) {
-        int32_t error = addresses[i] == NULL ? 0 : env_vacant(env, addresses[i]);
+        int32_t error = addresses[i] == NULL ? 0 : wait_for_vacancy(env, addresses[i]);
         if (error < 0)
             return cannot_listen(report, addresses[i], error);
     }

@@ -1,15 +1,17 @@
-/* tests/crash/crash.c - kill -9 of a real server at random moments under load; nothing that was
- * acknowledged may be lost, sold twice, or taken back.
+/* tests/crash/crash.c - kill -9 of a real server at random moments under load, or a cut of its disk's
+ * power; nothing that was acknowledged may be lost, sold twice, or taken back.
  *
  * One buyer keeps many orders open. The server is killed after a random number of answers, or while
  * it recovers, and started again on the same directory with another number of shards. The buyer
  * goes on by itself: libspate asks again for what has no answer yet. What an order consists of
- * follows from its number, so only its fate is remembered.
+ * follows from its number, so only its fate is remembered. After some deaths everything is checked,
+ * and a new round begins with an empty directory, so that recovery does not take longer and longer.
  *
- * Afterwards, for every number: acknowledged -> it is there, with these lines; refused -> it is not
+ * At the end of a round, for every number: acknowledged -> it is there, with these lines; refused -> it is not
  * there. For every SKU: received == free + reserved, reserved == the orders that are there. No
  * answer speaks of an earlier sequence than one that was there before the kill. */
 #include "io/client/spate.h"
+#include "tests/crash/power.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -17,6 +19,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,9 +36,10 @@ enum {
     RESTOCK_UNITS = 10,
     OPEN_MAX = 256,
     LINES_MAX = 3,
-    ORDERS_MAX = 1 << 22,
+    DEATHS_PER_ROUND = 20,
+    ORDERS_MAX = 1 << 20,
     RECEIPTS_MAX = 1 << 16,
-    ANSWERS_PER_KILL = 12000,
+    ANSWERS_PER_LIFE = 12000,
     ANSWER_MS = 20000, /* a server that says nothing for so long is broken */
 };
 
@@ -46,28 +50,37 @@ enum { ASKED_ORDER, ASKED_RECEIPT, ASKED_CHECK, ASKED_STOCK, ASKED_SETUP };
 
 struct trial {
     const char *program;
+    const char *sync;
+    bool cuts_power; /* instead of killing */
+    bool must_lose;  /* the test of the test: something has to be lost */
     char directory[64];
+    char data[96];
+    struct power power;
     char address[32];
     pid_t server;
     struct spate *client;
     uint64_t random;
     uint64_t seed;
+
+    /* Of this round. */
     uint32_t skus[SKUS];
     uint64_t received[SKUS];
     uint64_t ordered[SKUS];
     uint8_t *fates;
     uint32_t order_count;
     uint32_t receipt_count;
+    uint64_t seq; /* the latest that an answer has spoken of */
+    uint64_t seq_at_death;
+
+    /* Of all rounds. */
     uint64_t answers;
     uint64_t acknowledged; /* answers that promised something */
-    uint64_t seq;          /* the latest that an answer has spoken of */
-    uint64_t seq_at_kill;
     uint64_t replayed;
     uint64_t checked;
     uint64_t lost;
     uint64_t wrong;
-    uint32_t kills;
-    uint32_t kills_in_recovery;
+    uint32_t deaths;
+    uint32_t deaths_in_recovery;
 };
 
 static uint64_t mix(uint64_t z)
@@ -85,8 +98,8 @@ static uint64_t draw(struct trial *trial, uint64_t below)
 
 static _Noreturn void give_up(struct trial *trial, const char *why)
 {
-    fprintf(stderr, "crash: %s (seed %" PRIu64 ", after %u kills; data directory: %s)\n", why,
-            trial->seed, trial->kills, trial->directory);
+    fprintf(stderr, "crash: %s (seed %" PRIu64 ", after %u deaths; see %s)\n", why, trial->seed,
+            trial->deaths, trial->directory);
     if (trial->server > 0)
         kill(trial->server, SIGKILL);
     exit(1);
@@ -117,28 +130,35 @@ static void server_start(struct trial *trial)
 {
     static const char *const shard_counts[] = {"1", "2", "4"};
     const char *shards = shard_counts[draw(trial, 3)];
-    char data[80], log[80];
-    snprintf(data, sizeof data, "%s/data", trial->directory);
+    char log[80];
     snprintf(log, sizeof log, "%s/server.log", trial->directory);
     trial->server = fork();
     if (trial->server != 0)
         return;
     int file = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
     dup2(file, 2);
-    execl(trial->program, "spate", "serve", "--data", data, "--shards", shards, "--binary",
-          trial->address, "--memory", "128M", "--segment", "4M", (char *)NULL);
+    execl(trial->program, "spate", "serve", "--data", trial->data, "--shards", shards, "--binary",
+          trial->address, "--memory", "128M", "--segment", "4M", "--sync", trial->sync,
+          (char *)NULL);
     _exit(127);
 }
 
-static void server_kill(struct trial *trial)
+/* A server whose disk is gone may end by itself before the signal arrives: with 74, and only then. */
+static void server_dies(struct trial *trial)
 {
+    enum { EXIT_IO = 74 };
     int status;
+    if (trial->cuts_power && !power_cut(&trial->power, draw(trial, 4) == 0))
+        give_up(trial, "the power cannot be cut");
     kill(trial->server, SIGKILL);
     waitpid(trial->server, &status, 0);
     trial->server = 0;
-    trial->kills++;
-    if (!WIFSIGNALED(status))
+    trial->deaths++;
+    bool ended = trial->cuts_power && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_IO;
+    if (!WIFSIGNALED(status) && !ended)
         give_up(trial, "the server ended by itself; see server.log there");
+    if (trial->cuts_power && !power_back(&trial->power))
+        give_up(trial, "the disk cannot be mounted again");
 }
 
 static void nap_us(uint64_t us)
@@ -199,19 +219,67 @@ static bool ask_receipt(struct trial *trial, uint32_t sku, uint64_t units)
     return true;
 }
 
+static void remove_directory(const char *path)
+{
+    DIR *directory = opendir(path);
+    if (directory == NULL)
+        return;
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        char below[512];
+        snprintf(below, sizeof below, "%s/%s", path, entry->d_name);
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+            unlink(below) != 0 && (errno == EISDIR || errno == EPERM))
+            remove_directory(below);
+    }
+    closedir(directory);
+    rmdir(path);
+}
+
+static int report(struct trial *trial)
+{
+    printf("%u %s (%u while recovering), %" PRIu64 " acknowledged operations (%" PRIu64
+           " resolved by asking again), %" PRIu64 " checked: %" PRIu64 " lost, %" PRIu64 " wrong\n",
+           trial->deaths, trial->cuts_power ? "power cuts" : "kills", trial->deaths_in_recovery,
+           trial->acknowledged, trial->replayed, trial->checked, trial->lost, trial->wrong);
+    bool failed = trial->lost + trial->wrong > 0;
+    if (failed && !trial->must_lose) {
+        printf("seed %" PRIu64 "; see %s\n", trial->seed, trial->directory);
+        return 1;
+    }
+    if (trial->cuts_power)
+        power_close(&trial->power);
+    remove_directory(trial->directory);
+    return failed == trial->must_lose ? 0 : 1;
+}
+
+/* Where something has to be lost, the first loss is the end. */
+static void lose(struct trial *trial, const char *what, uint64_t number, const char *how)
+{
+    complain(trial, what, number, how);
+    trial->lost++;
+    if (!trial->must_lose)
+        return;
+    kill(trial->server, SIGKILL);
+    waitpid(trial->server, NULL, 0);
+    exit(report(trial));
+}
+
 /* ---- what is answered -------------------------------------------------------------------------- */
 
 static void on_order(struct trial *trial, uint32_t number, const struct spate_result *result)
 {
     bool created = result->code == SPATE_CREATED || result->code == SPATE_REPLAYED;
+    if (result->code == SPATE_UNKNOWN_SKU) {
+        lose(trial, "order", number, "its SKU was acknowledged, and is not there");
+        return;
+    }
     bool refused = result->code == SPATE_OUT_OF_STOCK || result->code == SPATE_BUSY;
     if (!created && !refused) {
         fprintf(stderr, "crash: order %u: %s\n", number, spate_code_name(result->code));
         give_up(trial, "an order is answered as none should be");
     }
     if (trial->fates[number] == CREATED && !created) {
-        trial->lost++;
-        complain(trial, "order", number, "acknowledged, and then refused as if it were new");
+        lose(trial, "order", number, "acknowledged, and then refused as if it were new");
     }
     if (created)
         trial->fates[number] = CREATED;
@@ -249,8 +317,7 @@ static void on_check(struct trial *trial, uint32_t number, const struct spate_re
     bool created = trial->fates[number] == CREATED;
     trial->checked++;
     if (created && !found) {
-        trial->lost++;
-        complain(trial, "order", number, "acknowledged, and not there");
+        lose(trial, "order", number, "acknowledged, and not there");
     } else if (!created && found) {
         trial->wrong++;
         complain(trial, "order", number, "refused, and there");
@@ -282,9 +349,8 @@ static void on_answer(struct trial *trial, const struct spate_result *result)
     uint32_t number = (uint32_t)result->tag;
     trial->answers++;
     trial->seq = result->seq > trial->seq ? result->seq : trial->seq;
-    if (result->seq < trial->seq_at_kill && result->attempts == 1) {
-        trial->lost++;
-        complain(trial, "sequence", result->seq, "earlier than one that was seen before the kill");
+    if (result->seq < trial->seq_at_death && result->attempts == 1) {
+        lose(trial, "sequence", result->seq, "earlier than one that was seen before a death");
     }
     switch (result->tag >> 32) {
     case ASKED_ORDER:
@@ -292,7 +358,9 @@ static void on_answer(struct trial *trial, const struct spate_result *result)
         break;
     case ASKED_RECEIPT:
         trial->acknowledged++;
-        if (result->code >= SPATE_MALFORMED)
+        if (result->code == SPATE_UNKNOWN_SKU)
+            lose(trial, "receipt", number, "its SKU was acknowledged, and is not there");
+        else if (result->code >= SPATE_MALFORMED)
             give_up(trial, "stock could not be received");
         break;
     case ASKED_CHECK:
@@ -358,18 +426,18 @@ static void ask_more(struct trial *trial)
     }
 }
 
-static void load_until_killed(struct trial *trial)
+static void load_until_death(struct trial *trial)
 {
-    uint64_t until = trial->answers + 1 + draw(trial, ANSWERS_PER_KILL);
+    uint64_t until = trial->answers + 1 + draw(trial, ANSWERS_PER_LIFE);
     while (trial->answers < until) {
         ask_more(trial);
         take_answer(trial);
     }
     nap_us(draw(trial, 300));
-    server_kill(trial);
+    server_dies(trial);
 }
 
-/* Everything that arrived before the kill has been read by then: later answers come from the next
+/* Everything that arrived before the death has been read by then: later answers come from the next
  * server, and what is asked from now on must not be answered from an earlier state. */
 static void read_rest(struct trial *trial)
 {
@@ -379,19 +447,19 @@ static void read_rest(struct trial *trial)
             on_answer(trial, &result);
         spate_process(trial->client);
     } while (*spate_error(trial->client) == '\0');
-    trial->seq_at_kill = trial->seq;
+    trial->seq_at_death = trial->seq;
 }
 
-static void run_kills(struct trial *trial, uint32_t kills)
+static void run_deaths(struct trial *trial, uint32_t deaths)
 {
-    while (trial->kills < kills) {
-        load_until_killed(trial);
+    while (trial->deaths < deaths) {
+        load_until_death(trial);
         read_rest(trial);
         server_start(trial);
-        while (trial->kills < kills && draw(trial, 4) == 0) {
+        while (trial->deaths < deaths && draw(trial, 4) == 0) {
             nap_us(draw(trial, 60000));
-            server_kill(trial);
-            trial->kills_in_recovery++;
+            server_dies(trial);
+            trial->deaths_in_recovery++;
             server_start(trial);
         }
     }
@@ -414,80 +482,101 @@ static void check_all(struct trial *trial)
     settle(trial);
 }
 
-static void remove_directory(const char *path)
+static void begin_round(struct trial *trial)
 {
-    DIR *directory = opendir(path);
-    if (directory == NULL)
-        return;
-    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
-        char below[512];
-        snprintf(below, sizeof below, "%s/%s", path, entry->d_name);
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-            unlink(below) != 0 && (errno == EISDIR || errno == EPERM))
-            remove_directory(below);
-    }
-    closedir(directory);
-    rmdir(path);
+    memset(trial->fates, UNKNOWN, ORDERS_MAX);
+    memset(trial->received, 0, sizeof trial->received);
+    memset(trial->ordered, 0, sizeof trial->ordered);
+    trial->order_count = trial->receipt_count = 0;
+    trial->seq = trial->seq_at_death = 0;
+    trial->client = spate_open(&(struct spate_options){
+        .address = trial->address, .open_max = OPEN_MAX + 8, .reconnect_ms = 20});
+    server_start(trial);
+    set_up(trial);
 }
 
-static int report(struct trial *trial)
+static void end_round(struct trial *trial)
 {
     int status;
+    check_all(trial);
+    spate_close(trial->client);
     kill(trial->server, SIGTERM);
     waitpid(trial->server, &status, 0);
-    bool stopped = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-    printf("%u kills (%u while recovering), %" PRIu64 " acknowledged operations (%" PRIu64
-           " resolved by asking again), %" PRIu64 " checked: %" PRIu64 " lost, %" PRIu64 " wrong\n",
-           trial->kills, trial->kills_in_recovery, trial->acknowledged, trial->replayed,
-           trial->checked, trial->lost, trial->wrong);
-    if (!stopped)
-        printf("the server did not stop cleanly after SIGTERM\n");
-    if (trial->lost > 0 || trial->wrong > 0 || !stopped) {
-        printf("seed %" PRIu64 "; data directory: %s\n", trial->seed, trial->directory);
-        return 1;
-    }
-    remove_directory(trial->directory);
-    return 0;
+    trial->server = 0;
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        give_up(trial, "the server did not stop cleanly after SIGTERM");
+    if (trial->lost + trial->wrong == 0)
+        remove_directory(trial->data);
 }
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: spate-crash SPATE --kills N [--seed S]\n");
+    fprintf(stderr, "usage: spate-crash SPATE --kills N | --power-cuts N [--seed S] [--sync MODE] "
+                    "[--must-lose yes]\n");
     return 2;
+}
+
+static bool read_arguments(struct trial *trial, uint32_t *deaths, int argc, char **argv)
+{
+    if (argc < 2 || argc % 2 != 0)
+        return false;
+    trial->program = argv[1];
+    for (int i = 2; i < argc; i += 2) {
+        trial->cuts_power |= strcmp(argv[i], "--power-cuts") == 0;
+        if (strcmp(argv[i], "--kills") == 0 || strcmp(argv[i], "--power-cuts") == 0)
+            *deaths = (uint32_t)strtoul(argv[i + 1], NULL, 10);
+        else if (strcmp(argv[i], "--seed") == 0)
+            trial->seed = strtoull(argv[i + 1], NULL, 10);
+        else if (strcmp(argv[i], "--sync") == 0)
+            trial->sync = argv[i + 1];
+        else if (strcmp(argv[i], "--must-lose") == 0)
+            trial->must_lose = true;
+        else
+            return false;
+    }
+    return true;
+}
+
+/* False: this machine has no disks whose power could be cut. */
+static bool choose_place(struct trial *trial)
+{
+    const char *place = getenv("TMPDIR");
+    snprintf(trial->directory, sizeof trial->directory, "%.40s/spate-crash-XXXXXX",
+             place != NULL ? place : "/tmp");
+    if (mkdtemp(trial->directory) == NULL)
+        give_up(trial, "no directory can be made there");
+    const char *parent = trial->directory;
+    if (trial->cuts_power) {
+        if (!power_open(&trial->power, trial->directory))
+            return false;
+        parent = trial->power.disk;
+    }
+    snprintf(trial->data, sizeof trial->data, "%s/data", parent);
+    return true;
 }
 
 int main(int argc, char **argv)
 {
-    static struct trial trial = {.seed = 1};
-    uint32_t kills = 20;
-    const char *place = getenv("TMPDIR");
-    if (argc < 2 || argc % 2 != 0)
+    enum { EXIT_SKIPPED = 77 };
+    static struct trial trial = {.seed = 1, .sync = "dsync"};
+    uint32_t deaths = 20;
+    if (!read_arguments(&trial, &deaths, argc, argv))
         return usage();
-    trial.program = argv[1];
-    for (int i = 2; i < argc; i += 2) {
-        if (strcmp(argv[i], "--kills") == 0)
-            kills = (uint32_t)strtoul(argv[i + 1], NULL, 10);
-        else if (strcmp(argv[i], "--seed") == 0)
-            trial.seed = strtoull(argv[i + 1], NULL, 10);
-        else
-            return usage();
-    }
     trial.random = trial.seed;
-    trial.fates = calloc(ORDERS_MAX, 1);
-    snprintf(trial.directory, sizeof trial.directory, "%.40s/spate-crash-XXXXXX",
-             place != NULL ? place : "/tmp");
-    if (trial.fates == NULL || mkdtemp(trial.directory) == NULL) {
-        perror("crash");
-        return 1;
+    trial.fates = malloc(ORDERS_MAX);
+    if (!choose_place(&trial)) {
+        printf("an image cannot be mounted here: that needs root and a loop device\n");
+        remove_directory(trial.directory);
+        return EXIT_SKIPPED;
     }
     choose_address(&trial);
-    trial.client = spate_open(&(struct spate_options){
-        .address = trial.address, .open_max = OPEN_MAX + 8, .reconnect_ms = 20});
-    server_start(&trial);
-    set_up(&trial);
-    run_kills(&trial, kills);
-    check_all(&trial);
-    spate_close(trial.client);
+    while (trial.deaths < deaths && trial.lost + trial.wrong == 0) {
+        uint32_t left = deaths - trial.deaths;
+        begin_round(&trial);
+        run_deaths(&trial,
+                   trial.deaths + (left < DEATHS_PER_ROUND ? left : (uint32_t)DEATHS_PER_ROUND));
+        end_round(&trial);
+    }
     free(trial.fates);
     return report(&trial);
 }
