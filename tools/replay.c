@@ -1,104 +1,74 @@
 /* spate replay - throws a trace at a server, open loop, and says whether it held.
  *
- * Each order has its intended time, t0 + its time in the trace / speed, and is sent then whether or not
- * earlier ones have been answered; the schedule is never moved. Response time counts from the intended
- * time, service time from when the order was sent. Between the two lie the wait for the target's credit
- * and the generator's own lag: how much too late it came to an order. A run in which that was large is
- * not valid. */
+ * Response time counts from the intended time, service time from when the request was sent. Between the
+ * two lie the wait for the target and the generator's own lag: how much too late it came to a request. A
+ * run in which that was large is not valid. */
 #include "tools/replay.h"
 
 #include <errno.h>
-#include <poll.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "tools/live.h"
+#include "tools/names.h"
 #include "tools/options.h"
+#include "tools/report.h"
 #include "tools/slo.h"
 #include "tools/tools.h"
 
 enum {
     EXIT_FAILED = 1,
+    EXIT_USAGE = 2,
     EXIT_SLO_MISSED = 3,
     EXIT_RUN_INVALID = 4,
     EXIT_INTERRUPTED = 130,
-    BATCH_LOOK = 512, /* orders sent between two looks at the answers */
-    BLOCK = 64,       /* neighbours that go through the same connection, in few frames */
-    CONNECTIONS_MAX = 256,
-    RETRIES_MAX = 65536, /* orders that wait to be sent once more */
-    CODES = 64,
-    ANSWER_MS = 10000,
+    THREADS_MAX = 64,
 };
-static const uint64_t RETRY_NS = 5 * 1000 * 1000;
+static const uint64_t DAY_NS = UINT64_C(86400) * 1000000000;
+static const uint64_t HEAD_START_NS = 50 * 1000 * 1000;
 static const uint64_t LIVE_NS = 500 * 1000 * 1000;
-static const uint64_t HELD_BACK_NS = 50 * 1000;
 
 struct wishes {
-    const char *target;
-    const char *token;
-    const char *json;
-    const char *hgrm;
-    uint64_t speed_percent;
-    uint64_t rate;
-    uint64_t in_flight;
+    struct target_options target;
     uint64_t connections;
+    uint64_t threads;
+    uint64_t in_flight;
     uint64_t lag_ns_max;
+    uint64_t give_up_ns;
+    uint64_t rate;
+    uint64_t loops;
+    double speed;
+    const char *speed_text;
+    const char *window;
+    const char *json;
+    const char *html;
+    const char *hgrm;
     const char *slo_text;
     struct slo slo;
     bool max;
+    bool dry;
     bool no_audit;
-};
-
-struct retry {
-    uint64_t due_ns;
-    uint64_t tag;
 };
 
 struct run {
     const struct wishes *wishes;
-    struct trace trace;
-    struct spate *clients[CONNECTIONS_MAX];
-    uint32_t *numbers; /* of the trace's SKUs on this server */
-    struct fates fates;
-    const struct trace_event **events; /* by tag: order events in order of time */
-    uint64_t event_count;
-    double ns_per_trace_ns; /* 0: as fast as it goes */
-    uint64_t t0_ns;
-    uint64_t begins_ns; /* the first order's time in the trace */
-
-    uint64_t sent;
-    uint64_t answered;
-    uint64_t retried;
-    uint64_t held_back; /* looks at which the next order was due, but in_flight were unanswered */
-    uint64_t codes[CODES];
-    struct retry *retries; /* in order of their due times: each waits equally long */
-    uint64_t retry_first;
-    uint64_t retry_last;
-    struct histogram *response;
-    struct histogram *service;
-    struct histogram *lag;
-    uint64_t ended_ns;
-    uint64_t live_next_ns;
-    uint64_t live_answered;
-    bool terminal;
+    struct plan plan;
+    struct player *players;
+    struct machine machine;
+    char command[1024];
 };
 
-/* Set by the signal handler, which can be given nothing. */
-static volatile sig_atomic_t interrupted;
+/* The signal handler can be given nothing. */
+static atomic_int stop;
 
 static void on_interrupt(int signal)
 {
     (void)signal;
-    interrupted = 1;
-}
-
-static uint64_t clock_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+    atomic_fetch_add(&stop, 1);
 }
 
 static int complain(const char *what, const char *why)
@@ -107,506 +77,489 @@ static int complain(const char *what, const char *why)
     return EXIT_FAILED;
 }
 
-/* ---- setting up what is sold -------------------------------------------------------------------------- */
+/* ---- the plan ------------------------------------------------------------------------------------------ */
 
-/* Waits for everything that was asked; false: an answer says no, or none came. */
-static bool settle(struct run *run)
+/* "23:55" or "23:55:30"; NULL: it is none. */
+static const char *clock_read(const char *text, uint64_t *ns)
 {
-    struct spate_result result;
-    while (spate_open_count(run->clients[0]) > 0) {
-        if (!spate_take(run->clients[0], &result, ANSWER_MS))
-            return complain("setting up", "no answer from the server"), false;
-        if (result.code >= SPATE_MALFORMED)
-            return complain("setting up", spate_code_name(result.code)), false;
-        if (result.tag > 0)
-            run->numbers[result.tag - 1] = result.sku;
-    }
-    return true;
+    unsigned hours, minutes, seconds = 0;
+    int used = 0, more = 0;
+    if (sscanf(text, "%2u:%2u%n", &hours, &minutes, &used) < 2 || hours > 24 || minutes > 59)
+        return NULL;
+    if (sscanf(text + used, ":%2u%n", &seconds, &more) < 1 || seconds > 59)
+        more = 0;
+    *ns = ((uint64_t)hours * 3600 + minutes * 60 + (more > 0 ? seconds : 0)) * 1000000000;
+    return text + used + more;
 }
 
-static const char *name_of(const struct run *run, enum trace_table table, uint32_t number,
-                           char out[TRACE_NAME_BYTES])
+/* The part of the trace between two times of its own clock; false: that cannot be read. */
+static bool choose_window(struct plan *plan, const char *window)
 {
-    trace_name_of(&run->trace, table, number, out);
-    return out;
-}
-
-static bool put_event(struct run *run, const struct trace_event *event)
-{
-    char name[TRACE_NAME_BYTES], key[64];
-    switch (event->kind) {
-    case TRACE_WAREHOUSE:
-        return spate_warehouse_put(run->clients[0], name_of(run, TRACE_WAREHOUSES, event->a, name),
-                                   event->b, 0);
-    case TRACE_SKU: {
-        struct spate_sku sku = {.code = name_of(run, TRACE_SKUS, event->a, name),
-                                .currency = run->trace.head->currency,
-                                .list_price = event->amount};
-        return spate_sku_put(run->clients[0], &sku, event->a + 1);
-    }
-    case TRACE_RECEIVE: {
-        snprintf(key, sizeof key, "trace-%016llx-%u-%u", (unsigned long long)run->trace.head->hash,
-                 event->a, event->b);
-        struct spate_receipt receipt = {.sku = run->numbers[event->a],
-                                        .warehouse = name_of(run, TRACE_WAREHOUSES, event->b, name),
-                                        .key = key,
-                                        .ok_units = (uint64_t)event->amount};
-        return spate_stock_receive(run->clients[0], &receipt, 0);
-    }
-    default:
-        break;
-    }
-    return true;
-}
-
-/* All events of one kind; what they need has been set up before. */
-static bool set_up_kind(struct run *run, enum trace_kind kind)
-{
-    struct spate_result result;
-    for (const struct trace_event *event = trace_first(&run->trace);
-         event != NULL && event->kind < TRACE_ORDER; event = trace_next(&run->trace, event)) {
-        if (event->kind != kind)
-            continue;
-        while (!put_event(run, event)) {
-            if (!spate_take(run->clients[0], &result, ANSWER_MS) || result.code >= SPATE_MALFORMED)
-                return complain("setting up", spate_error(run->clients[0])), false;
-            if (result.tag > 0)
-                run->numbers[result.tag - 1] = result.sku;
-        }
-    }
-    return settle(run);
-}
-
-/* ---- orders -------------------------------------------------------------------------------------------- */
-
-static uint64_t intended_ns(const struct run *run, const struct trace_event *event)
-{
-    double since = (double)(event->at_ns - run->begins_ns) * run->ns_per_trace_ns;
-    return run->t0_ns + (uint64_t)since;
-}
-
-/* The same id always goes the same way, so that what is sent twice keeps its order. */
-static struct spate *client_for(const struct run *run, const struct trace_event *event)
-{
-    return run->clients[event->order / BLOCK % run->wishes->connections];
-}
-
-static bool put_order(struct run *run, const struct trace_event *event, uint64_t tag)
-{
-    struct spate_line lines[TRACE_LINES_MAX];
-    char id[TRACE_NAME_BYTES], customer[TRACE_NAME_BYTES];
-    const struct trace_line *from = trace_lines(event);
-    for (uint32_t i = 0; i < event->line_count; i++)
-        lines[i] = (struct spate_line){.sku = run->numbers[from[i].sku],
-                                       .units = from[i].units,
-                                       .unit_price = from[i].unit_price};
-    trace_name_of(&run->trace, TRACE_ORDERS, event->order, id);
-    struct spate_order order = {.id = id,
-                                .customer = name_of(run, TRACE_CUSTOMERS, event->a, customer),
-                                .currency = run->trace.head->currency,
-                                .lines = lines,
-                                .line_count = event->line_count};
-    return spate_order_create(client_for(run, event), &order, tag);
-}
-
-static void settle_fate(struct run *run, const struct trace_event *event, uint32_t code)
-{
-    uint8_t *fate = &run->fates.fate[event->order];
-    if (code == SPATE_CREATED || code == SPATE_REPLAYED)
-        *fate = FATE_CREATED;
-    else if (*fate != FATE_CREATED)
-        *fate = code == SPATE_OUT_OF_STOCK || code == SPATE_LIMIT ? FATE_REFUSED : FATE_FAILED;
-}
-
-static bool again_later(struct run *run, uint64_t tag)
-{
-    if (run->retry_last - run->retry_first == RETRIES_MAX)
+    const struct trace_head *head = plan->trace.head;
+    uint64_t from, to, begins = head->begins_ns % DAY_NS;
+    const char *at = clock_read(window, &from);
+    if (at == NULL || *at != '-' || (at = clock_read(at + 1, &to)) == NULL || *at != '\0')
         return false;
-    run->retries[run->retry_last++ % RETRIES_MAX] =
-        (struct retry){.due_ns = clock_ns() + RETRY_NS, .tag = tag};
-    run->retried++;
+    plan->from_ns = (from + DAY_NS - begins) % DAY_NS;
+    plan->to_ns = plan->from_ns + (to + DAY_NS - from - 1) % DAY_NS + 1;
     return true;
 }
 
-static void on_answer(struct run *run, const struct spate_result *result)
+/* The first event that is not set up before the day. */
+static const struct trace_event *first_played(const struct plan *plan)
 {
-    const struct trace_event *event = run->events[result->tag];
-    if (result->code == SPATE_BUSY && again_later(run, result->tag))
-        return;
-    uint64_t intended = run->ns_per_trace_ns > 0 ? intended_ns(run, event) : result->sent_ns;
-    if (intended > result->sent_ns)
-        intended = result->sent_ns;
-    histogram_add(run->response, result->done_ns - intended);
-    histogram_add(run->service, result->done_ns - result->sent_ns);
-    run->codes[result->code < CODES ? result->code : CODES - 1]++;
-    run->answered++;
-    settle_fate(run, event, result->code);
+    const struct trace_event *event = trace_from(&plan->trace, plan->from_ns);
+    while (event != NULL && trace_is_stock(event) && event->at_ns == 0)
+        event = trace_next(&plan->trace, event);
+    return event != NULL && event->at_ns < plan->to_ns ? event : NULL;
 }
 
-static void show_live(struct run *run)
+static void choose_speed(struct plan *plan, const struct wishes *wishes)
 {
-    uint64_t now = clock_ns();
-    if (now < run->live_next_ns)
-        return;
-    double seconds = (double)LIVE_NS / 1e9;
-    uint64_t rate = (uint64_t)((double)(run->answered - run->live_answered) / seconds);
-    fprintf(stderr, "%s%5.1f s  %3llu %%  %9llu orders/s  p50 %.2f ms  p99.9 %.2f ms%s",
-            run->terminal ? "\r\033[K" : "", (double)(now - run->t0_ns) / 1e9,
-            (unsigned long long)(run->answered * 100 / run->event_count), (unsigned long long)rate,
-            (double)histogram_at(run->response, 500000) / 1e6,
-            (double)histogram_at(run->response, 999000) / 1e6, run->terminal ? "" : "\n");
-    run->live_answered = run->answered;
-    run->live_next_ns = now + LIVE_NS;
-}
-
-static void take_answers(struct run *run)
-{
-    struct spate_result result;
-    for (uint64_t i = 0; i < run->wishes->connections; i++)
-        while (spate_next(run->clients[i], &result))
-            on_answer(run, &result);
-    show_live(run);
-}
-
-static void send_retries(struct run *run)
-{
-    while (run->retry_first < run->retry_last) {
-        const struct retry *retry = &run->retries[run->retry_first % RETRIES_MAX];
-        if (retry->due_ns > clock_ns() || !put_order(run, run->events[retry->tag], retry->tag))
-            return;
-        run->retry_first++;
+    const struct trace_event *event = plan->first, *last = NULL;
+    uint64_t count = 0;
+    for (; event != NULL && event->at_ns < plan->to_ns; event = trace_next(&plan->trace, event)) {
+        last = event;
+        count++;
     }
+    if (plan->from_ns < plan->first->at_ns)
+        plan->from_ns = plan->first->at_ns;
+    plan->pass_ns = last->at_ns - plan->from_ns + 1;
+    plan->max = wishes->max;
+    plan->ns_per_trace_ns = wishes->rate > 0
+                                ? (double)count / (double)wishes->rate * 1e9 / (double)plan->pass_ns
+                                : 1 / wishes->speed;
 }
 
-/* Sends what is due; the time of the next, or UINT64_MAX when all are sent. */
-static uint64_t send_due_orders(struct run *run)
+static int make_plan(struct run *run)
 {
-    uint64_t now = clock_ns();
-    for (uint32_t i = 0; i < BATCH_LOOK && run->sent < run->event_count; i++) {
-        const struct trace_event *event = run->events[run->sent];
-        uint64_t intended = run->ns_per_trace_ns > 0 ? intended_ns(run, event) : now;
-        if (intended > now)
-            return intended;
-        if (!put_order(run, event, run->sent)) {
-            run->held_back++;
-            return now + HELD_BACK_NS;
-        }
-        histogram_add(run->lag, now - intended);
-        run->sent++;
+    const struct wishes *wishes = run->wishes;
+    struct plan *plan = &run->plan;
+    const struct trace_head *head = plan->trace.head;
+    plan->target = wishes->target;
+    plan->passes = wishes->loops;
+    plan->dry = wishes->dry;
+    plan->give_up_ns = wishes->give_up_ns;
+    plan->threads = (uint32_t)wishes->threads;
+    plan->stop = &stop;
+    plan->to_ns = UINT64_MAX;
+    plan->target.connections =
+        (uint32_t)((wishes->connections + plan->threads - 1) / plan->threads);
+    plan->target.open_max = (uint32_t)(wishes->in_flight / plan->threads + 1);
+    if (wishes->window != NULL && !choose_window(plan, wishes->window)) {
+        fprintf(stderr, "spate replay: --window %s: two times of day, 23:55-00:30\n",
+                wishes->window);
+        return EXIT_USAGE;
     }
-    return run->sent < run->event_count ? now : UINT64_MAX;
+    plan->first = first_played(plan);
+    if (plan->first == NULL)
+        return complain("the trace", wishes->window != NULL ? "nothing happens in that window"
+                                                            : "nothing happens in it");
+    choose_speed(plan, wishes);
+    plan->fates.per_pass = head->names[TRACE_ORDERS].count;
+    plan->fates.count = plan->fates.per_pass * plan->passes;
+    plan->fates.fate = calloc(plan->fates.count + 1, 1);
+    plan->fates.open = calloc(plan->fates.count + 1, 1);
+    plan->numbers = calloc(head->names[TRACE_SKUS].count + 1, sizeof *plan->numbers);
+    if (plan->fates.fate == NULL || plan->fates.open == NULL || plan->numbers == NULL)
+        return complain("the trace", "no memory for its orders");
+    return -1;
 }
 
-/* Until an answer comes or something is due. */
-static void wait_until(struct run *run, uint64_t due_ns)
-{
-    struct pollfd files[CONNECTIONS_MAX];
-    uint64_t now = clock_ns();
-    if (run->retry_first < run->retry_last &&
-        run->retries[run->retry_first % RETRIES_MAX].due_ns < due_ns)
-        due_ns = run->retries[run->retry_first % RETRIES_MAX].due_ns;
-    if (run->live_next_ns < due_ns)
-        due_ns = run->live_next_ns;
-    for (uint64_t i = 0; i < run->wishes->connections; i++) {
-        int timeout_ms = spate_timeout_ms(run->clients[i]);
-        if (timeout_ms >= 0 && now + (uint64_t)timeout_ms * 1000000 < due_ns)
-            due_ns = now + (uint64_t)timeout_ms * 1000000;
-        files[i] = (struct pollfd){.fd = spate_fd(run->clients[i]), .events = POLLIN};
-    }
-    if (due_ns <= now)
-        return;
-    struct timespec left = {.tv_sec = (time_t)((due_ns - now) / 1000000000),
-                            .tv_nsec = (long)((due_ns - now) % 1000000000)};
-    ppoll(files, run->wishes->connections, &left, NULL);
-}
+/* ---- the run -------------------------------------------------------------------------------------------- */
 
-/* NULL, or the connection whose server has refused us. */
-static struct spate *process_all(struct run *run)
+static void *play(void *player)
 {
-    for (uint64_t i = 0; i < run->wishes->connections; i++)
-        if (!spate_process(run->clients[i]))
-            return run->clients[i];
+    player_play(player);
     return NULL;
 }
 
-static bool replay_orders(struct run *run)
+static bool is_over(pthread_t thread, uint64_t wait_ns)
 {
-    struct spate *refused = NULL;
-    run->t0_ns = clock_ns();
-    run->live_next_ns = run->t0_ns + LIVE_NS;
-    while (run->answered < run->event_count && !interrupted && refused == NULL) {
-        uint64_t next = send_due_orders(run);
-        send_retries(run);
-        refused = process_all(run);
-        take_answers(run);
-        if (run->answered < run->event_count)
-            wait_until(run, next);
-    }
-    run->ended_ns = clock_ns();
-    if (run->terminal)
-        fprintf(stderr, "\r\033[K");
-    if (refused != NULL)
-        complain(run->wishes->target, spate_error(refused));
-    return refused == NULL;
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    uint64_t ns = (uint64_t)until.tv_nsec + wait_ns;
+    until.tv_sec += (time_t)(ns / 1000000000);
+    until.tv_nsec = (long)(ns % 1000000000);
+    return pthread_timedjoin_np(thread, NULL, &until) == 0;
 }
 
-/* ---- before and after ------------------------------------------------------------------------------------ */
-
-static bool list_orders(struct run *run)
+static bool play_all(struct run *run)
 {
-    const struct trace_head *head = run->trace.head;
-    run->events = calloc(head->event_count + 1, sizeof *run->events);
-    run->fates.count = head->names[TRACE_ORDERS].count;
-    run->fates.fate = calloc(head->names[TRACE_ORDERS].count + 1, 1);
-    run->numbers = calloc(head->names[TRACE_SKUS].count + 1, sizeof *run->numbers);
-    run->retries = calloc(RETRIES_MAX, sizeof *run->retries);
-    run->response = calloc(1, sizeof *run->response);
-    run->service = calloc(1, sizeof *run->service);
-    run->lag = calloc(1, sizeof *run->lag);
-    if (!run->events || !run->fates.fate || !run->numbers || !run->retries || !run->response ||
-        !run->service || !run->lag)
-        return false;
-    for (const struct trace_event *event = trace_first(&run->trace); event != NULL;
-         event = trace_next(&run->trace, event)) {
-        if (event->kind != TRACE_ORDER)
+    pthread_t threads[THREADS_MAX];
+    struct live live;
+    const struct plan *plan = &run->plan;
+    run->plan.t0_ns = clock_ns() + (plan->dry ? 0 : HEAD_START_NS);
+    live_begin(&live, plan, run->players);
+    for (uint32_t i = 0; i < plan->threads; i++)
+        if ((errno = pthread_create(&threads[i], NULL, play, &run->players[i])) != 0) {
+            complain("a thread", strerror(errno));
+            exit(EXIT_FAILED); /* the threads that run use what would have to be given back */
+        }
+    for (uint32_t i = 0; i < plan->threads;)
+        if (is_over(threads[i], LIVE_NS))
+            i++;
+        else
+            live_show(&live);
+    live_end(&live);
+    for (uint32_t i = 0; i < plan->threads; i++)
+        if (run->players[i].refused) {
+            complain(plan->target.addresses, target_error(run->players[i].target));
+            return false;
+        }
+    return true;
+}
+
+/* ---- what it has to say ------------------------------------------------------------------------------------ */
+
+static void add_hot(struct report *report, uint32_t sku, uint64_t lines)
+{
+    uint32_t place = report->hottest_count;
+    while (place > 0 && report->hottest[place - 1].lines < lines)
+        place--;
+    if (place == REPORT_HOTTEST)
+        return;
+    if (report->hottest_count < REPORT_HOTTEST)
+        report->hottest_count++;
+    for (uint32_t i = report->hottest_count - 1; i > place; i--)
+        report->hottest[i] = report->hottest[i - 1];
+    report->hottest[place] = (struct report_hot){.sku = sku, .lines = lines};
+}
+
+static void count_shards(struct report *report, const struct run *run)
+{
+    uint64_t skus = run->plan.trace.head->names[TRACE_SKUS].count;
+    for (uint32_t sku = 0; sku < skus; sku++) {
+        uint64_t lines = 0;
+        for (uint32_t i = 0; i < run->plan.threads; i++)
+            lines += run->players[i].asked[sku];
+        add_hot(report, sku, lines);
+        uint32_t shard = run->plan.dry ? UINT32_MAX : target_shard(run->players[0].target, sku);
+        if (shard >= REPORT_SHARDS)
             continue;
-        run->events[run->event_count++] = event;
+        struct report_shard *of = &report->shards[shard];
+        report->shard_count = shard >= report->shard_count ? shard + 1 : report->shard_count;
+        of->lines += lines;
+        if (lines > of->hottest_lines) {
+            of->hottest_lines = lines;
+            of->hottest = sku;
+        }
     }
-    return run->event_count > 0;
 }
 
-static void choose_speed(struct run *run)
+static void gather(struct report *report, struct run *run)
 {
-    const struct wishes *wishes = run->wishes;
-    const struct trace_event *first = run->events[0];
-    const struct trace_event *last = run->events[run->event_count - 1];
-    double span = (double)(last->at_ns - first->at_ns) + 1;
-    run->begins_ns = first->at_ns;
-    if (wishes->max)
-        run->ns_per_trace_ns = 0;
-    else if (wishes->rate > 0)
-        run->ns_per_trace_ns = (double)run->event_count / (double)wishes->rate * 1e9 / span;
-    else
-        run->ns_per_trace_ns = 100 / (double)wishes->speed_percent;
+    uint64_t last_ns = 1;
+    measures_init(&report->measures);
+    for (uint32_t i = 0; i < run->plan.threads; i++) {
+        struct player *player = &run->players[i];
+        measures_merge(&report->measures, &player->measures);
+        report->requests_hash += player->requests_hash;
+        report->lines += player->lines;
+        report->moot += player->moot;
+        report->cannot += player->cannot;
+        report->retried += player->retried;
+        report->unresolved += player->unresolved;
+        report->cpu_ns += player->cpu_ns;
+        last_ns = player->last_ns > last_ns ? player->last_ns : last_ns;
+    }
+    report->seconds = (double)last_ns / 1e9;
+    for (uint32_t i = 0; i < run->plan.threads; i++) {
+        double share = (double)run->players[i].cpu_ns / (double)last_ns;
+        report->cpu_share = share > report->cpu_share ? share : report->cpu_share;
+    }
+    measures_sum(&report->measures, TRACE_KINDS, &report->all);
+    for (int kind = 0; kind < TRACE_KINDS; kind++)
+        measures_sum(&report->measures, (enum trace_kind)kind, &report->by_kind[kind]);
+    count_shards(report, run);
 }
 
-static void print_row(const char *name, const struct histogram *histogram)
+/* Requests that have gone wrong, of all that were due. */
+static double error_share(const struct report *report)
 {
-    static const uint32_t points[] = {500000, 900000, 990000, 999000, 1000000};
-    printf("%-14s", name);
-    for (size_t i = 0; i < sizeof points / sizeof *points; i++)
-        printf(" %10.3f", (double)histogram_at(histogram, points[i]) / 1e6);
-    printf("\n");
+    uint64_t wrong = report->unresolved;
+    for (int kind = 0; kind < TRACE_KINDS; kind++)
+        wrong += measures_outcomes(&report->measures, (enum trace_kind)kind, OUTCOME_FAILED) +
+                 report->measures.skipped[kind];
+    return report->measures.offered > 0 ? (double)wrong / (double)report->measures.offered : 0;
 }
 
-static bool lag_is_bearable(const struct run *run)
+static const char *cause_of_lag(const struct report *report)
 {
-    return run->ns_per_trace_ns == 0 || histogram_at(run->lag, 999000) <= run->wishes->lag_ns_max;
+    if (report->cpu_share > 0.9)
+        return "a thread of this replay was busy all the time: give it more --threads";
+    if (report->machine.jitter_ns_max > report->lag_ns_max / 2)
+        return "this machine's processors were taken by others: it woke late already before the "
+               "run";
+    return "this machine's processors were taken, or its threads waited long for the target";
 }
 
-static void print_report(const struct run *run)
+static void judge(struct report *report, const struct run *run)
 {
-    double seconds = (double)(run->ended_ns - run->t0_ns) / 1e9;
-    printf("%llu orders in %.2f s: %.0f orders/s; %llu sent once more after `busy`\n",
-           (unsigned long long)run->answered, seconds, (double)run->answered / seconds,
-           (unsigned long long)run->retried);
-    for (uint32_t code = 0; code < CODES; code++)
-        if (run->codes[code] > 0)
-            printf("  %-22s %12llu\n", spate_code_name(code), (unsigned long long)run->codes[code]);
-    printf("%-14s %10s %10s %10s %10s %10s\n", "ms", "p50", "p90", "p99", "p99.9", "max");
-    print_row("response", run->response);
-    print_row("service", run->service);
-    print_row("schedule lag", run->lag);
-    if (!lag_is_bearable(run))
-        printf("RUN INVALID: one order in a thousand left more than %.1f ms late: %s\n",
-               (double)run->wishes->lag_ns_max / 1e6,
-               run->held_back > 0
-                   ? "the target left as many unanswered as --max-in-flight allows"
-                   : "this machine's processors were taken, or one of them is too slow for it");
+    const struct histogram *lag = &report->measures.lag;
+    uint64_t late = histogram_at(lag, 999000);
+    bool kept;
+    report->error_share = error_share(report);
+    kept = slo_judge(&report->slo, &report->all.response, report->error_share);
+    if (report->audit != NULL && !audit_is_clean(report->audit)) {
+        report->verdict = VERDICT_FAILED;
+        snprintf(report->why, sizeof report->why,
+                 "the server's orders and stock are not what its answers said");
+    } else if (atomic_load(&stop) != 0) {
+        report->verdict = VERDICT_INTERRUPTED;
+        snprintf(report->why, sizeof report->why, "stopped by hand; this is what came up to then");
+    } else if (report->unresolved > 0) {
+        report->verdict = VERDICT_FAILED;
+        snprintf(report->why, sizeof report->why, "%" PRIu64 " requests were never answered",
+                 report->unresolved);
+    } else if (!run->plan.max && late > report->lag_ns_max) {
+        report->verdict = VERDICT_INVALID;
+        snprintf(report->why, sizeof report->why,
+                 "one request in a thousand left more than %.1f ms late: %s",
+                 (double)report->lag_ns_max / 1e6, cause_of_lag(report));
+    } else if (!kept) {
+        report->verdict = VERDICT_SLO_MISSED;
+        snprintf(report->why, sizeof report->why, "what was promised was not kept");
+    } else {
+        report->verdict = VERDICT_PASSED;
+        snprintf(report->why, sizeof report->why, "%s",
+                 report->slo.count > 0 ? "what was promised was kept"
+                                       : "every request was answered");
+    }
 }
 
-static void print_audit(const struct audit *audit)
+static bool write_hgrm(const struct report *report, const char *path)
 {
-    printf("audit: %llu orders created, lost %llu, duplicates %llu, changed %llu; %llu SKUs, "
-           "oversold %llu, unbalanced %llu, left unsold %llu: %s\n",
-           (unsigned long long)audit->created, (unsigned long long)audit->lost,
-           (unsigned long long)audit->ghosts, (unsigned long long)audit->changed,
-           (unsigned long long)audit->skus, (unsigned long long)audit->oversold,
-           (unsigned long long)audit->unbalanced, (unsigned long long)audit->undersold,
-           audit_is_clean(audit) ? "OK" : "FAILED");
-}
-
-static void write_json_histogram(FILE *out, const char *name, const struct histogram *histogram)
-{
-    fprintf(out,
-            "  \"%s_ns\": {\"p50\": %llu, \"p90\": %llu, \"p99\": %llu, \"p99.9\": %llu, \"max\": "
-            "%llu},\n",
-            name, (unsigned long long)histogram_at(histogram, 500000),
-            (unsigned long long)histogram_at(histogram, 900000),
-            (unsigned long long)histogram_at(histogram, 990000),
-            (unsigned long long)histogram_at(histogram, 999000),
-            (unsigned long long)histogram->max);
-}
-
-static bool write_json(const struct run *run, const struct audit *audit)
-{
-    FILE *out = fopen(run->wishes->json, "w");
+    FILE *out = fopen(path, "w");
     if (out == NULL)
         return false;
-    double seconds = (double)(run->ended_ns - run->t0_ns) / 1e9;
-    fprintf(out,
-            "{\n  \"version\": 1,\n  \"trace_hash\": \"%016llx\",\n  \"orders\": %llu,\n  "
-            "\"seconds\": %.6f,\n",
-            (unsigned long long)run->trace.head->hash, (unsigned long long)run->answered, seconds);
-    fprintf(out, "  \"orders_per_second\": %.1f,\n  \"created\": %llu,\n  \"results\": {",
-            (double)run->answered / seconds, (unsigned long long)run->codes[SPATE_CREATED]);
-    const char *comma = "";
-    for (uint32_t code = 0; code < CODES; code++) {
-        if (run->codes[code] == 0)
-            continue;
-        fprintf(out, "%s\"%s\": %llu", comma, spate_code_name(code),
-                (unsigned long long)run->codes[code]);
-        comma = ", ";
-    }
-    fprintf(out, "},\n");
-    write_json_histogram(out, "response", run->response);
-    write_json_histogram(out, "service", run->service);
-    write_json_histogram(out, "lag", run->lag);
-    fprintf(out, "  \"valid\": %s,\n  \"audit\": %s\n}\n", lag_is_bearable(run) ? "true" : "false",
-            audit == NULL           ? "null"
-            : audit_is_clean(audit) ? "\"ok\""
-                                    : "\"failed\"");
+    histogram_print(&report->all.response, out, 1e6);
     bool good = !ferror(out);
     return fclose(out) == 0 && good;
 }
 
-static bool write_hgrm(const struct run *run)
+static int write_all(const struct report *report, const struct wishes *wishes)
 {
-    FILE *out = fopen(run->wishes->hgrm, "w");
-    if (out == NULL)
-        return false;
-    histogram_print(run->response, out, 1e6);
-    bool good = !ferror(out);
-    return fclose(out) == 0 && good;
+    static const int codes[] = {0, EXIT_FAILED, EXIT_SLO_MISSED, EXIT_RUN_INVALID,
+                                EXIT_INTERRUPTED};
+    report_print(report);
+    if (wishes->json != NULL && !report_json(report, wishes->json))
+        return complain(wishes->json, strerror(errno));
+    if (wishes->html != NULL && !report_html(report, wishes->html))
+        return complain(wishes->html, strerror(errno));
+    if (wishes->hgrm != NULL && !write_hgrm(report, wishes->hgrm))
+        return complain(wishes->hgrm, strerror(errno));
+    return codes[report->verdict];
 }
 
-static uint64_t fates_failed(const struct fates *fates)
-{
-    uint64_t count = 0;
-    for (uint64_t i = 0; i < fates->count; i++)
-        count += fates->fate[i] == FATE_UNKNOWN || fates->fate[i] == FATE_FAILED;
-    return count;
-}
-
-static int report(struct run *run)
+static int tell(struct run *run, const char *began)
 {
     struct audit audit;
-    bool audited = !run->wishes->no_audit;
-    print_report(run);
-    if (audited) {
+    struct report *report = memory_grow(NULL, sizeof *report);
+    memset(report, 0, sizeof *report);
+    report->command = run->command;
+    report->plan = &run->plan;
+    report->slo = run->wishes->slo;
+    report->machine = run->machine;
+    report->lag_ns_max = run->wishes->lag_ns_max;
+    snprintf(report->began, sizeof report->began, "%s", began);
+    gather(report, run);
+    int code = EXIT_FAILED;
+    if (!run->wishes->no_audit) {
         fprintf(stderr, "auditing ...\n");
-        if (!replay_audit(run->clients[0], &run->trace, &run->fates, run->numbers, &audit))
-            return complain("audit", "the server does not answer");
-        print_audit(&audit);
+        if (!replay_audit(&run->plan, &audit)) {
+            complain("audit", "the server does not answer");
+            goto out;
+        }
+        report->audit = &audit;
     }
-    if (run->wishes->json != NULL && !write_json(run, audited ? &audit : NULL))
-        return complain(run->wishes->json, strerror(errno));
-    if (run->wishes->hgrm != NULL && !write_hgrm(run))
-        return complain(run->wishes->hgrm, strerror(errno));
-    if (audited && !audit_is_clean(&audit))
-        return EXIT_FAILED;
-    if (interrupted)
-        return EXIT_INTERRUPTED;
-    if (!lag_is_bearable(run))
-        return EXIT_RUN_INVALID;
-    double failed = (double)fates_failed(&run->fates) / (double)run->fates.count;
-    return slo_report(&run->wishes->slo, run->response, failed) ? 0 : EXIT_SLO_MISSED;
+    judge(report, run);
+    code = write_all(report, run->wishes);
+out:
+    measures_deinit(&report->measures);
+    free(report);
+    return code;
 }
 
-static bool connect_all(struct run *run)
+/* What would be asked, and how fast: nothing is sent. */
+static void tell_dry(struct run *run)
 {
-    const struct wishes *wishes = run->wishes;
-    const struct spate_options options = {
-        .address = wishes->target,
-        .token = wishes->token,
-        .open_max = (uint32_t)(wishes->in_flight / wishes->connections + 1)};
-    for (uint64_t i = 0; i < wishes->connections; i++)
-        if ((run->clients[i] = spate_open(&options)) == NULL)
+    struct report *report = memory_grow(NULL, sizeof *report);
+    memset(report, 0, sizeof *report);
+    report->plan = &run->plan;
+    gather(report, run);
+    const struct measures *measures = &report->measures;
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < measures->moment_count; i++)
+        most = measures->moments[i].offered > most ? measures->moments[i].offered : most;
+    double seconds =
+        (double)run->plan.pass_ns * run->plan.ns_per_trace_ns * (double)run->plan.passes / 1e9;
+    printf("%" PRIu64 " requests with %" PRIu64
+           " lines in %.2f s: %.0f/s on average, %.0f/s at most "
+           "(over %.2f s)\n",
+           measures->offered, report->lines, seconds, (double)measures->offered / seconds,
+           (double)most / ((double)measures->moment_ns / 1e9), (double)measures->moment_ns / 1e9);
+    printf("requests %016" PRIx64 " of trace %016" PRIx64 "\n", report->requests_hash,
+           run->plan.trace.head->hash);
+    measures_deinit(&report->measures);
+    free(report);
+}
+
+/* ---- all of it ------------------------------------------------------------------------------------------------ */
+
+static bool open_players(struct run *run)
+{
+    run->players = memory_grow(NULL, run->plan.threads * sizeof *run->players);
+    for (uint32_t i = 0; i < run->plan.threads; i++)
+        if (!player_init(&run->players[i], &run->plan, i))
             return false;
     return true;
 }
 
-static int replay(const struct wishes *wishes, const char *path)
+static void close_all(struct run *run)
 {
-    struct run run = {.wishes = wishes, .terminal = isatty(STDERR_FILENO)};
-    char message[256];
-    if (!trace_open(&run.trace, path, message))
+    for (uint32_t i = 0; i < run->plan.threads; i++)
+        player_deinit(&run->players[i]);
+    free(run->players);
+    free(run->plan.fates.fate);
+    free(run->plan.fates.open);
+    free(run->plan.numbers);
+    trace_close(&run->plan.trace);
+}
+
+static void say_now(char out[40])
+{
+    time_t now = time(NULL);
+    struct tm parts;
+    gmtime_r(&now, &parts);
+    strftime(out, 40, "%Y-%m-%dT%H:%M:%SZ", &parts);
+}
+
+static int replay(struct run *run, const char *path)
+{
+    char message[256], began[40];
+    if (!trace_open(&run->plan.trace, path, message))
         return complain("trace", message);
-    if (!trace_verify(&run.trace, message))
+    if (!trace_verify(&run->plan.trace, message))
         return complain(path, message);
-    if (!list_orders(&run))
-        return complain(path, "no orders in it, or no memory for them");
-    choose_speed(&run);
-    if (!connect_all(&run))
-        return complain(wishes->target, strerror(errno));
-    struct sigaction stop = {.sa_handler = on_interrupt};
-    sigaction(SIGINT, &stop, NULL);
-    if (!set_up_kind(&run, TRACE_WAREHOUSE) || !set_up_kind(&run, TRACE_SKU) ||
-        !set_up_kind(&run, TRACE_RECEIVE))
+    int wrong = make_plan(run);
+    if (wrong >= 0)
+        return wrong;
+    if (!open_players(run))
+        return complain(run->wishes->target.addresses, strerror(errno));
+    if (!run->wishes->dry)
+        machine_look(&run->machine);
+    struct sigaction interrupt = {.sa_handler = on_interrupt};
+    sigaction(SIGINT, &interrupt, NULL);
+    say_now(began);
+    if (!run->wishes->dry && !player_set_up(&run->players[0], message))
+        return complain(run->wishes->target.addresses, message);
+    if (!play_all(run))
         return EXIT_FAILED;
-    if (!replay_orders(&run))
-        return EXIT_FAILED;
-    int exit_code = report(&run);
-    for (uint64_t i = 0; i < wishes->connections; i++)
-        spate_close(run.clients[i]);
-    trace_close(&run.trace);
-    free(run.events);
-    free(run.fates.fate);
-    free(run.numbers);
-    free(run.retries);
-    free(run.response);
-    free(run.service);
-    free(run.lag);
-    return exit_code;
+    int code = 0;
+    if (run->wishes->dry)
+        tell_dry(run);
+    else
+        code = tell(run, began);
+    close_all(run);
+    return code;
+}
+
+static void remember_command(struct run *run, int argc, char **argv)
+{
+    size_t used = (size_t)snprintf(run->command, sizeof run->command, "spate");
+    for (int i = 0; i < argc && used < sizeof run->command; i++) {
+        bool plain = strpbrk(argv[i], " <>'\"|&;$*") == NULL;
+        used += (size_t)snprintf(run->command + used, sizeof run->command - used,
+                                 plain ? " %s" : " '%s'", argv[i]);
+    }
+}
+
+static int check_wishes(struct wishes *wishes, int positional)
+{
+    const char *fault = "";
+    char *end = NULL;
+    wishes->target.connections = (uint32_t)wishes->connections;
+    wishes->speed = wishes->speed_text != NULL ? strtod(wishes->speed_text, &end) : 1;
+    bool speed_fits = wishes->speed_text == NULL ||
+                      (*end == '\0' && wishes->speed >= 1e-6 && wishes->speed <= 1e9);
+    if (wishes->connections == 0)
+        wishes->connections = wishes->target.http ? 64 : 8;
+    if (positional != 1)
+        fprintf(stderr, "spate replay: which trace? one file\n");
+    else if (wishes->target.addresses == NULL && !wishes->dry)
+        fprintf(stderr, "spate replay: --target ADDR:PORT is missing\n");
+    else if (!speed_fits)
+        fprintf(stderr, "spate replay: --speed %s: a number above 0\n", wishes->speed_text);
+    else if (wishes->slo_text != NULL && !slo_read(&wishes->slo, wishes->slo_text, &fault))
+        fprintf(stderr, "spate replay: --slo: cannot read '%s'; 'p99.9<5ms,errors<0.1%%'\n", fault);
+    else
+        return -1;
+    return EXIT_USAGE;
 }
 
 int tool_replay(int argc, char **argv)
 {
-    struct wishes wishes = {
-        .speed_percent = 100, .in_flight = 65536, .connections = 8, .lag_ns_max = 10 * 1000 * 1000};
-    uint64_t speed = 1;
+    struct wishes wishes = {.threads = 1,
+                            .in_flight = 65536,
+                            .lag_ns_max = 10 * 1000 * 1000,
+                            .give_up_ns = UINT64_C(30) * 1000 * 1000 * 1000,
+                            .loops = 1};
+    struct run run = {.wishes = &wishes};
     const struct option table[] = {
         {.name = "target",
          .value_name = "ADDR:PORT",
-         .help = "the server's binary address",
+         .help =
+             "the server's binary address, or with --http its HTTP address; several with commas",
          .kind = OPTION_TEXT,
-         .into = &wishes.target},
+         .into = &wishes.target.addresses},
+        {.name = "http",
+         .help = "speak HTTP/JSON instead of the binary protocol",
+         .kind = OPTION_FLAG,
+         .into = &wishes.target.http},
         {.name = "speed",
          .value_name = "N",
-         .help = "times the speed of the trace (1)",
-         .kind = OPTION_COUNT,
-         .into = &speed,
-         .min = 1,
-         .max = 1000000},
+         .help = "times the speed of the trace, 0.5 is half of it (1)",
+         .kind = OPTION_TEXT,
+         .into = &wishes.speed_text},
         {.name = "rate",
          .value_name = "N",
-         .help = "orders a second on average, instead of --speed",
+         .help = "requests a second on average, instead of --speed",
          .kind = OPTION_COUNT,
          .into = &wishes.rate},
         {.name = "max",
          .help = "as fast as the server takes them, instead of --speed",
          .kind = OPTION_FLAG,
          .into = &wishes.max},
+        {.name = "window",
+         .value_name = "FROM-TO",
+         .help = "only what happens between two times of the trace's day: 23:55-00:30",
+         .kind = OPTION_TEXT,
+         .into = &wishes.window},
+        {.name = "loop",
+         .value_name = "N",
+         .help = "the trace N times, each time with other order ids (1)",
+         .kind = OPTION_COUNT,
+         .into = &wishes.loops,
+         .min = 1,
+         .max = 10000},
+        {.name = "threads",
+         .value_name = "N",
+         .help = "that share the requests (1)",
+         .kind = OPTION_COUNT,
+         .into = &wishes.threads,
+         .min = 1,
+         .max = THREADS_MAX},
         {.name = "connections",
          .value_name = "N",
-         .help = "to each shard (8)",
+         .help = "in all; over binary each to every shard (8, with --http 64)",
          .kind = OPTION_COUNT,
          .into = &wishes.connections,
          .min = 1,
-         .max = CONNECTIONS_MAX},
+         .max = 16384},
         {.name = "max-in-flight",
          .value_name = "N",
-         .help = "unanswered orders at most (65536)",
+         .help = "unanswered requests at most; what is due beyond is skipped and counted (65536)",
          .kind = OPTION_COUNT,
          .into = &wishes.in_flight,
          .min = 1,
@@ -616,6 +569,11 @@ int tool_replay(int argc, char **argv)
          .help = "the run is invalid when its own p99.9 lag is above this (10ms)",
          .kind = OPTION_DURATION,
          .into = &wishes.lag_ns_max},
+        {.name = "give-up",
+         .value_name = "TIME",
+         .help = "how long to wait for an answer at the end (30s)",
+         .kind = OPTION_DURATION,
+         .into = &wishes.give_up_ns},
         {.name = "slo",
          .value_name = "EXPR",
          .help = "'p99.9<5ms,errors<0.1%': exit with 3 when it is not kept",
@@ -625,17 +583,26 @@ int tool_replay(int argc, char **argv)
          .value_name = "TEXT",
          .help = "who we are",
          .kind = OPTION_TEXT,
-         .into = &wishes.token},
+         .into = &wishes.target.token},
         {.name = "json",
          .value_name = "FILE",
          .help = "write the report there",
          .kind = OPTION_TEXT,
          .into = &wishes.json},
+        {.name = "html",
+         .value_name = "FILE",
+         .help = "write the report there, to be looked at in a browser",
+         .kind = OPTION_TEXT,
+         .into = &wishes.html},
         {.name = "hgrm",
          .value_name = "FILE",
          .help = "write the response percentiles there",
          .kind = OPTION_TEXT,
          .into = &wishes.hgrm},
+        {.name = "dry-run",
+         .help = "say what would be sent, and how fast; send nothing",
+         .kind = OPTION_FLAG,
+         .into = &wishes.dry},
         {.name = "no-audit",
          .help = "do not compare the server's orders and stock with the trace",
          .kind = OPTION_FLAG,
@@ -646,23 +613,14 @@ int tool_replay(int argc, char **argv)
         .command = "spate replay",
         .arguments = "TRACE --target ADDR:PORT [OPTION...]",
         .summary =
-            "Throws a trace at a server and says whether it held: exit code 0, 1 when it did "
-            "not,\n3 when it was too slow, 4 when this machine could not keep the schedule.",
+            "Throws a trace at a server and says whether it held: exit code 0, 1 when it did\n"
+            "not, 3 when it was too slow, 4 when this machine could not keep the schedule, 130\n"
+            "when it was stopped by hand.",
         .options = table};
     int positional;
+    remember_command(&run, argc, argv);
     int end = options_read(&usage, argc, argv, &positional);
-    if (end >= 0)
-        return end;
-    if (positional != 1 || wishes.target == NULL) {
-        fprintf(stderr, "spate replay: %s\n",
-                positional != 1 ? "which trace? one file" : "--target ADDR:PORT is missing");
-        return 2;
-    }
-    const char *fault;
-    if (wishes.slo_text != NULL && !slo_read(&wishes.slo, wishes.slo_text, &fault)) {
-        fprintf(stderr, "spate replay: --slo: cannot read '%s'; 'p99.9<5ms,errors<0.1%%'\n", fault);
-        return 2;
-    }
-    wishes.speed_percent = speed * 100;
-    return replay(&wishes, argv[0]);
+    if (end < 0)
+        end = check_wishes(&wishes, positional);
+    return end >= 0 ? end : replay(&run, argv[0]);
 }

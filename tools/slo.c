@@ -63,17 +63,27 @@ bool slo_read(struct slo *slo, const char *text, const char **fault)
     }
 }
 
-bool slo_report(const struct slo *slo, const struct histogram *response, double error_share)
+bool slo_judge(struct slo *slo, const struct histogram *response, double error_share)
 {
     bool all_kept = true;
     for (uint32_t i = 0; i < slo->count; i++) {
-        const struct slo_term *term = &slo->terms[i];
-        bool is_errors = term->per_million == SLO_ERRORS;
-        double found = is_errors ? error_share : (double)histogram_at(response, term->per_million);
-        bool kept = found < term->limit;
-        all_kept = all_kept && kept;
-        printf("slo %.*s: %s (%.3f %s)\n", term->text_bytes, term->text, kept ? "kept" : "MISSED",
-               is_errors ? found * 100 : found / 1e6, is_errors ? "%" : "ms");
+        struct slo_term *term = &slo->terms[i];
+        term->found = term->per_million == SLO_ERRORS
+                          ? error_share
+                          : (double)histogram_at(response, term->per_million);
+        term->kept = term->found < term->limit;
+        all_kept = all_kept && term->kept;
     }
     return all_kept;
+}
+
+void slo_print(const struct slo *slo)
+{
+    for (uint32_t i = 0; i < slo->count; i++) {
+        const struct slo_term *term = &slo->terms[i];
+        bool is_errors = term->per_million == SLO_ERRORS;
+        printf("slo %.*s: %s (%.3f %s)\n", term->text_bytes, term->text,
+               term->kept ? "kept" : "MISSED", is_errors ? term->found * 100 : term->found / 1e6,
+               is_errors ? "%" : "ms");
+    }
 }

@@ -15,6 +15,8 @@ struct slo_term {
     double limit;         /* ns, or errors per order */
     const char *text;     /* as it was written, text_bytes long */
     int text_bytes;
+    double found; /* by slo_judge, likewise */
+    bool kept;
 };
 
 struct slo {
@@ -25,7 +27,8 @@ struct slo {
 /* False: it cannot be read from *fault on. The text must outlive the slo. */
 bool slo_read(struct slo *slo, const char *text, const char **fault);
 
-/* Prints every promise with what came of it; whether all were kept. */
-bool slo_report(const struct slo *slo, const struct histogram *response, double error_share);
+/* Says of every promise what came of it; whether all were kept. */
+bool slo_judge(struct slo *slo, const struct histogram *response, double error_share);
+void slo_print(const struct slo *slo);
 
 #endif

@@ -165,7 +165,7 @@ const char *trace_kind_name(enum trace_kind kind)
                                                    [TRACE_REFUND] = "refund",
                                                    [TRACE_RETURN] = "return",
                                                    [TRACE_READ] = "read",
-                                                   [TRACE_READ_STOCK] = "read_stock"};
+                                                   [TRACE_READ_STOCK] = "read_stock", [TRACE_CAPTURE] = "capture", [TRACE_HANDOVER] = "handover"};
     return kind < TRACE_KINDS && names[kind] != NULL ? names[kind] : "?";
 }
 
@@ -203,6 +203,8 @@ static const struct references references[TRACE_KINDS] = {
     [TRACE_RETURN] = {NONE, NONE, TRACE_ORDERS, NONE},
     [TRACE_READ] = {NONE, NONE, TRACE_ORDERS, NONE},
     [TRACE_READ_STOCK] = {TRACE_SKUS, NONE, NONE, NONE},
+    [TRACE_CAPTURE] = {NONE, NONE, TRACE_ORDERS, NONE},
+    [TRACE_HANDOVER] = {NONE, NONE, TRACE_ORDERS, NONE},
 #undef NONE
 };
 

@@ -36,16 +36,18 @@ enum trace_kind {
     TRACE_RECEIVE = 3,     /* a: SKU, b: warehouse, amount: units */
     TRACE_ORDER = 4,       /* order, a: customer, b: region; lines */
     TRACE_COSTS = 5,       /* a: region; lines: warehouse, distance, weight */
-    TRACE_PAY = 6,         /* order, b: which payment, from 1, amount (0: the order's total) */
+    TRACE_PAY = 6,         /* order, b: which payment, from 1, amount: it begins */
     TRACE_PAY_FAIL = 7,    /* order, b: which payment: the provider says no */
     TRACE_CANCEL = 8,      /* order */
-    TRACE_SHIP = 9,        /* order, b: which shipment, from 1: all that is left, handed over */
+    TRACE_SHIP = 9,        /* order, b: which shipment, from 1: all that is left, planned */
     TRACE_DELIVER = 10,    /* order, b: which shipment */
     TRACE_CONFIRM = 11,    /* order */
     TRACE_REFUND = 12,     /* order, b: of which payment, amount */
     TRACE_RETURN = 13,     /* order; lines: number of the line from 1, units, 0 */
     TRACE_READ = 14,       /* order */
     TRACE_READ_STOCK = 15, /* a: SKU */
+    TRACE_CAPTURE = 16,    /* order, b: which payment: the money is there */
+    TRACE_HANDOVER = 17,   /* order, b: which shipment: the carrier has it */
     TRACE_KINDS
 };
 
@@ -106,6 +108,18 @@ struct trace_mark {
     uint64_t offset; /* from events_at */
     uint64_t number;
 };
+
+/* Set up before the day begins, if they stand at its beginning. */
+static inline bool trace_is_stock(const struct trace_event *event)
+{
+    return event->kind < TRACE_ORDER || event->kind == TRACE_COSTS;
+}
+
+/* Whether it is about an order. */
+static inline bool trace_has_order(const struct trace_event *event)
+{
+    return !trace_is_stock(event) && event->kind != TRACE_READ_STOCK;
+}
 
 /* "order", "pay", ...; what a kind is called wherever one is shown. */
 const char *trace_kind_name(enum trace_kind kind);

@@ -163,6 +163,8 @@ static void show_event(const struct trace *trace, const struct trace_event *even
     case TRACE_REFUND:
     case TRACE_RETURN:
     case TRACE_READ:
+    case TRACE_CAPTURE:
+    case TRACE_HANDOVER:
     case TRACE_KINDS:
         trace_order_id(trace, event->order, 0, name);
         printf("%s number %" PRIu32 " amount %" PRId64, name, event->b, event->amount);

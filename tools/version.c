@@ -13,3 +13,8 @@ void version_print(void)
            SPATE_VERSION, SPATE_REVISION, __VERSION__, LLHTTP_VERSION_MAJOR, LLHTTP_VERSION_MINOR,
            LLHTTP_VERSION_PATCH, XXH_VERSION_MAJOR, XXH_VERSION_MINOR, XXH_VERSION_RELEASE);
 }
+
+const char *version_text(void)
+{
+    return SPATE_VERSION " (" SPATE_REVISION ")";
+}

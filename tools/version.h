@@ -5,4 +5,7 @@
 /* Version, revision, compiler and features, on stdout. */
 void version_print(void);
 
+/* "0.1.0 (revision)" */
+const char *version_text(void);
+
 #endif

@@ -765,6 +765,11 @@ bool spate_warehouse_put(struct spate *client, const char *id, uint32_t priority
     return call_ask(client);
 }
 
+uint32_t spate_sku_shard(const struct spate *client, uint32_t sku)
+{
+    return client->shard_count > 0 ? client->slot_shard[sku_slot(sku)] : UINT32_MAX;
+}
+
 uint32_t spate_open_count(const struct spate *client)
 {
     return client->open_count;

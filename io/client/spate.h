@@ -118,6 +118,9 @@ SPATE_API bool spate_warehouse_put(struct spate *client, const char *id, uint32_
 /* Commands without an answer; open_max minus this can still be queued. */
 SPATE_API uint32_t spate_open_count(const struct spate *client);
 
+/* Which of the server's shards owns a SKU; UINT32_MAX before the server has been reached. */
+SPATE_API uint32_t spate_sku_shard(const struct spate *client, uint32_t sku);
+
 /* --- answers --------------------------------------------------------------------------------- */
 
 enum spate_code {

@@ -18,7 +18,7 @@ static bool kept(const char *text, double error_share)
     const char *fault;
     struct histogram *histogram = thousand();
     assert_true(slo_read(&slo, text, &fault));
-    bool result = slo_report(&slo, histogram, error_share);
+    bool result = slo_judge(&slo, histogram, error_share);
     free(histogram);
     return result;
 }
