@@ -1,5 +1,7 @@
 #include "core/command.h"
 
+#include <string.h>
+
 static enum code wrong(struct command_fault *fault, enum code code, const char *field,
                        uint32_t line)
 {
@@ -289,12 +291,65 @@ static enum code check_money(const struct order_money *money, struct command_fau
 
 /* ---- stock ------------------------------------------------------------------------------------- */
 
+/* Units of a cell are counted in 64 bits, and their sums with a sign. */
+static const uint64_t units_max = INT64_MAX / 2;
+
+struct text sku_put_code(const struct sku_put *put)
+{
+    return (struct text){(const char *)(put->caps + put->cap_count), put->code_bytes};
+}
+
+static enum code check_sku_put_size(const struct sku_put *put, struct command_fault *fault)
+{
+    if (put->head.bytes < sizeof *put || put->zero != 0)
+        return wrong(fault, CODE_MALFORMED, "sku", 0);
+    if (put->cap_count > CHANNEL_CAPS_MAX)
+        return wrong(fault, CODE_TOO_LARGE, "channel_caps", 0);
+    uint32_t bytes = put->cap_count * (uint32_t)sizeof put->caps[0] + put->code_bytes;
+    return ends_after(&put->head, (uint32_t)sizeof *put + bytes)
+               ? CODE_OK
+               : wrong(fault, CODE_MALFORMED, "sku", 0);
+}
+
+static bool same_channel(const struct sku_cap *a, const struct sku_cap *b)
+{
+    return a->channel_bytes == b->channel_bytes &&
+           memcmp(a->channel, b->channel, a->channel_bytes) == 0;
+}
+
+bool sku_caps_valid(const struct sku_cap *said, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (!id_valid((struct text){said[i].channel, said[i].channel_bytes}))
+            return false;
+        for (uint32_t j = 0; j < i; j++)
+            if (same_channel(&said[i], &said[j]))
+                return false;
+    }
+    return count <= CHANNEL_CAPS_MAX;
+}
+
+static enum code check_caps(const struct sku_put *put, struct command_fault *fault)
+{
+    for (uint32_t i = 0; i < put->cap_count; i++) {
+        const struct sku_cap *cap = &put->caps[i];
+        if (cap->channel_bytes > ID_BYTES_MAX || !is_zero(cap->zero, sizeof cap->zero) ||
+            !is_zero(cap->channel + cap->channel_bytes, ID_BYTES_MAX - cap->channel_bytes))
+            return wrong(fault, CODE_MALFORMED, "channel_caps", i + 1);
+        if (cap->units > units_max)
+            return wrong(fault, CODE_OVERFLOW, "channel_caps", i + 1);
+    }
+    return sku_caps_valid(put->caps, put->cap_count)
+               ? CODE_OK
+               : wrong(fault, CODE_INVALID, "channel_caps", 0);
+}
+
 static enum code check_sku_put(const struct sku_put *put, struct command_fault *fault)
 {
-    if (put->head.bytes < sizeof *put || !is_zero(put->zero, sizeof put->zero) ||
-        !ends_after(&put->head, (uint32_t)sizeof *put + put->code_bytes))
-        return wrong(fault, CODE_MALFORMED, "sku", 0);
-    if (!sku_code_valid(text_behind(put, sizeof *put, put->code_bytes)))
+    enum code code = check_sku_put_size(put, fault);
+    if (code != CODE_OK)
+        return code;
+    if (!sku_code_valid(sku_put_code(put)))
         return wrong(fault, CODE_INVALID, "sku", 0);
     if (currency_exponent(put->currency) < 0)
         return wrong(fault, CODE_INVALID, "currency", 0);
@@ -304,7 +359,7 @@ static enum code check_sku_put(const struct sku_put *put, struct command_fault *
         return wrong(fault, CODE_INVALID, "flags", 0);
     if ((put->max_per_customer == 0) != (put->customer_window_s == 0))
         return wrong(fault, CODE_INVALID, "max_per_customer", 0);
-    return CODE_OK;
+    return check_caps(put, fault);
 }
 
 static enum code check_sku_resolve(const struct sku_resolve *resolve, struct command_fault *fault)
@@ -335,9 +390,6 @@ static enum code check_receive_texts(const struct stock_receive *receive,
         return wrong(fault, CODE_KEY_MISSING, "Idempotency-Key", 0);
     return text_valid(key) ? CODE_OK : wrong(fault, CODE_INVALID, "Idempotency-Key", 0);
 }
-
-/* Units of a cell are counted in 64 bits, and their sums with a sign. */
-static const uint64_t units_max = INT64_MAX / 2;
 
 static enum code check_stock_receive(const struct stock_receive *receive,
                                      struct command_fault *fault)
@@ -528,6 +580,7 @@ enum code command_check(const struct command *command, uint64_t available,
     case OP_SKU_RESOLVE:
         return check_sku_resolve((const void *)command, fault);
     case OP_STOCK_GET:
+    case OP_SKU_GET:
         return check_stock_get((const void *)command, fault);
     case OP_STOCK_RECEIVE:
         return check_stock_receive((const void *)command, fault);
@@ -588,9 +641,10 @@ uint32_t command_slot(const struct command *command)
         return slot_of(order_money_text(fixed, MONEY_ORDER));
     case OP_SKU_PUT: {
         const struct sku_put *put = fixed;
-        return slot_of(text_behind(put, sizeof *put, put->code_bytes));
+        return slot_of(sku_put_code(put));
     }
     case OP_STOCK_GET:
+    case OP_SKU_GET:
         return sku_slot(((const struct stock_get *)fixed)->sku);
     case OP_STOCK_RECEIVE:
         return sku_slot(((const struct stock_receive *)fixed)->sku);

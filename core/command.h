@@ -42,6 +42,7 @@ enum op {
     OP_STOCK_WRITE_OFF = 72,
     OP_STOCK_COUNT = 73,
     OP_STOCK_POLICY = 74,
+    OP_SKU_GET = 75, /* struct stock_get */
     OP_WAREHOUSE_PUT = 96,
     OP_REGION_COSTS = 97,
 };
@@ -172,7 +173,17 @@ _Static_assert(sizeof(struct order_money) == 48, "as it stands on the wire");
 
 enum sku_flag { SKU_FLASH = 1 };
 
-struct sku_put { /* behind it: the code */
+/* How many units of a SKU may be sold through a channel. */
+struct sku_cap {
+    uint64_t units;
+    uint8_t channel_bytes;
+    char channel[ID_BYTES_MAX]; /* zeros behind the name */
+    uint8_t zero[7];
+};
+
+enum { CHANNEL_CAPS_MAX = 16 };
+
+struct sku_put { /* behind it: the caps, the code */
     struct command head;
     int64_t list_price;
     uint32_t currency;
@@ -182,7 +193,9 @@ struct sku_put { /* behind it: the code */
     uint32_t weight_g;
     uint8_t flags;
     uint8_t code_bytes;
-    uint8_t zero[2];
+    uint8_t cap_count;
+    uint8_t zero;
+    struct sku_cap caps[];
 };
 
 struct sku_resolve { /* behind it: the code */
@@ -309,6 +322,9 @@ static inline struct text order_create_text(const struct order_create *create,
 }
 int64_t order_create_total(const struct order_create *create);
 
+/* Whether these are caps of different channels, each with its name. */
+bool sku_caps_valid(const struct sku_cap *caps, uint32_t count);
+struct text sku_put_code(const struct sku_put *put);
 struct text region_costs_region(const struct region_costs *costs);
 struct text region_costs_warehouse(const struct region_costs *costs, uint32_t which);
 

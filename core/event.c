@@ -53,7 +53,8 @@ static bool placed_valid(const struct slice_order_placed *placed)
         return false;
     bool reserves = placed->state != ORDER_REJECTED;
     for (uint32_t i = 0; i < placed->line_count; i++)
-        if ((placed->lines[i].warehouse >= WAREHOUSES_MAX) == reserves)
+        if ((placed->lines[i].warehouse >= WAREHOUSES_MAX) == reserves ||
+            placed->lines[i].capped > 1)
             return false;
     return placed->text_bytes[ORDER_ID] > 0 && placed->text_bytes[ORDER_CUSTOMER] > 0;
 }
@@ -124,10 +125,11 @@ static bool units_valid(const struct slice_stock_units *units)
 
 static bool sku_put_valid(const struct slice_sku_put *put)
 {
-    return put->head.bytes >= sizeof *put &&
-           put->head.bytes == padded((uint32_t)sizeof *put + put->code_bytes) &&
-           put->code_bytes > 0 && put->code_bytes <= ID_BYTES_MAX &&
-           is_sku_of(&put->head, put->sku);
+    if (put->head.bytes < sizeof *put || put->code_bytes == 0 || put->code_bytes > ID_BYTES_MAX)
+        return false;
+    uint32_t bytes = put->cap_count * (uint32_t)sizeof put->caps[0] + put->code_bytes;
+    return put->head.bytes == padded((uint32_t)sizeof *put + bytes) &&
+           is_sku_of(&put->head, put->sku) && sku_caps_valid(put->caps, put->cap_count);
 }
 
 static bool change_valid(const struct slice_stock_change *change)

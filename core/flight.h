@@ -35,8 +35,7 @@ struct flight {
     uint64_t id_hash;
     uint64_t digest;
     uint64_t at_ns;
-    uint64_t customer;
-    uint64_t channel;
+    struct hold_buyer buyer;
     struct judgement judgement;
     struct origin origin;
     uint32_t record; /* place in the orders' memory, taken for the order's record */

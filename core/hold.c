@@ -76,29 +76,68 @@ static uint32_t window_of(const struct stock_sku *sku, uint64_t at_ns)
     return sku->customer_window_s == 0 ? 0 : at_s - at_s % sku->customer_window_s + 1;
 }
 
+static enum hold_outcome worse(enum hold_outcome a, enum hold_outcome b)
+{
+    if (a == HOLD_SHORT || b == HOLD_SHORT)
+        return HOLD_SHORT;
+    return a == HOLD_BUSY || b == HOLD_BUSY ? HOLD_BUSY : HOLD_GRANTED;
+}
+
+/* Units of a SKU that an order asks for, against a limit that has a count of its own. */
+struct limited {
+    const struct stock_sku *sku;
+    struct limit_key key;
+    uint64_t requested;
+    uint64_t max;
+};
+
+static enum hold_outcome keep_limit(const struct limits *limits, const struct limited *limited,
+                                    struct hold_shorts *shorts, const bool *bug)
+{
+    uint64_t had = limit_units(limits, &limited->key);
+    if (had + limited->requested > limited->max) {
+        add_short(shorts, CODE_LIMIT, limited->sku, limited->requested,
+                  had < limited->max ? limited->max - had : 0);
+        return HOLD_SHORT;
+    }
+    uint64_t pending = bug[BUG_LIMIT_BEFORE_HOLDS] ? 0 : limit_pending(limits, &limited->key);
+    return had + pending + limited->requested <= limited->max ? HOLD_GRANTED : HOLD_BUSY;
+}
+
+static const struct cap *cap_of(const struct stock *stock, const struct stock_sku *sku,
+                                uint64_t channel)
+{
+    return channel != 0 && sku->first_cap != 0 ? cap_find(&stock->caps, sku->first_cap, channel)
+                                               : NULL;
+}
+
 static enum hold_outcome keep_limits(const struct stock *stock, const struct hold_ask *ask,
                                      const struct stock_sku *sku, struct hold_line *lines,
                                      uint32_t line_count, struct hold_shorts *shorts,
                                      const bool *bug)
 {
-    uint64_t requested = units_of(lines, line_count);
-    struct limit_key key = {ask->customer, sku->sku, window_of(sku, ask->at_ns)};
-    for (uint32_t i = 0; i < line_count; i++)
-        lines[i].window_s = key.window_s;
-    if (sku->max_per_order != 0 && requested > sku->max_per_order) {
-        add_short(shorts, CODE_LIMIT, sku, requested, sku->max_per_order);
+    const struct cap *cap = cap_of(stock, sku, ask->buyer.channel);
+    struct limited limited = {.sku = sku, .requested = units_of(lines, line_count)};
+    uint32_t window_s = window_of(sku, ask->at_ns);
+    for (uint32_t i = 0; i < line_count; i++) {
+        lines[i].window_s = window_s;
+        lines[i].capped = cap != NULL;
+    }
+    if (sku->max_per_order != 0 && limited.requested > sku->max_per_order) {
+        add_short(shorts, CODE_LIMIT, sku, limited.requested, sku->max_per_order);
         return HOLD_SHORT;
     }
-    if (key.window_s == 0)
-        return HOLD_GRANTED;
-    uint64_t had = limit_units(&stock->limits, &key);
-    if (had + requested > sku->max_per_customer) {
-        uint64_t max = sku->max_per_customer;
-        add_short(shorts, CODE_LIMIT, sku, requested, had < max ? max - had : 0);
-        return HOLD_SHORT;
+    enum hold_outcome outcome = HOLD_GRANTED;
+    if (window_s != 0) {
+        limited.key = (struct limit_key){ask->buyer.customer, sku->sku, window_s};
+        limited.max = sku->max_per_customer;
+        outcome = keep_limit(&stock->limits, &limited, shorts, bug);
     }
-    uint64_t pending = bug[BUG_LIMIT_BEFORE_HOLDS] ? 0 : limit_pending(&stock->limits, &key);
-    return had + pending + requested <= sku->max_per_customer ? HOLD_GRANTED : HOLD_BUSY;
+    if (cap == NULL || outcome == HOLD_SHORT)
+        return outcome;
+    limited.key = (struct limit_key){ask->buyer.channel, sku->sku, 0};
+    limited.max = cap->said.units;
+    return worse(outcome, keep_limit(&stock->limits, &limited, shorts, bug));
 }
 
 static enum hold_outcome find_stock(const struct stock *stock, const uint8_t *rank,
@@ -126,13 +165,6 @@ static uint32_t same_sku(const struct hold_line *lines, uint32_t line_count)
     return same;
 }
 
-static enum hold_outcome worse(enum hold_outcome a, enum hold_outcome b)
-{
-    if (a == HOLD_SHORT || b == HOLD_SHORT)
-        return HOLD_SHORT;
-    return a == HOLD_BUSY || b == HOLD_BUSY ? HOLD_BUSY : HOLD_GRANTED;
-}
-
 enum hold_outcome hold_decide(const struct stock *stock, const struct topology *topology,
                               const struct hold_ask *ask, struct hold_line *lines,
                               struct hold_shorts *shorts, const bool *bug)
@@ -145,6 +177,7 @@ enum hold_outcome hold_decide(const struct stock *stock, const struct topology *
         const struct stock_sku *sku = stock_sku_at(stock, lines[at].sku);
         same = same_sku(lines + at, ask->line_count - at);
         limited_count += sku->customer_window_s != 0;
+        limited_count += cap_of(stock, sku, ask->buyer.channel) != NULL;
         enum hold_outcome limits = keep_limits(stock, ask, sku, lines + at, same, shorts, bug);
         outcome = worse(outcome, limits);
         if (limits != HOLD_SHORT)
@@ -157,10 +190,11 @@ enum hold_outcome hold_decide(const struct stock *stock, const struct topology *
     return outcome;
 }
 
-static struct stock_promise promise_of(uint64_t customer, const struct hold_line *line)
+static struct stock_promise promise_of(const struct hold_buyer *buyer, const struct hold_line *line)
 {
     return (struct stock_promise){
-        .customer = customer,
+        .customer = buyer->customer,
+        .channel = line->capped ? buyer->channel : 0,
         .units = line->units,
         .sku = line->sku,
         .window_s = line->window_s,
@@ -168,20 +202,20 @@ static struct stock_promise promise_of(uint64_t customer, const struct hold_line
     };
 }
 
-void hold_take(struct stock *stock, uint64_t customer, const struct hold_line *lines,
+void hold_take(struct stock *stock, const struct hold_buyer *buyer, const struct hold_line *lines,
                uint32_t line_count)
 {
     for (uint32_t i = 0; i < line_count; i++) {
-        struct stock_promise promise = promise_of(customer, &lines[i]);
+        struct stock_promise promise = promise_of(buyer, &lines[i]);
         stock_set_aside(stock, &promise);
     }
 }
 
-void hold_drop(struct stock *stock, uint64_t customer, const struct hold_line *lines,
+void hold_drop(struct stock *stock, const struct hold_buyer *buyer, const struct hold_line *lines,
                uint32_t line_count)
 {
     for (uint32_t i = 0; i < line_count; i++) {
-        struct stock_promise promise = promise_of(customer, &lines[i]);
+        struct stock_promise promise = promise_of(buyer, &lines[i]);
         stock_give_back(stock, &promise);
     }
 }

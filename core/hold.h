@@ -20,21 +20,27 @@
 #include "core/stock.h"
 #include "core/topology.h"
 
-/* One line of a hold; the last two are filled in by the grant. */
+/* One line of a hold; what follows the units is filled in by the grant. */
 struct hold_line {
     uint32_t sku;
     uint32_t units;
     uint32_t window_s;
     uint8_t warehouse;
-    uint8_t zero[3];
+    uint8_t capped; /* its channel has a cap, and its units count against that */
+    uint8_t zero[2];
+};
+
+/* Whose limits the units count against. */
+struct hold_buyer {
+    uint64_t customer; /* key_hash */
+    uint64_t channel;  /* key_hash; 0: none */
 };
 
 /* Who asks, and what for. Lines of one SKU stand together, those with most units first. */
 struct hold_ask {
     uint64_t flight; /* the home's name for it */
     uint64_t at_ns;
-    uint64_t customer; /* key_hash */
-    uint64_t channel;  /* key_hash; 0: none */
+    struct hold_buyer buyer;
     uint32_t home;
     uint32_t line_count;
     uint16_t region; /* its number; REGIONS_MAX: none that is known */
@@ -73,7 +79,7 @@ struct message_busy {
 
 struct message_unhold {
     struct message head;
-    uint64_t customer;
+    struct hold_buyer buyer;
     uint32_t line_count;
     uint32_t zero;
     struct hold_line lines[];
@@ -103,9 +109,9 @@ enum hold_outcome hold_decide(const struct stock *stock, const struct topology *
                               const struct hold_ask *ask, struct hold_line *lines,
                               struct hold_shorts *shorts, const bool *bug);
 
-void hold_take(struct stock *stock, uint64_t customer, const struct hold_line *lines,
+void hold_take(struct stock *stock, const struct hold_buyer *buyer, const struct hold_line *lines,
                uint32_t line_count);
-void hold_drop(struct stock *stock, uint64_t customer, const struct hold_line *lines,
+void hold_drop(struct stock *stock, const struct hold_buyer *buyer, const struct hold_line *lines,
                uint32_t line_count);
 
 /* ---- waiting ----------------------------------------------------------------------------------- */

@@ -92,7 +92,7 @@ static void add_units(struct turn *turn, struct event *event, const struct mover
     struct slice_stock_units *slice =
         event_add(turn, event, sku_slot(line->sku), kind, sizeof *slice);
     slice->customer = mover->customer;
-    slice->channel = mover->channel;
+    slice->channel = order_line_capped(line) ? mover->channel : 0;
     slice->sku = line->sku;
     slice->units = units;
     slice->window_s = order_line_window(mover->order, which);

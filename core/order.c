@@ -133,9 +133,18 @@ int64_t order_line_price(const struct order_line *line)
     return amount_of(line->price_and_warehouse);
 }
 
+/* The byte below a line's price. */
+enum { kept_warehouse = 0x7f, kept_capped = 0x80 };
+
 uint32_t order_line_warehouse(const struct order_line *line)
 {
-    return (uint8_t)line->price_and_warehouse;
+    uint32_t kept = line->price_and_warehouse & kept_warehouse;
+    return kept != (WAREHOUSE_NONE & kept_warehouse) ? kept : WAREHOUSE_NONE;
+}
+
+bool order_line_capped(const struct order_line *line)
+{
+    return line->price_and_warehouse & kept_capped;
 }
 
 uint32_t order_line_window(const struct order *order, uint32_t line)
@@ -463,8 +472,11 @@ static void fill(struct order *order, uint64_t at_ns, const struct slice_order_p
         order->timer.deadline_ns = at_ns;
     for (uint32_t i = 0; i < placed->line_count; i++) {
         const struct slice_order_line *line = &placed->lines[i];
-        order->lines[i] = (struct order_line){line->sku, line->units,
-                                              with_byte(line->unit_price, line->warehouse)};
+        uint8_t kept = line->warehouse & kept_warehouse;
+        if (line->capped)
+            kept |= kept_capped;
+        order->lines[i] =
+            (struct order_line){line->sku, line->units, with_byte(line->unit_price, kept)};
     }
     const struct adjustment *adjustments = (const void *)(placed->lines + placed->line_count);
     for (uint32_t i = 0; i < placed->adjustment_count; i++)
@@ -896,6 +908,7 @@ static void write_placed(struct slice_order_placed *placed, const struct order *
             .unit_price = order_line_price(line),
             .window_s = order_line_window(order, i),
             .warehouse = (uint8_t)order_line_warehouse(line),
+            .capped = order_line_capped(line),
         };
     }
     struct adjustment *adjustments = (void *)(placed->lines + order->line_count);

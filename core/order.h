@@ -75,7 +75,8 @@ struct slice_order_line {
     int64_t unit_price;
     uint32_t window_s; /* as in struct slice_stock_units */
     uint8_t warehouse;
-    uint8_t zero[3];
+    uint8_t capped; /* 1: counted against the channel's cap */
+    uint8_t zero[2];
 };
 _Static_assert(sizeof(struct slice_order_line) == 24, "as it stands in the log");
 
@@ -162,7 +163,7 @@ _Static_assert(sizeof(struct part_stages) == 48, "as it stands in images");
 struct order_line {
     uint32_t sku;
     uint32_t units;
-    int64_t price_and_warehouse; /* unit price above, 8 bits of warehouse below */
+    int64_t price_and_warehouse; /* unit price above; 1 bit `capped`, 7 of warehouse below */
 };
 
 /* What has become of a line's units since it was placed. */
@@ -245,6 +246,7 @@ static inline struct order_more *order_more(const struct orders *orders, const s
 /* Parts of a record. Texts are unpacked into `out`; an absent one has 0 bytes. */
 int64_t order_line_price(const struct order_line *line);
 uint32_t order_line_warehouse(const struct order_line *line);
+bool order_line_capped(const struct order_line *line);
 uint32_t order_line_window(const struct order *order, uint32_t line);
 struct text order_text(const struct order *order, enum order_text which, char out[TEXT_BYTES_MAX]);
 /* Units of a line that are not cancelled. */

@@ -152,8 +152,7 @@ struct granted {
     const struct hold_line *lines;
     const uint16_t *order_line;
     uint64_t digest;
-    uint64_t customer;
-    uint64_t channel;
+    struct hold_buyer buyer;
     const struct judgement *judgement;
 };
 
@@ -199,7 +198,7 @@ static void add_order_slice(struct shard *shard, struct turn *turn, struct event
                       create->line_count * (uint32_t)sizeof placed->lines[0] + behind + why_bytes);
     placed->digest = granted->digest;
     placed->id_hash = id_hash;
-    placed->customer_hash = granted->customer;
+    placed->customer_hash = granted->buyer.customer;
     placed->deadline_ns = deadline_of(shard, turn, granted);
     placed->pay_by_ns = create->pay_by_ns;
     placed->total = order_create_total(create);
@@ -220,6 +219,7 @@ static void add_order_slice(struct shard *shard, struct turn *turn, struct event
             .unit_price = create->lines[granted->order_line[i]].unit_price,
             .window_s = line->window_s,
             .warehouse = line->warehouse,
+            .capped = line->capped,
         };
     }
     char *at = (char *)(placed->lines + create->line_count);
@@ -234,8 +234,8 @@ static void add_reserve_slices(struct turn *turn, struct event *event,
         const struct hold_line *line = &granted->lines[i];
         struct slice_stock_units *slice =
             event_add(turn, event, sku_slot(line->sku), SLICE_STOCK_RESERVE, sizeof *slice);
-        slice->customer = granted->customer;
-        slice->channel = granted->channel;
+        slice->customer = granted->buyer.customer;
+        slice->channel = line->capped ? granted->buyer.channel : 0;
         slice->sku = line->sku;
         slice->units = line->units;
         slice->window_s = line->window_s;
@@ -289,10 +289,13 @@ static void answer_quote(struct shard *shard, struct turn *turn, const struct re
 
 /* ---- all SKUs here ----------------------------------------------------------------------------- */
 
-static uint64_t channel_of(const struct order_create *create)
+static struct hold_buyer buyer_of(const struct order_create *create)
 {
     struct text channel = order_create_text(create, ORDER_CHANNEL);
-    return channel.bytes > 0 ? key_hash(channel) : 0;
+    return (struct hold_buyer){
+        .customer = key_hash(order_create_text(create, ORDER_CUSTOMER)),
+        .channel = channel.bytes > 0 ? key_hash(channel) : 0,
+    };
 }
 
 static uint16_t region_of(const struct shard *shard, const struct order_create *create)
@@ -312,8 +315,7 @@ static void place_at_once(struct shard *shard, struct turn *turn, const struct r
         .lines = shard->plan.lines,
         .order_line = shard->plan.order_line,
         .digest = digest_of(create),
-        .customer = ask->customer,
-        .channel = ask->channel,
+        .buyer = ask->buyer,
         .judgement = judgement,
     };
     if (is_quote(create)) {
@@ -349,8 +351,7 @@ static struct hold_ask ask_of(const struct shard *shard, uint32_t number,
     return (struct hold_ask){
         .flight = number,
         .at_ns = flight->at_ns,
-        .customer = flight->customer,
-        .channel = flight->channel,
+        .buyer = flight->buyer,
         .region = flight->region,
         .home = shard->options.shard,
         .line_count = part->line_count,
@@ -391,13 +392,13 @@ static void unhold_part(struct shard *shard, struct turn *turn, struct flight *f
     if (shard->options.bug[BUG_REFUSED_KEEPS_HOLD])
         return;
     if (part->shard == shard->options.shard) {
-        shard_unhold(shard, flight->customer, lines, part->line_count);
+        shard_unhold(shard, &flight->buyer, lines, part->line_count);
         return;
     }
     struct message_unhold *unhold =
         turn_send(turn, shard->options.shard, part->shard, MESSAGE_UNHOLD,
                   (uint32_t)sizeof *unhold + part->line_count * (uint32_t)sizeof *lines);
-    unhold->customer = flight->customer;
+    unhold->buyer = flight->buyer;
     unhold->line_count = part->line_count;
     memcpy(unhold->lines, lines, part->line_count * sizeof *lines);
 }
@@ -461,8 +462,7 @@ static void place_flight(struct shard *shard, struct turn *turn, uint32_t number
         .lines = flight_lines(flight),
         .order_line = flight_order_lines(flight),
         .digest = flight->digest,
-        .customer = flight->customer,
-        .channel = flight->channel,
+        .buyer = flight->buyer,
         .judgement = &flight->judgement,
     };
     struct request request = {.origin = flight->origin, .command = &create->head};
@@ -649,7 +649,7 @@ static void arrive(struct shard *shard, struct turn *turn, const struct hold_ask
 {
     switch (look_at(shard, ask, lines, false)) {
     case HOLD_GRANTED:
-        hold_take(&shard->stock, ask->customer, lines, ask->line_count);
+        hold_take(&shard->stock, &ask->buyer, lines, ask->line_count);
         reply_granted(shard, turn, ask, lines);
         return;
     case HOLD_SHORT:
@@ -703,8 +703,7 @@ static void begin(struct shard *shard, struct turn *turn, const struct request *
     struct flight *flight = flight_at(&shard->flights, number);
     flight->digest = digest_of(create);
     flight->at_ns = turn->now_ns;
-    flight->customer = key_hash(order_create_text(create, ORDER_CUSTOMER));
-    flight->channel = channel_of(create);
+    flight->buyer = buyer_of(create);
     flight->region = region_of(shard, create);
     flight->judgement = *judgement;
     flight->ordered = ordered;
@@ -731,8 +730,7 @@ static void decide(struct shard *shard, struct turn *turn, const struct request 
     make_plan(shard, create, plan);
     struct hold_ask ask = {
         .at_ns = turn->now_ns,
-        .customer = key_hash(order_create_text(create, ORDER_CUSTOMER)),
-        .channel = channel_of(create),
+        .buyer = buyer_of(create),
         .region = region_of(shard, create),
         .line_count = plan->line_count,
     };
@@ -837,7 +835,7 @@ static bool look_at_waiters(struct shard *shard, struct turn *turn)
             reply_short(shard, turn, &ask);
             continue;
         }
-        hold_take(&shard->stock, ask.customer, shard->asked, ask.line_count);
+        hold_take(&shard->stock, &ask.buyer, shard->asked, ask.line_count);
         reply_granted(shard, turn, &ask, shard->asked);
     }
     return true;

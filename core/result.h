@@ -10,6 +10,7 @@
 
 #include "core/command.h"
 
+/* clang-format off */
 enum result_kind {
     RESULT_PLAIN,        /* nothing but the code */
     RESULT_ORDER_PLACED, /* struct result_placed */
@@ -24,7 +25,9 @@ enum result_kind {
     RESULT_CHILD = 16,   /* struct result_child: a payment, shipment, return of an order */
     RESULT_RULES = 60,   /* struct result_rules */
     RESULT_RULES_FAULT,  /* struct result_rules_fault */
+    RESULT_SKU_RECORD = 64, /* struct result_sku_record */
 };
+/* clang-format on */
 
 struct result {
     uint32_t bytes; /* all of it; a multiple of 8 */
@@ -208,6 +211,27 @@ struct result_sku {
     struct result head;
     uint32_t sku;
     uint32_t zero;
+};
+
+struct result_cap {
+    struct sku_cap said;
+    uint64_t used;
+};
+
+struct result_sku_record { /* behind it: the caps, the code */
+    struct result head;
+    int64_t list_price;
+    uint32_t sku;
+    uint32_t currency;
+    uint32_t max_per_order;
+    uint32_t max_per_customer;
+    uint32_t customer_window_s;
+    uint32_t weight_g;
+    uint8_t flags;
+    uint8_t code_bytes;
+    uint8_t cap_count;
+    uint8_t zero[5];
+    struct result_cap caps[];
 };
 
 struct result_cell {

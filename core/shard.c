@@ -11,6 +11,7 @@
 #include "core/move.h"
 #include "core/place.h"
 #include "core/refund.h"
+#include "core/sku.h"
 
 /* ---- memory ------------------------------------------------------------------------------------ */
 
@@ -180,18 +181,15 @@ void shard_apply(struct shard *shard, struct turn *turn, const struct event *eve
 
 void shard_settle(struct shard *shard, const struct slice_stock_units *line)
 {
-    stock_give_back(&shard->stock, &(struct stock_promise){.customer = line->customer,
-                                                           .sku = line->sku,
-                                                           .window_s = line->window_s,
-                                                           .warehouse = line->warehouse,
-                                                           .units = line->units});
+    struct stock_promise promise = stock_promise_of(line);
+    stock_give_back(&shard->stock, &promise);
     CHECK(apply_stock(shard, &line->head) == SHARD_TABLE_NONE);
 }
 
-void shard_unhold(struct shard *shard, uint64_t customer, const struct hold_line *lines,
-                  uint32_t line_count)
+void shard_unhold(struct shard *shard, const struct hold_buyer *buyer,
+                  const struct hold_line *lines, uint32_t line_count)
 {
-    hold_drop(&shard->stock, customer, lines, line_count);
+    hold_drop(&shard->stock, buyer, lines, line_count);
     for (uint32_t i = 0; i < line_count; i++)
         look_again(shard, lines[i].sku);
 }
@@ -215,13 +213,6 @@ bool shard_sku_terms(struct shard *shard, uint32_t sku, struct sku_terms *out)
 
 /* ---- commands ---------------------------------------------------------------------------------- */
 
-static void answer_sku(const struct shard *shard, struct turn *turn, const struct request *request,
-                       enum code code, uint32_t sku)
-{
-    struct result_sku *result = answer(shard, turn, request, code, RESULT_SKU, sizeof *result);
-    result->sku = sku;
-}
-
 static void get_order(struct shard *shard, struct turn *turn, const struct request *request)
 {
     const struct order_get *get = (const void *)request->command;
@@ -232,60 +223,6 @@ static void get_order(struct shard *shard, struct turn *turn, const struct reque
     else
         order_answer(&shard->orders, order_at(&shard->orders, record), turn, shard->options.shard,
                      request->origin, request->command->request, CODE_OK);
-}
-
-static uint32_t find_sku(struct shard *shard, struct text code)
-{
-    uint32_t sku = stock_find_unpublished(&shard->stock, code);
-    if (sku != 0)
-        return sku;
-    sku = catalogue_find(shard->catalogue, code);
-    struct catalogue_sku entry;
-    if (sku != 0 && catalogue_read(shard->catalogue, sku, &entry) && entry.seen > shard->seen)
-        shard->seen = entry.seen;
-    return sku;
-}
-
-static void put_sku(struct shard *shard, struct turn *turn, const struct request *request)
-{
-    const struct sku_put *put = (const void *)request->command;
-    struct text code = {(const char *)(put + 1), put->code_bytes};
-    uint32_t slot = hash_slot(key_hash(code));
-    uint32_t known = find_sku(shard, code);
-    uint32_t sku = known != 0 ? known : stock_next_number(&shard->stock, slot);
-    if (sku == 0) {
-        answer_plain(shard, turn, request, CODE_FULL);
-        return;
-    }
-    if (known != 0 && stock_sku(&shard->stock, sku)->currency != put->currency) {
-        answer_plain(shard, turn, request, CODE_CURRENCY_MISMATCH);
-        return;
-    }
-    struct event *event = shard_event(shard, turn, EVENT_SKU_PUT, request->caller);
-    struct slice_sku_put *slice =
-        event_add(turn, event, slot, SLICE_SKU_PUT, (uint32_t)sizeof *slice + code.bytes);
-    slice->list_price = put->list_price;
-    slice->sku = sku;
-    slice->currency = put->currency;
-    slice->max_per_order = put->max_per_order;
-    slice->max_per_customer = put->max_per_customer;
-    slice->customer_window_s = put->customer_window_s;
-    slice->weight_g = put->weight_g;
-    slice->flags = put->flags;
-    slice->code_bytes = put->code_bytes;
-    memcpy(slice + 1, code.at, code.bytes);
-    shard_apply(shard, turn, event);
-    answer_sku(shard, turn, request, known != 0 ? CODE_OK : CODE_CREATED, sku);
-}
-
-static void resolve_sku(struct shard *shard, struct turn *turn, const struct request *request)
-{
-    const struct sku_resolve *resolve = (const void *)request->command;
-    uint32_t sku = find_sku(shard, (struct text){(const char *)(resolve + 1), resolve->code_bytes});
-    if (sku != 0)
-        answer_sku(shard, turn, request, CODE_OK, sku);
-    else
-        answer_plain(shard, turn, request, CODE_UNKNOWN_SKU);
 }
 
 static struct result_cell result_cell(const struct stock_cell *cell)
@@ -385,10 +322,9 @@ void shard_request(struct shard *shard, struct turn *turn, const struct request 
         money_request(shard, turn, request);
         break;
     case OP_SKU_PUT:
-        put_sku(shard, turn, request);
-        break;
+    case OP_SKU_GET:
     case OP_SKU_RESOLVE:
-        resolve_sku(shard, turn, request);
+        sku_request(shard, turn, request);
         break;
     case OP_STOCK_GET:
         get_stock(shard, turn, request);
@@ -451,7 +387,7 @@ void shard_message(struct shard *shard, struct turn *turn, const struct message 
         break;
     case MESSAGE_UNHOLD: {
         const struct message_unhold *unhold = (const void *)message;
-        shard_unhold(shard, unhold->customer, unhold->lines, unhold->line_count);
+        shard_unhold(shard, &unhold->buyer, unhold->lines, unhold->line_count);
         break;
     }
     case MESSAGE_SLICES:

@@ -67,7 +67,7 @@ void shard_apply(struct shard *shard, struct turn *turn, const struct event *eve
 
 /* The two ends of a hold, on the SKUs' shard: its line is an order's now; its lines are free. */
 void shard_settle(struct shard *shard, const struct slice_stock_units *line);
-void shard_unhold(struct shard *shard, uint64_t customer, const struct hold_line *lines,
-                  uint32_t line_count);
+void shard_unhold(struct shard *shard, const struct hold_buyer *buyer,
+                  const struct hold_line *lines, uint32_t line_count);
 
 #endif

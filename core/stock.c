@@ -25,7 +25,7 @@ static size_t cells_bytes(const struct shard_options *options)
 
 size_t stock_bytes(const struct shard_options *options)
 {
-    return skus_bytes(options) + cells_bytes(options) + limits_bytes(options);
+    return skus_bytes(options) + cells_bytes(options) + limits_bytes(options) + caps_bytes(options);
 }
 
 void stock_init(struct stock *stock, void *zeroed_memory, const struct shard_options *options)
@@ -36,7 +36,9 @@ void stock_init(struct stock *stock, void *zeroed_memory, const struct shard_opt
         .cell_count_max = options->cell_count_max,
         .slot_capacity = catalogue_slot_capacity(&options->catalogue),
     };
-    limits_init(&stock->limits, (char *)stock->cells + cells_bytes(options), options);
+    char *at = (char *)stock->cells + cells_bytes(options);
+    limits_init(&stock->limits, at, options);
+    caps_init(&stock->caps, at + limits_bytes(options), options);
     uint16_t rank = 0;
     for (uint32_t slot = 0; slot < SLOT_COUNT; slot++) {
         bool own = options->slot_shard[slot] == options->shard;
@@ -181,11 +183,19 @@ static void keep_code(struct stock *stock, struct stock_sku *record, struct text
     stock->publish_first = record->sku;
 }
 
+struct text stock_put_code(const struct slice_sku_put *put)
+{
+    return (struct text){(const char *)(put->caps + put->cap_count), put->code_bytes};
+}
+
 static enum shard_table apply_sku_put(struct stock *stock, const struct slice_sku_put *put)
 {
     struct stock_sku *record = sku_or_new(stock, put->sku);
     if (record == NULL)
         return SHARD_TABLE_SKUS;
+    if (!caps_have_room(&stock->caps, record->first_cap, put->cap_count))
+        return SHARD_TABLE_LIMITS;
+    record->first_cap = caps_replace(&stock->caps, record->first_cap, put->caps, put->cap_count);
     record->list_price = put->list_price;
     record->currency = put->currency;
     record->max_per_order = put->max_per_order;
@@ -193,7 +203,7 @@ static enum shard_table apply_sku_put(struct stock *stock, const struct slice_sk
     record->customer_window_s = put->customer_window_s;
     record->weight_g = put->weight_g;
     record->flags = put->flags;
-    keep_code(stock, record, (struct text){(const char *)(put + 1), put->code_bytes});
+    keep_code(stock, record, stock_put_code(put));
     return SHARD_TABLE_NONE;
 }
 
@@ -289,30 +299,69 @@ static void move_units(uint64_t *from, uint64_t *to, uint64_t units)
     *to += units;
 }
 
-static struct limit_key key_of(const struct slice_stock_units *line)
+/* What a line's units count against, besides the stock. */
+struct counted {
+    struct limit_key keys[2];
+    uint32_t count;
+};
+
+static struct counted counted_of(const struct stock_promise *line)
 {
-    return (struct limit_key){line->customer, line->sku, line->window_s};
+    struct counted counted = {.count = 0};
+    if (line->window_s != 0)
+        counted.keys[counted.count++] =
+            (struct limit_key){line->customer, line->sku, line->window_s};
+    if (line->channel != 0)
+        counted.keys[counted.count++] = (struct limit_key){line->channel, line->sku, 0};
+    return counted;
+}
+
+static bool count_in(struct stock *stock, const struct stock_promise *line, uint64_t units,
+                     uint64_t pending)
+{
+    struct counted counted = counted_of(line);
+    for (uint32_t i = 0; i < counted.count; i++)
+        if (!limit_add(&stock->limits, &counted.keys[i], units, pending))
+            return false;
+    return true;
+}
+
+static void count_out(struct stock *stock, const struct stock_promise *line, uint64_t units,
+                      uint64_t pending)
+{
+    struct counted counted = counted_of(line);
+    for (uint32_t i = 0; i < counted.count; i++)
+        limit_remove(&stock->limits, &counted.keys[i], units, pending);
+}
+
+struct stock_promise stock_promise_of(const struct slice_stock_units *line)
+{
+    return (struct stock_promise){
+        .customer = line->customer,
+        .channel = line->channel,
+        .units = line->units,
+        .sku = line->sku,
+        .window_s = line->window_s,
+        .warehouse = line->warehouse,
+    };
 }
 
 static enum shard_table apply_reserve(struct stock *stock, const struct slice_stock_units *line)
 {
     struct stock_cell *cell = cell_of(stock, line->sku, line->warehouse);
-    struct limit_key key = key_of(line);
+    struct stock_promise promise = stock_promise_of(line);
     move_units(&cell->free, &cell->reserved, line->units);
     stock->reserved += line->units;
-    if (line->window_s != 0 && !limit_add(&stock->limits, &key, line->units, 0))
-        return SHARD_TABLE_LIMITS;
-    return SHARD_TABLE_NONE;
+    return count_in(stock, &promise, line->units, 0) ? SHARD_TABLE_NONE : SHARD_TABLE_LIMITS;
 }
 
 static void apply_release(struct stock *stock, const struct slice_stock_units *line)
 {
     struct stock_cell *cell = cell_of(stock, line->sku, line->warehouse);
-    struct limit_key key = key_of(line);
+    struct stock_promise promise = stock_promise_of(line);
     move_units(&cell->reserved, &cell->free, line->units);
     stock->reserved -= line->units;
-    if (line->window_s != 0)
-        limit_remove(&stock->limits, &key, line->units, 0);
+    count_out(stock, &promise, line->units, 0);
 }
 
 static void apply_commit(struct stock *stock, const struct slice_stock_units *line)
@@ -326,11 +375,10 @@ static void apply_commit(struct stock *stock, const struct slice_stock_units *li
 static void apply_uncommit(struct stock *stock, const struct slice_stock_units *line)
 {
     struct stock_cell *cell = cell_of(stock, line->sku, line->warehouse);
-    struct limit_key key = key_of(line);
+    struct stock_promise promise = stock_promise_of(line);
     move_units(&cell->committed, &cell->free, line->units);
     stock->committed -= line->units;
-    if (line->window_s != 0)
-        limit_remove(&stock->limits, &key, line->units, 0);
+    count_out(stock, &promise, line->units, 0);
 }
 
 uint32_t stock_slice_sku(const struct slice *slice)
@@ -378,27 +426,18 @@ enum shard_table stock_apply(struct stock *stock, const struct slice *slice)
     return SHARD_TABLE_NONE;
 }
 
-static struct limit_key promise_key(const struct stock_promise *promise)
-{
-    return (struct limit_key){promise->customer, promise->sku, promise->window_s};
-}
-
 void stock_set_aside(struct stock *stock, const struct stock_promise *promise)
 {
     struct stock_cell *cell = cell_of(stock, promise->sku, promise->warehouse);
-    struct limit_key key = promise_key(promise);
     move_units(&cell->free, &cell->held, promise->units);
-    if (promise->window_s != 0)
-        CHECK(limit_add(&stock->limits, &key, 0, promise->units));
+    CHECK(count_in(stock, promise, 0, promise->units));
 }
 
 void stock_give_back(struct stock *stock, const struct stock_promise *promise)
 {
     struct stock_cell *cell = cell_of(stock, promise->sku, promise->warehouse);
-    struct limit_key key = promise_key(promise);
     move_units(&cell->held, &cell->free, promise->units);
-    if (promise->window_s != 0)
-        limit_remove(&stock->limits, &key, 0, promise->units);
+    count_out(stock, promise, 0, promise->units);
 }
 
 void stock_publish(struct stock *stock, struct catalogue *catalogue, uint64_t seq)
@@ -508,7 +547,9 @@ bool stock_image(const struct stock *stock, uint64_t *at, struct pile *out)
     if (sku == NULL)
         return false;
     struct record *record = record_begin(out, sku_slot(sku->sku));
-    struct part_sku *part = record_part(out, record, PART_SKU, sizeof *part + sku->code_bytes);
+    uint32_t caps = cap_count(&stock->caps, sku->first_cap);
+    struct part_sku *part = record_part(
+        out, record, PART_SKU, sizeof *part + caps * sizeof part->caps[0] + sku->code_bytes);
     part->list_price = sku->list_price;
     part->flows = sku->flows;
     part->sku = sku->sku;
@@ -519,7 +560,11 @@ bool stock_image(const struct stock *stock, uint64_t *at, struct pile *out)
     part->weight_g = sku->weight_g;
     part->flags = sku->flags;
     part->code_bytes = sku->code_bytes;
-    memcpy(part + 1, sku->code, sku->code_bytes);
+    part->cap_count = (uint8_t)caps;
+    struct sku_cap *said = part->caps;
+    for (uint32_t cap = sku->first_cap; cap != 0; cap = cap_at(&stock->caps, cap)->next)
+        *said++ = cap_at(&stock->caps, cap)->said;
+    memcpy(said, sku->code, sku->code_bytes);
     for (uint32_t warehouse = 0; warehouse < WAREHOUSES_MAX; warehouse++) {
         const struct stock_cell *cell = stock_cell(stock, sku, warehouse);
         if (cell != NULL)
@@ -530,10 +575,13 @@ bool stock_image(const struct stock *stock, uint64_t *at, struct pile *out)
 
 bool sku_part_valid(const struct part_sku *part, uint32_t slot)
 {
-    return part->head.bytes >= sizeof *part && part->code_bytes > 0 &&
-           part->code_bytes <= ID_BYTES_MAX && sku_slot(part->sku) == slot &&
-           sku_index(part->sku) != 0 &&
-           part->head.bytes == (((uint32_t)sizeof *part + part->code_bytes + 7u) & ~7u);
+    if (part->head.bytes < sizeof *part || part->code_bytes == 0 ||
+        part->code_bytes > ID_BYTES_MAX || sku_slot(part->sku) != slot || sku_index(part->sku) == 0)
+        return false;
+    uint32_t cap_bytes = part->cap_count * (uint32_t)sizeof part->caps[0];
+    return part->head.bytes ==
+               (((uint32_t)sizeof *part + cap_bytes + part->code_bytes + 7u) & ~7u) &&
+           sku_caps_valid(part->caps, part->cap_count);
 }
 
 bool cell_part_valid(const struct part_cell *part)
@@ -555,6 +603,8 @@ enum shard_table sku_load(struct stock *stock, const struct part_sku *part)
     struct stock_sku *sku = sku_or_new(stock, part->sku);
     if (sku == NULL)
         return SHARD_TABLE_SKUS;
+    if (!caps_have_room(&stock->caps, sku->first_cap, part->cap_count))
+        return SHARD_TABLE_LIMITS;
     sku->list_price = part->list_price;
     sku->flows = part->flows;
     sku->currency = part->currency;
@@ -563,7 +613,9 @@ enum shard_table sku_load(struct stock *stock, const struct part_sku *part)
     sku->customer_window_s = part->customer_window_s;
     sku->weight_g = part->weight_g;
     sku->flags = part->flags;
-    keep_code(stock, sku, (struct text){(const char *)(part + 1), part->code_bytes});
+    sku->first_cap = caps_replace(&stock->caps, sku->first_cap, part->caps, part->cap_count);
+    const char *code = (const char *)(part->caps + part->cap_count);
+    keep_code(stock, sku, (struct text){code, part->code_bytes});
     sum_flows(&stock->flows, &part->flows);
     return SHARD_TABLE_NONE;
 }

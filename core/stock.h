@@ -12,6 +12,7 @@
 #ifndef SPATE_CORE_STOCK_H
 #define SPATE_CORE_STOCK_H
 
+#include "core/cap.h"
 #include "core/event.h"
 #include "core/image.h"
 #include "core/limit.h"
@@ -19,7 +20,7 @@
 
 /* ---- slices ------------------------------------------------------------------------------------ */
 
-/* Behind it: the code. */
+/* Behind it: the caps, the code. */
 struct slice_sku_put {
     struct slice head;
     int64_t list_price;
@@ -31,7 +32,9 @@ struct slice_sku_put {
     uint32_t weight_g;
     uint8_t flags;
     uint8_t code_bytes;
-    uint8_t zero[6];
+    uint8_t cap_count;
+    uint8_t zero[5];
+    struct sku_cap caps[];
 };
 _Static_assert(sizeof(struct slice_sku_put) == 48, "as it stands in the log");
 
@@ -80,7 +83,7 @@ _Static_assert(sizeof(struct slice_stock_warning) == 16, "as it stands in the lo
 struct slice_stock_units {
     struct slice head;
     uint64_t customer; /* key_hash */
-    uint64_t channel;  /* key_hash; 0: none */
+    uint64_t channel;  /* key_hash; 0: the SKU had no cap for it */
     uint32_t sku;
     uint32_t units;
     uint32_t window_s; /* as in core/limit.h; 0: the SKU had no limit per buyer */
@@ -88,6 +91,8 @@ struct slice_stock_units {
     uint8_t zero[3];
 };
 _Static_assert(sizeof(struct slice_stock_units) == 40, "as it stands in the log");
+
+struct text stock_put_code(const struct slice_sku_put *put);
 
 /* ---- state ------------------------------------------------------------------------------------- */
 
@@ -117,7 +122,7 @@ struct stock_flows {
     int64_t written_off;
 };
 
-/* A SKU as it stands in images; behind it: the code. Its cells follow, by warehouse. */
+/* A SKU as it stands in images; behind it: the caps, the code. Its cells follow, by warehouse. */
 struct part_sku {
     struct part head;
     int64_t list_price;
@@ -130,7 +135,9 @@ struct part_sku {
     uint32_t weight_g;
     uint8_t flags;
     uint8_t code_bytes;
-    uint8_t zero[6];
+    uint8_t cap_count;
+    uint8_t zero[5];
+    struct sku_cap caps[];
 };
 _Static_assert(sizeof(struct part_sku) == 88, "as it stands in images");
 
@@ -161,9 +168,10 @@ struct stock_sku {
     uint32_t max_per_order;
     uint32_t max_per_customer;
     uint32_t customer_window_s;
+    uint32_t first_cap; /* core/cap.h; 0: no channel has one */
     uint32_t weight_g;
-    int64_t list_price;
     uint32_t currency;
+    int64_t list_price;
     uint32_t publish_next; /* changed in this turn, see stock_publish */
     struct stock_flows flows;
     uint8_t flags;
@@ -177,6 +185,7 @@ struct stock_sku {
 
 struct stock {
     struct limits limits;
+    struct caps caps;
     struct stock_sku *skus;
     struct stock_cell *cells; /* counted from 1 */
     uint32_t cell_count;
@@ -255,12 +264,14 @@ enum shard_table stock_apply(struct stock *stock, const struct slice *slice) MUS
 /* Free units that are set aside, and back: no event, no slice (core/hold.h). */
 struct stock_promise {
     uint64_t customer;
+    uint64_t channel; /* as in struct slice_stock_units */
     uint64_t units;
     uint32_t sku;
     uint32_t window_s;
     uint32_t warehouse;
     uint32_t zero;
 };
+struct stock_promise stock_promise_of(const struct slice_stock_units *line);
 void stock_set_aside(struct stock *stock, const struct stock_promise *promise);
 void stock_give_back(struct stock *stock, const struct stock_promise *promise);
 

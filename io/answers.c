@@ -259,6 +259,34 @@ static void write_sku(struct json_writer *writer, const struct http_server *serv
     json_write_close(writer, '}');
 }
 
+static void write_sku_record(struct json_writer *writer, const struct result_sku_record *sku)
+{
+    json_write_open(writer, '{');
+    json_member_text(writer, "sku",
+                     (struct text){(const char *)(sku->caps + sku->cap_count), sku->code_bytes});
+    member_currency(writer, sku->currency);
+    json_member_integer(writer, "list_price", sku->list_price);
+    json_write_key(writer, "flash");
+    json_write_bool(writer, sku->flags & SKU_FLASH);
+    json_member_unsigned(writer, "max_per_order", sku->max_per_order);
+    json_member_unsigned(writer, "weight_g", sku->weight_g);
+    json_write_key(writer, "max_per_customer");
+    json_write_open(writer, '{');
+    json_member_unsigned(writer, "units", sku->max_per_customer);
+    json_member_unsigned(writer, "window_s", sku->customer_window_s);
+    json_write_close(writer, '}');
+    json_write_key(writer, "channel_caps");
+    json_write_open(writer, '{');
+    for (uint32_t i = 0; i < sku->cap_count; i++) {
+        const struct sku_cap *cap = &sku->caps[i].said;
+        char channel[ID_BYTES_MAX + 1] = {0};
+        memcpy(channel, cap->channel, cap->channel_bytes);
+        json_member_unsigned(writer, channel, cap->units);
+    }
+    json_write_close(writer, '}');
+    json_write_close(writer, '}');
+}
+
 static void write_done(struct json_writer *writer, const struct result *result)
 {
     json_write_open(writer, '{');
@@ -370,6 +398,9 @@ void answer_write(struct json_writer *writer, const struct http_server *server,
         return;
     case RESULT_SKU:
         write_sku(writer, server, (const void *)result);
+        return;
+    case RESULT_SKU_RECORD:
+        write_sku_record(writer, (const void *)result);
         return;
     case RESULT_STOCK:
         write_stock(writer, server, (const void *)result);

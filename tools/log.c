@@ -180,8 +180,7 @@ static bool text_is(struct text text, const char *wanted)
 static void learn_sku(struct dump *dump, const struct slice *slice)
 {
     const struct slice_sku_put *put = (const void *)slice;
-    if (slice->kind == SLICE_SKU_PUT &&
-        text_is((struct text){(const char *)(put + 1), put->code_bytes}, dump->sku))
+    if (slice->kind == SLICE_SKU_PUT && text_is(stock_put_code(put), dump->sku))
         dump->sku_number = put->sku;
 }
 

@@ -101,6 +101,21 @@ static struct sku_put *draft_sku_put(struct draft *draft)
     return put;
 }
 
+/* As it may be sold through two channels. */
+static struct sku_put *draft_caps(struct draft *draft)
+{
+    struct sku_put *put = draft_begin(draft, OP_SKU_PUT, sizeof *put);
+    put->currency = CURRENCY('C', 'N', 'Y');
+    put->code_bytes = 6;
+    put->cap_count = 2;
+    put->caps[0] = (struct sku_cap){.units = 100, .channel_bytes = 5, .channel = "store"};
+    put->caps[1] = (struct sku_cap){.units = 0, .channel_bytes = 5, .channel = "kiosk"};
+    put->head.bytes += 2 * sizeof put->caps[0];
+    draft_text(draft, "SKU-17");
+    draft_end(draft);
+    return put;
+}
+
 static struct sku_resolve *draft_resolve(struct draft *draft)
 {
     struct sku_resolve *resolve = draft_begin(draft, OP_SKU_RESOLVE, sizeof *resolve);
@@ -189,10 +204,24 @@ DRAFT(warehouse_put)
 DRAFT(costs)
 DRAFT(rules_put)
 DRAFT(rules_get)
+DRAFT(caps)
 
-static draft_any *const drafts[] = {any_create,  any_get,       any_cancel,   any_sku_put,
-                                    any_resolve, any_stock_get, any_receive,  any_warehouse_put,
-                                    any_costs,   any_rules_put, any_rules_get};
+/* clang-format off */
+static draft_any *const drafts[] = {
+    any_create,
+    any_get,
+    any_cancel,
+    any_sku_put,
+    any_resolve,
+    any_stock_get,
+    any_receive,
+    any_warehouse_put,
+    any_costs,
+    any_rules_put,
+    any_rules_get,
+    any_caps,
+};
+/* clang-format on */
 enum { DRAFTS = sizeof drafts / sizeof drafts[0] };
 
 static const struct command *command_of(const struct draft *draft)
@@ -306,7 +335,10 @@ static void bytes_without_a_meaning_must_be_zero(void **state)
         {any_create, sizeof(struct order_create) + 48 + offsetof(struct adjustment, zero), 7},
         {any_get, offsetof(struct order_get, zero), 7},
         {any_cancel, offsetof(struct order_cancel, zero), 3},
-        {any_sku_put, offsetof(struct sku_put, zero), 2},
+        {any_sku_put, offsetof(struct sku_put, zero), 1},
+        {any_caps, sizeof(struct sku_put) + offsetof(struct sku_cap, zero), 7},
+        {any_caps, sizeof(struct sku_put) + offsetof(struct sku_cap, channel) + 5,
+         ID_BYTES_MAX - 5},
         {any_resolve, offsetof(struct sku_resolve, zero), 7},
         {any_stock_get, offsetof(struct stock_get, zero), 4},
         {any_receive, offsetof(struct stock_receive, zero), 2},
@@ -595,6 +627,25 @@ static void a_wrong_field_of_stock_is_named(void **state)
     assert_wrong(&draft, CODE_INVALID, "warehouse", 0);
 }
 
+static void caps_are_of_different_channels_and_each_has_a_name(void **state)
+{
+    (void)state;
+    struct draft draft;
+    draft_caps(&draft)->caps[1].units = INT64_MAX / 2 + UINT64_C(1);
+    assert_wrong(&draft, CODE_OVERFLOW, "channel_caps", 2);
+    draft_caps(&draft)->caps[0].channel_bytes = ID_BYTES_MAX + 1;
+    assert_wrong(&draft, CODE_MALFORMED, "channel_caps", 1);
+    struct sku_put *put = draft_caps(&draft);
+    put->caps[1] = put->caps[0];
+    assert_wrong(&draft, CODE_INVALID, "channel_caps", 0);
+    put = draft_caps(&draft);
+    put->caps[1].channel_bytes = 0;
+    memset(put->caps[1].channel, 0, ID_BYTES_MAX);
+    assert_wrong(&draft, CODE_INVALID, "channel_caps", 0);
+    draft_caps(&draft)->cap_count = CHANNEL_CAPS_MAX + 1;
+    assert_wrong(&draft, CODE_TOO_LARGE, "channel_caps", 0);
+}
+
 static void a_table_of_costs_is_looked_at_row_by_row(void **state)
 {
     (void)state;
@@ -625,9 +676,22 @@ static void a_command_goes_to_the_slot_of_its_order_or_sku(void **state)
     uint32_t order_slot = hash_slot(key_hash((struct text){"20201111-1", 10}));
     uint32_t sku_slot = hash_slot(key_hash((struct text){"SKU-17", 6}));
     assert_int_not_equal(order_slot, sku_slot);
+    /* clang-format off */
     const uint32_t slots[DRAFTS] = {
-        order_slot, order_slot,    order_slot,    sku_slot,      SLOT_COUNT,   5,
-        5,          TOPOLOGY_SLOT, TOPOLOGY_SLOT, TOPOLOGY_SLOT, TOPOLOGY_SLOT};
+        order_slot,
+        order_slot,
+        order_slot,
+        sku_slot,
+        SLOT_COUNT,
+        5,
+        5,
+        TOPOLOGY_SLOT,
+        TOPOLOGY_SLOT,
+        TOPOLOGY_SLOT,
+        TOPOLOGY_SLOT,
+        sku_slot,
+    };
+    /* clang-format on */
     for (uint32_t i = 0; i < DRAFTS; i++) {
         drafts[i](&draft);
         assert_int_equal(command_slot(command_of(&draft)), slots[i]);
@@ -700,6 +764,7 @@ int main(void)
         cmocka_unit_test(a_wrong_field_of_the_other_orders_commands_is_named),
         cmocka_unit_test(a_wrong_field_of_a_sku_is_named),
         cmocka_unit_test(a_wrong_field_of_stock_is_named),
+        cmocka_unit_test(caps_are_of_different_channels_and_each_has_a_name),
         cmocka_unit_test(a_table_of_costs_is_looked_at_row_by_row),
         cmocka_unit_test(a_command_goes_to_the_slot_of_its_order_or_sku),
         cmocka_unit_test(no_bytes_lead_beyond_the_end),

@@ -452,6 +452,19 @@ static inline void shop_sku_of(union shop_command *command, const char *code)
     shop_head(&command->head, OP_SKU_PUT, sizeof command->put + strlen(code));
 }
 
+/* A cap more for a SKU that is about to be put; the code stands behind the caps. */
+static inline void shop_cap_of(union shop_command *command, const char *code, const char *channel,
+                               uint64_t units)
+{
+    struct sku_put *put = &command->put;
+    struct sku_cap *cap = &put->caps[put->cap_count++];
+    *cap = (struct sku_cap){.units = units, .channel_bytes = (uint8_t)strlen(channel)};
+    memcpy(cap->channel, channel, strlen(channel));
+    memset(put->caps + put->cap_count, 0, 64);
+    memcpy(put->caps + put->cap_count, code, strlen(code));
+    shop_head(&put->head, OP_SKU_PUT, sizeof *put + put->cap_count * sizeof *cap + strlen(code));
+}
+
 static inline uint32_t shop_sku(struct shop *shop, const char *code)
 {
     union shop_command command;
