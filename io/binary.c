@@ -67,7 +67,7 @@ static enum frame_fault take_frame(struct connections *connections, struct conne
     case FRAME_HELLO:
         if (!hello_fits((const void *)(frame + 1)))
             return FRAME_BAD_VERSION;
-        if (!knows_caller(c, (const void *)(frame + 1), welcome->callers))
+        if (!knows_caller(c, (const void *)(frame + 1), binary_callers(welcome)))
             return FRAME_BAD_TOKEN;
         welcome_client(connections, c, frame->request, welcome);
         break;

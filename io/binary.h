@@ -6,6 +6,7 @@
 #ifndef SPATE_IO_BINARY_H
 #define SPATE_IO_BINARY_H
 
+#include "core/atomics.h"
 #include "io/callers.h"
 #include "io/connection.h"
 
@@ -15,8 +16,14 @@ struct binary_welcome {
     char
         addresses[SHARDS_MAX * (1 + ENV_ADDRESS_BYTES_MAX)]; /* length byte, text; for each shard */
     uint32_t address_bytes;
-    const struct callers *callers; /* who is welcome; NULL: everybody */
+    struct atomic64 callers; /* where those are who are welcome; 0: everybody is */
 };
+
+/* They may change while the server runs (server_callers). */
+static inline const struct callers *binary_callers(const struct binary_welcome *welcome)
+{
+    return (const struct callers *)(uintptr_t)atomic_load(&welcome->callers);
+}
 
 /* The next command of the connection's input, to be executed before anything else is done with the
  * connection; NULL if there is none yet, or the connection is ending. Answers hellos and pings. */

@@ -1,10 +1,11 @@
 /* io/env_system.c - the ends of the world that are no operations of a ring: addresses and sockets,
  * facts about files, clocks, chance, and the line to whoever runs the server. */
-#include "persist/env.h"
+#include "io/env_uring.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -158,10 +159,24 @@ static int bind_address(int file, const union address *address, socklen_t bytes)
     return bind(file, &address->any, bytes);
 }
 
+/* A socket that listens already, "fd:3", is only doubled: whoever opened it has prepared it. */
+static int32_t listen_inherited(const char *number)
+{
+    int listens = 0;
+    socklen_t bytes = sizeof listens;
+    int given = atoi(number);
+    if (getsockopt(given, SOL_SOCKET, SO_ACCEPTCONN, &listens, &bytes) < 0 || !listens)
+        return -EINVAL;
+    int file = fcntl(given, F_DUPFD_CLOEXEC, 0);
+    return file < 0 ? -errno : file;
+}
+
 int32_t env_listen(struct env *env, const char *address, uint32_t backlog)
 {
     (void)env;
     union address parsed;
+    if (strncmp(address, "fd:", 3) == 0)
+        return listen_inherited(address + 3);
     int32_t bytes = parse_address(address, &parsed);
     if (bytes < 0)
         return bytes;
@@ -326,9 +341,8 @@ void env_point(struct env *env, enum env_point point)
 /* A pipe whose reader sleeps or a stopped terminal must not stop a shard: such a line is lost. A
  * file that cannot be written without waiting in principle (RWF_NOWAIT) is asked first; where two
  * threads ask at the same moment, a pipe on a kernel before 6.4 may still make one of them wait. */
-void env_say(struct env *env, const char *line)
+void env_system_say(const char *line)
 {
-    (void)env;
     union {
         const char *from;
         void *at;

@@ -11,6 +11,7 @@
 #undef atomic_store
 
 #include "io/env_uring.h"
+#include "io/lines.h"
 #include "persist/start.h"
 
 #include <errno.h>
@@ -184,6 +185,16 @@ void env_uring_close(struct env *env)
     if (env->provided != NULL)
         munmap(env->provided, env->provided_count * sizeof(struct io_uring_buf));
     free(env);
+}
+
+/* --- the line to whoever runs the server --- */
+
+void env_say_at(struct env *env, enum env_level level, const char *line)
+{
+    if (env->world->lines != NULL)
+        lines_put(env->world->lines, env->actor, level, env_now(env), line);
+    else
+        env_system_say(line);
 }
 
 /* --- operations and completions --- */

@@ -16,6 +16,7 @@ enum { ENV_ACTORS_MAX = SHARDS_MAX + 2, ENV_MESSAGE_BYTES = 256 };
 
 struct env_world {
     struct atomic64 ring[ENV_ACTORS_MAX]; /* the ring's descriptor + 1; 0: not open */
+    struct lines *lines;                  /* NULL: what is said goes to stderr at once */
 };
 
 /* Opens the ring of `actor` with room to queue about `queue_entries` operations between two system
@@ -27,5 +28,8 @@ bool env_uring_open(struct env_world *world, uint32_t actor, uint32_t queue_entr
 /* What is still in flight is cancelled by the kernel, and may touch its memory until then: whoever
  * needs to know cancels and reaps first. */
 void env_uring_close(struct env *env);
+
+/* io/env_system.c: a line on stderr, or nowhere if that would make us wait. */
+void env_system_say(const char *line);
 
 #endif

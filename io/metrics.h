@@ -12,6 +12,7 @@
 #define SHARD_METRICS(X) \
     /* id                          name                         type       help */ \
     X(METRIC_TURNS,                "turns_total",               "counter", "Turns of the shard's loop.") \
+    X(METRIC_WAITS,                "waits_total",               "counter", "Times the shard had nothing to do.") \
     X(METRIC_COMMANDS,             "commands_total",            "counter", "Commands executed here.") \
     X(METRIC_FORWARDED,            "forwarded_total",           "counter", "Commands received here that another shard owned.") \
     X(METRIC_MESSAGES,             "messages_total",            "counter", "Messages read from other shards.") \

@@ -214,6 +214,12 @@ static int32_t wait_for_vacancy(struct env *env, const char *address)
     return error;
 }
 
+/* Whoever started us has opened it. */
+static bool is_inherited(const char *address)
+{
+    return strncmp(address, "fd:", 3) == 0;
+}
+
 /* Before anything is made or opened: a wrong address must leave nothing behind. */
 static bool addresses_are_vacant(const struct server_options *options, struct env *env,
                                  struct start_report *report)
@@ -221,7 +227,9 @@ static bool addresses_are_vacant(const struct server_options *options, struct en
     const char *addresses[] = {options->binary_address, options->http_address,
                                options->admin_address};
     for (int i = 0; i < 3; i++) {
-        int32_t error = addresses[i] == NULL ? 0 : wait_for_vacancy(env, addresses[i]);
+        int32_t error = addresses[i] == NULL || is_inherited(addresses[i])
+                            ? 0
+                            : wait_for_vacancy(env, addresses[i]);
         if (error < 0)
             return cannot_listen(report, addresses[i], error);
     }
@@ -237,7 +245,7 @@ static bool listen_all(struct server *server, struct env *env, const char *addre
     if (address == NULL)
         return true;
     for (uint32_t i = 0; i < shard_count; i++) {
-        int32_t file = env_listen(env, i == 0 ? address : bound, 1024);
+        int32_t file = env_listen(env, i == 0 || is_inherited(address) ? address : bound, 1024);
         if (file < 0)
             return cannot_listen(report, address, file);
         int32_t bytes = env_address(env, file, false, bound);
@@ -280,7 +288,8 @@ static bool listen_on_everything(struct server *server, struct env *env,
 {
     const struct server_options *options = &server->options;
     bool own = options->binary_address != NULL && strchr(options->binary_address, ':') != NULL &&
-               strncmp(options->binary_address, "unix:", 5) != 0;
+               strncmp(options->binary_address, "unix:", 5) != 0 &&
+               !is_inherited(options->binary_address);
     return listen_all(server, env, options->binary_address, PROTOCOL_BINARY, options->shard_count,
                       "binary", report) &&
            (!own || listen_each(server, env, report)) &&
@@ -319,7 +328,7 @@ static void welcome_fill(struct server *server)
         .credits = UNANSWERED_MAX,
     };
     memcpy(body->slot_shard, server->shared.slot_shard, sizeof body->slot_shard);
-    server->shared.welcome.callers = server->options.callers;
+    atomic_store(&server->shared.welcome.callers, (uintptr_t)server->options.callers);
 }
 
 static void busy_fill(struct shared *shared)
@@ -429,7 +438,7 @@ static bool recover_shard(struct server *server, struct env *env, uint32_t numbe
 /* Without it the shards would wait for segments for ever. */
 static int helper_failed(struct server *server, struct env *env)
 {
-    env_say(env, "a log segment cannot be made ready");
+    env_say_at(env, ENV_ERROR, "a log segment cannot be made ready");
     (void)!atomic_swap_if(&server->shared.failure, 0, EXIT_IO); /* the first one counts */
     atomic_store(&server->shared.stop, 2);                      /* pairs with the load in `ended` */
     ring_all(server, env);
@@ -485,6 +494,24 @@ bool server_put_rules(struct server *server, struct text text)
     memcpy(put + 1, text.at, text.bytes);
     atomic_store(&rules->offered, offered + 1); /* pairs with take_rules */
     return true;
+}
+
+void server_callers(struct server *server, const struct callers *callers)
+{
+    atomic_store(&server->shared.welcome.callers,
+                 (uintptr_t)callers); /* pairs with the load in binary_callers */
+}
+
+uint64_t server_turns(const struct server *server, uint32_t shard)
+{
+    /* pairs with metric_add in `begin`, which comes after the load of the callers */
+    return atomic_load(&shard_loop_metrics(server->loops[shard])->cells[METRIC_TURNS]);
+}
+
+uint64_t server_beats(const struct server *server, uint32_t shard)
+{
+    const struct metrics *metrics = shard_loop_metrics(server->loops[shard]);
+    return atomic_load(&metrics->cells[METRIC_TURNS]) + atomic_load(&metrics->cells[METRIC_WAITS]);
 }
 
 void server_stop(struct server *server)

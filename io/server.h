@@ -68,6 +68,14 @@ const struct start_report *server_report(const struct server *server);
  * in a while and for good (core/RULES.md). False: the last one is still on its way; try again. */
 bool server_put_rules(struct server *server, struct text rules) MUST_LOOK;
 
+/* Any thread, while the server runs: who may call from now on. The table stays as it is until every
+ * shard has begun two more turns: then none looks at the one before. Whoever is connected stays. */
+void server_callers(struct server *server, const struct callers *callers);
+/* Turns that a shard has begun, and how often it has looked for something to do: a shard that lives
+ * looks every few milliseconds. */
+uint64_t server_turns(const struct server *server, uint32_t shard);
+uint64_t server_beats(const struct server *server, uint32_t shard);
+
 /* Any thread, also a signal handler's: begin to drain (first call), stop at once (second). */
 void server_stop(struct server *server);
 

@@ -186,7 +186,7 @@ void shard_loop_listen(struct shard_loop *loop, struct listener listener)
 static void fail(struct shard_loop *loop, int exit_code, const char *line)
 {
     if (atomic_swap_if(&loop->shared->failure, 0, (uint64_t)exit_code)) /* the first one counts */
-        env_say(loop->env, line);
+        env_say_at(loop->env, ENV_ERROR, line);
     atomic_store(&loop->shared->stop, 2); /* pairs with the load in `stopping` */
     for (uint32_t to = 0; to < loop->shard_count; to++)
         if (to != loop->number)
@@ -694,6 +694,7 @@ static void begin(struct shard_loop *loop)
     loop->turn_number++;
     loop->http.watermark = log_watermark(loop->shared->log);
     loop->turn_began = env_clock(loop->env);
+    loop->http.callers = binary_callers(&loop->shared->welcome);
     metric_add(&loop->metrics, METRIC_TURNS, 1);
     /* Exact, not now and then: who asks is one of them. */
     metric_set(&loop->metrics, METRIC_CONNECTIONS, loop->connections.open_count);
@@ -812,6 +813,7 @@ static uint64_t wait_until(struct shard_loop *loop)
 static void wait_and_reap(struct shard_loop *loop)
 {
     struct shared *shared = loop->shared;
+    metric_add(&loop->metrics, METRIC_WAITS, 1);
     struct atomic64 *sleeping = &shared->sleeping[loop->number].value;
     bool waits_for_log = loop->due_head != loop->due_tail || !may_begin(loop) ||
                          loop->connections.waiting_first != CONNECTION_NONE;
@@ -904,8 +906,8 @@ static int prepare(struct shard_loop *loop)
     if (env_register(loop->env, buffers, 2) == 0)
         log_registered(loop->shared->log, loop->number);
     else
-        env_say(loop->env,
-                "the write buffers cannot be registered (locked memory); writing plainly");
+        env_say_at(loop->env, ENV_WARNING,
+                   "the write buffers cannot be registered (locked memory); writing plainly");
     if (env_provide(loop->env, loop->receive_memory, RECEIVE_BUFFERS, RECEIVE_BUFFER_BYTES) < 0) {
         fail(loop, EXIT_OS,
              "buffers for receiving cannot be set up; raise the limit of locked memory");

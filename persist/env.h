@@ -107,7 +107,8 @@ void env_give_back(struct env *env, uint32_t buffer);
 
 /* Ends of the world that are no operations of the ring; all return >= 0 or a negative errno. */
 int32_t env_listen(struct env *env, const char *address,
-                   uint32_t backlog) MUST_LOOK; /* "127.0.0.1:80" or "unix:PATH"; SO_REUSEPORT */
+                   uint32_t backlog) MUST_LOOK; /* "127.0.0.1:80" or "unix:PATH"; SO_REUSEPORT; "fd:3":
+                                                   a descriptor of ours that listens already */
 /* Whether nobody listens there yet: sharing a port is for the shards of one server alone. */
 int32_t env_vacant(struct env *env, const char *address) MUST_LOOK;
 int32_t env_socket(struct env *env, const char *address, void *sockaddr_out,
@@ -143,6 +144,11 @@ enum env_point {
 void env_point(struct env *env, enum env_point point);
 
 /* One line for whoever runs the server; never blocks. */
-void env_say(struct env *env, const char *line);
+enum env_level { ENV_ERROR, ENV_WARNING, ENV_INFO, ENV_DEBUG };
+void env_say_at(struct env *env, enum env_level level, const char *line);
+static inline void env_say(struct env *env, const char *line)
+{
+    env_say_at(env, ENV_INFO, line);
+}
 
 #endif

@@ -1,7 +1,6 @@
 /* spate serve - runs a server: one thread a shard, the main thread makes log segments ready. */
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +10,7 @@
 
 #include "io/env_uring.h"
 #include "io/server.h"
-#include "tools/serve_options.h"
+#include "tools/steward.h"
 #include "tools/tools.h"
 
 struct run {
@@ -29,15 +28,6 @@ struct run {
 };
 
 enum { QUEUE_ENTRIES = 1024 };
-
-/* For the signal handler, which can be given nothing. */
-static struct server *serving;
-
-static void on_signal(int signal)
-{
-    (void)signal;
-    server_stop(serving);
-}
 
 static int fail(int exit_code, const char *message)
 {
@@ -87,12 +77,8 @@ static void *run_shard(void *argument)
     return NULL;
 }
 
-/* Threads leave signals to the main one, which wakes nobody: a shard looks at least every 10 ms. */
 static bool start_shards(struct run *run, uint32_t count)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
     uint32_t started = 0;
     while (started < count) {
         struct shard_thread *shard = &run->shards[started];
@@ -101,17 +87,7 @@ static bool start_shards(struct run *run, uint32_t count)
             break;
         started++;
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return started == count;
-}
-
-static void watch_signals(struct server *server)
-{
-    serving = server;
-    struct sigaction stop = {.sa_handler = on_signal};
-    sigaction(SIGTERM, &stop, NULL);
-    sigaction(SIGINT, &stop, NULL);
-    signal(SIGPIPE, SIG_IGN);
 }
 
 /* Every connection is a descriptor. Raises the soft limit as far as it may go. */
@@ -144,9 +120,30 @@ static void *take_memory(const struct server_options *options)
     return memory;
 }
 
-/* `rules` may be NULL: those in the log stay. */
-static int serve(const struct server_options *options, const struct serve_rules *rules)
+static void say_sizes(struct steward *steward)
 {
+    char line[160];
+    for (uint32_t i = 0; serve_sizes_line(&steward->options, i, line); i++)
+        steward_say(steward, ENV_INFO, line);
+}
+
+/* Runs every actor until all have returned; the exit code. */
+static int run_actors(struct run *run, struct env *env, uint32_t shard_count)
+{
+    if (!start_shards(run, shard_count))
+        return fail(EXIT_OS, "a thread cannot be started; raise `ulimit -u`");
+    int exit_code = server_run(run->server, env, shard_count);
+    for (uint32_t i = 0; i < shard_count; i++) {
+        pthread_join(run->shards[i].thread, NULL);
+        if (exit_code == 0)
+            exit_code = run->shards[i].exit_code;
+    }
+    return exit_code;
+}
+
+static int serve(struct steward *steward)
+{
+    const struct server_options *options = &steward->options.server;
     char message[ENV_MESSAGE_BYTES];
     int exit_code = 0;
     if (!enough_descriptors(options, message))
@@ -154,27 +151,23 @@ static int serve(const struct server_options *options, const struct serve_rules 
     void *memory = take_memory(options);
     if (memory == NULL)
         return fail(EXIT_OS, "not enough memory; lower --memory or --connections");
-    struct env_world world = {0};
+    struct env_world world = {.lines = &steward->lines};
     struct env *env;
     if (!env_uring_open(&world, options->shard_count, QUEUE_ENTRIES, &env, message, &exit_code))
         return fail(exit_code, message);
     struct server *server = server_init(memory, options);
-    if (rules != NULL)
-        CHECK(server_put_rules(server, rules->text)); /* the first */
     struct run run = {.server = server,
                       .world = &world,
                       .memory = memory,
                       .tables_bytes = server_tables_bytes(options),
                       .shard_count = options->shard_count};
-    watch_signals(server);
-    if (!start_shards(&run, options->shard_count))
+    if (steward->options.rules_path != NULL)
+        CHECK(server_put_rules(server, steward->rules.text)); /* the first */
+    if (!steward_start(steward, server))
         return fail(EXIT_OS, "a thread cannot be started; raise `ulimit -u`");
-    exit_code = server_run(server, env, options->shard_count);
-    for (uint32_t i = 0; i < options->shard_count; i++) {
-        pthread_join(run.shards[i].thread, NULL);
-        if (exit_code == 0)
-            exit_code = run.shards[i].exit_code;
-    }
+    say_sizes(steward);
+    exit_code = run_actors(&run, env, options->shard_count);
+    steward_end(steward);
     const char *why_not = server_report(server)->message;
     if (*why_not != 0)
         exit_code = fail(exit_code, why_not);
@@ -186,28 +179,28 @@ static int serve(const struct server_options *options, const struct serve_rules 
 
 int tool_serve(int argc, char **argv)
 {
-    static struct callers callers;
-    struct serve_options options;
-    int end = serve_options_read(&options, argc, argv);
+    static struct steward steward;
+    struct serve_options *options = &steward.options;
+    steward.argc = argc;
+    steward.argv = argv;
+    int end = serve_options_read(options, argc, argv);
     if (end >= 0)
         return end;
-    if (options.callers_path != NULL) {
-        end = serve_callers_read(&options, &callers);
+    if (options->callers_path != NULL) {
+        end = serve_callers_read(options, &steward.callers[0]);
         if (end != 0)
             return end;
-        options.server.callers = &callers;
+        options->server.callers = &steward.callers[0];
     }
-    static struct serve_rules rules;
-    if (options.rules_path != NULL) {
-        end = serve_rules_read(&options, &rules);
+    if (options->rules_path != NULL) {
+        end = serve_rules_read(options, &steward.rules);
         if (end != 0)
             return end;
     }
-    if (options.test_config) {
+    if (options->test_config) {
         printf("spate serve: nothing wrong\n");
         return 0;
     }
-    options.server.process = (uint64_t)getpid();
-    serve_sizes_print(&options);
-    return serve(&options.server, options.rules_path != NULL ? &rules : NULL);
+    options->server.process = (uint64_t)getpid();
+    return serve(&steward);
 }

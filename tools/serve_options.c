@@ -1,24 +1,27 @@
 #include "tools/serve_options.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "tools/config.h"
+#include "tools/notify.h"
 
 #define INTO(place)  .into = &(place), .into_bytes = sizeof(place)
 #define SIZED        "sized by --memory"
 #define NOT_SERVED   "not served"
 #define HOURS(count) (UINT64_C(3600000000000) * (count))
 
+static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
+static const char *const log_forms[] = {"text", "logfmt", "json", NULL};
+static const char *const review_timeouts[] = {"reject", "accept", NULL};
 static const char *const sync_modes[] = {"dsync", "fdatasync", "none", NULL};
 
-static const char *const review_timeouts[] = {"reject", "accept", NULL};
-
-enum { ROWS_MAX = 48 };
-
 /* The one table: --help, the file, the environment, man page and sample are made of it. */
-static void fill_table(struct serve_options *options, struct option table[ROWS_MAX])
+static void fill_table(struct serve_options *options, struct option table[SERVE_ROWS_MAX])
 {
     struct server_options *server = &options->server;
     const struct option rows[] = {
@@ -226,9 +229,25 @@ static void fill_table(struct serve_options *options, struct option table[ROWS_M
          INTO(server->log.idle_ns),
          .min = 100000,
          .max = 1000000000},
+
+        {.group = "What it says",
+         .name = "log-level",
+         .value_name = "LEVEL",
+         .help = "the least urgent that is said on stderr",
+         .kind = OPTION_CHOICE,
+         INTO(options->log_level),
+         .choices = log_levels,
+         .reloads = true},
+        {.name = "log-form",
+         .value_name = "FORM",
+         .help = "words alone, or lines of logfmt or JSON",
+         .kind = OPTION_CHOICE,
+         INTO(options->log_form),
+         .choices = log_forms,
+         .reloads = true},
         {0},
     };
-    _Static_assert(sizeof rows / sizeof *rows <= ROWS_MAX, "room for the table");
+    _Static_assert(sizeof rows / sizeof *rows <= SERVE_ROWS_MAX, "room for the table");
     memcpy(table, rows, sizeof rows);
 }
 
@@ -238,11 +257,27 @@ static int fail(const char *message)
     return EXIT_USAGE_ERROR;
 }
 
+/* Of a socket that systemd has opened. */
+static bool is_local_socket(int file)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t bytes = sizeof address;
+    const struct sockaddr_in *four = (const void *)&address;
+    const struct sockaddr_in6 *six = (const void *)&address;
+    if (getsockname(file, (struct sockaddr *)&address, &bytes) < 0)
+        return false;
+    return address.ss_family == AF_UNIX ||
+           (address.ss_family == AF_INET && ntohl(four->sin_addr.s_addr) >> 24 == 127) ||
+           (address.ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&six->sin6_addr));
+}
+
 static bool is_local(const char *address)
 {
     static const char *const local[] = {"127.", "[::1]:", "localhost:", "unix:"};
     if (address == NULL)
         return true;
+    if (strncmp(address, "fd:", 3) == 0)
+        return is_local_socket(atoi(address + 3));
     for (size_t i = 0; i < sizeof local / sizeof local[0]; i++)
         if (strncmp(address, local[i], strlen(local[i])) == 0)
             return true;
@@ -285,14 +320,40 @@ static void size_tables(struct serve_options *options)
         server->retry_count_max = (uint32_t)sizes->retries;
 }
 
+static void take_socket(const char *name, char place[16], const char **address)
+{
+    if (notify_socket(name, place) != NULL)
+        *address = place;
+}
+
+/* Sockets that systemd has opened for us take the place of addresses; NULL, or what is wrong. */
+static const char *take_sockets(struct serve_options *options)
+{
+    static const char *const names[] = {"binary", "http", "admin", NULL};
+    static char wrong[160], places[3][16];
+    char name[64];
+    struct server_options *server = &options->server;
+    if (notify_socket_unknown(names, name) != NULL) {
+        snprintf(wrong, sizeof wrong,
+                 "a socket was passed as `%s`; FileDescriptorName= is one of binary, http, admin",
+                 name);
+        return wrong;
+    }
+    take_socket("binary", places[0], &server->binary_address);
+    take_socket("http", places[1], &server->http_address);
+    take_socket("admin", places[2], &server->admin_address);
+    return NULL;
+}
+
 int serve_options_read(struct serve_options *options, int argc, char **argv)
 {
-    struct option table[ROWS_MAX];
-    uint8_t sources[ROWS_MAX] = {0};
+    struct option table[SERVE_ROWS_MAX];
+    uint8_t sources[SERVE_ROWS_MAX] = {0};
     char *words[256];
     int positional;
     *options = (struct serve_options){.server = server_options_default(),
-                                      .memory_bytes = UINT64_C(1) << 30};
+                                      .memory_bytes = UINT64_C(1) << 30,
+                                      .log_level = ENV_INFO};
     fill_table(options, table);
     const struct usage usage = {
         .command = "spate serve",
@@ -320,6 +381,9 @@ int serve_options_read(struct serve_options *options, int argc, char **argv)
         config_dump(&usage);
         return 0;
     }
+    const char *wrong = take_sockets(options);
+    if (wrong != NULL)
+        return fail(wrong);
     size_tables(options);
     return check_together(options);
 }
@@ -379,48 +443,70 @@ int serve_rules_read(const struct serve_options *options, struct serve_rules *ru
     return fail(message);
 }
 
+/* ---- what changes while it runs ------------------------------------------------------------------ */
+
+uint32_t serve_options_kept(struct serve_options *holding, struct serve_options *fresh,
+                            struct serve_kept out[SERVE_ROWS_MAX])
+{
+    struct option was[SERVE_ROWS_MAX], is[SERVE_ROWS_MAX];
+    char space[OPTION_VALUE_BYTES_MAX], space_too[OPTION_VALUE_BYTES_MAX];
+    uint32_t count = 0;
+    fill_table(holding, was);
+    fill_table(fresh, is);
+    for (uint32_t i = 0; was[i].name != NULL; i++) {
+        const char *before = option_value(&was[i], space), *now = option_value(&is[i], space_too);
+        bool same = before == now || (before != NULL && now != NULL && strcmp(before, now) == 0);
+        if (same || was[i].reloads || was[i].line_only)
+            continue;
+        out[count].name = was[i].name;
+        snprintf(out[count++].value, sizeof out->value, "%s", before ? before : "unset");
+    }
+    return count;
+}
+
 /* ---- what it costs ----------------------------------------------------------------------------- */
 
-static void print_bytes(uint64_t bytes)
+static const char *bytes_text(uint64_t bytes, char out[24])
 {
-    static const char units[] = {'B', 'K', 'M', 'G', 'T'};
     uint32_t unit = 0;
-    while (bytes >= 10240 && unit < 4) {
+    for (; bytes >= 10240 && unit < 4; unit++)
         bytes /= 1024;
-        unit++;
-    }
-    fprintf(stderr, "%llu%c", (unsigned long long)bytes, units[unit]);
+    snprintf(out, 24, "%llu%c", (unsigned long long)bytes, "BKMGT"[unit]);
+    return out;
 }
 
 /* What one capacity costs is what would be saved without it. */
-static void print_size(const char *name, uint64_t count, const struct server_options *with,
-                       const struct server_options *without)
-{
-    fprintf(stderr, "memory: %s %llu, ", name, (unsigned long long)count);
-    print_bytes(server_bytes(with) - server_bytes(without));
-    fputc('\n', stderr);
-}
-
-void serve_sizes_print(const struct serve_options *options)
+bool serve_sizes_line(const struct serve_options *options, uint32_t number, char out[160])
 {
     const struct server_options *all = &options->server;
-    struct server_options orders = *all, records = *all, skus = *all, cells = *all, retries = *all,
-                          flights = *all;
-    orders.order_count_max = 1;
-    records.order_bytes_max = 1;
-    skus.sku_count_max = 1;
-    cells.cell_count_max = 1;
-    retries.retry_count_max = 1;
-    flights.flight_count_max = 1;
-    print_size("orders", all->order_count_max, all, &orders);
-    print_size("order-bytes", all->order_bytes_max, all, &records);
-    print_size("skus", all->sku_count_max, all, &skus);
-    print_size("cells", all->cell_count_max, all, &cells);
-    print_size("retries", all->retry_count_max, all, &retries);
-    print_size("flights", all->flight_count_max, all, &flights);
-    fputs("memory: in all, taken at once: ", stderr);
-    print_bytes(server_tables_bytes(all));
-    fputs("; reserved for connections, taken as they are used: ", stderr);
-    print_bytes(server_bytes(all) - server_tables_bytes(all));
-    fputc('\n', stderr);
+    struct server_options without = *all;
+    char taken[24], reserved[24];
+    const struct {
+        const char *name;
+        uint64_t count;
+        void *without;
+        size_t bytes;
+    } capacities[] = {
+#define CAPACITY(name, field) {name, all->field, &without.field, sizeof without.field}
+        CAPACITY("orders", order_count_max),  CAPACITY("order-bytes", order_bytes_max),
+        CAPACITY("skus", sku_count_max),      CAPACITY("cells", cell_count_max),
+        CAPACITY("retries", retry_count_max), CAPACITY("flights", flight_count_max),
+#undef CAPACITY
+    };
+    const uint32_t count = sizeof capacities / sizeof *capacities;
+    if (number > count)
+        return false;
+    if (number == count) {
+        snprintf(out, 160,
+                 "memory: in all %s, taken at once; %s more for connections, as they use it",
+                 bytes_text(server_tables_bytes(all), taken),
+                 bytes_text(server_bytes(all) - server_tables_bytes(all), reserved));
+        return true;
+    }
+    memset(capacities[number].without, 0, capacities[number].bytes);
+    *(uint8_t *)capacities[number].without = 1;
+    snprintf(out, 160, "memory: %s %llu, %s", capacities[number].name,
+             (unsigned long long)capacities[number].count,
+             bytes_text(server_bytes(all) - server_bytes(&without), taken));
+    return true;
 }

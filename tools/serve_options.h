@@ -6,6 +6,7 @@
 #include "core/rules.h"
 #include "io/callers.h"
 #include "io/server.h"
+#include "tools/options.h"
 
 /* Tables that --memory sizes together; what is not 0 was asked for by itself. */
 struct serve_sizes {
@@ -23,6 +24,8 @@ struct serve_options {
     const char *callers_path;
     const char *rules_path;
     const char *config_path;
+    uint32_t log_level; /* enum env_level */
+    uint32_t log_form;  /* enum lines_form */
     bool test_config;
     bool dump_config;
 };
@@ -44,7 +47,16 @@ struct serve_rules {
 /* The rules' file of these options; 0, or the exit code after saying FILE:LINE:COLUMN: what is wrong. */
 int serve_rules_read(const struct serve_options *options, struct serve_rules *rules) MUST_LOOK;
 
-/* Says on stderr what every capacity costs. */
-void serve_sizes_print(const struct serve_options *options);
+/* Options that differ in `fresh`, and that SIGHUP cannot take over; how many. */
+enum { SERVE_ROWS_MAX = 64 };
+struct serve_kept {
+    const char *name;
+    char value[OPTION_VALUE_BYTES_MAX]; /* the one that holds */
+};
+uint32_t serve_options_kept(struct serve_options *holding, struct serve_options *fresh,
+                            struct serve_kept out[SERVE_ROWS_MAX]);
+
+/* What the capacities cost, a line for each; false behind the last. */
+bool serve_sizes_line(const struct serve_options *options, uint32_t number, char out[160]);
 
 #endif

@@ -999,8 +999,9 @@ void env_point(struct env *env, enum env_point point)
     cross(env);
 }
 
-void env_say(struct env *env, const char *line)
+void env_say_at(struct env *env, enum env_level level, const char *line)
 {
+    (void)level;
     cross(env);
     world_say(env->process->machine->world, "actor %u says: %s", env->number, line);
 }

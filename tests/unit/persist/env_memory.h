@@ -280,8 +280,9 @@ void env_point(struct env *env, enum env_point point)
     (void)point;
 }
 
-void env_say(struct env *env, const char *line)
+void env_say_at(struct env *env, enum env_level level, const char *line)
 {
+    (void)level;
     strncpy(env->said, line, sizeof env->said - 1);
 }
 
