@@ -553,7 +553,8 @@ static void draw_options(struct stage *stage)
     options->log.ring_groups = 8u << stream_below(swarm, 6);
     options->log.segment_bytes = 2u << 20;
     options->log.idle_ns = stream_skewed(swarm, 10 * MILLISECOND_NS);
-    options->log.sync = stream_hit(swarm, 2) ? LOG_SYNC_DSYNC : LOG_SYNC_FDATASYNC;
+    static const enum log_sync syncs[] = {LOG_SYNC_DSYNC, LOG_SYNC_FDATASYNC, LOG_SYNC_AUTO};
+    options->log.sync = syncs[stream_below(swarm, 3)];
     memcpy(options->bug, stage->run->shard_bug, sizeof options->bug);
     if (stage->oracle->orders_expire)
         machine_knobs(stage->run->machine)->wall_step_one_in = 0;
