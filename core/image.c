@@ -1,5 +1,7 @@
 #include "core/image.h"
 
+#include <string.h>
+
 #include "core/digest.h"
 #include "core/refund.h"
 #include "core/shard_state.h"
@@ -178,6 +180,12 @@ static enum shard_table load_part(struct shard *shard, const struct record *reco
     return SHARD_TABLE_NONE;
 }
 
+void shard_load_fetch(const struct shard *shard, const struct record *record)
+{
+    if (shard_owns(shard, record->slot) && record_first(record)->kind == PART_ORDER)
+        order_load_fetch(&shard->orders, (const void *)record_first(record));
+}
+
 enum shard_table shard_load(struct shard *shard, const struct record *record)
 {
     const struct part *part = record_first(record);
@@ -196,4 +204,12 @@ void shard_loaded(struct shard *shard)
     retries_loaded(&shard->retries);
     if (shard->catalogue != NULL)
         stock_publish(&shard->stock, shard->catalogue, 0);
+}
+
+void shard_forget(struct shard *shard)
+{
+    struct shard_options options = shard->options;
+    struct catalogue *catalogue = shard->catalogue;
+    memset(shard, 0, shard_bytes(&options));
+    (void)shard_init(shard, &options, catalogue);
 }

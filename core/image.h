@@ -49,7 +49,7 @@ struct part {
 };
 
 /* No record is longer. */
-enum { RECORD_BYTES_MAX = 1 << 20 };
+enum { RECORD_BYTES_MAX = (1 << 20) - 4096 };
 
 /* ---- writing ----------------------------------------------------------------------------------- */
 
@@ -96,7 +96,11 @@ const struct record *shard_image_next(const struct shard *shard, struct image_wa
 /* Puts a record into a shard that has applied no event yet, if it is of one of its slots (the
  * topology's: always); SHARD_TABLE_NONE, or the table that is too small. */
 enum shard_table shard_load(struct shard *shard, const struct record *record) MUST_LOOK;
+/* Before that, well ahead: touches the memory that the record will need. */
+void shard_load_fetch(const struct shard *shard, const struct record *record);
 /* After the last record: what goes by time across slots is brought into order. */
 void shard_loaded(struct shard *shard);
+/* Instead of that: the shard is as it was after shard_init. */
+void shard_forget(struct shard *shard);
 
 #endif

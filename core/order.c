@@ -594,10 +594,8 @@ struct order_more *order_make_more(struct orders *orders, struct order *order)
 }
 
 /* STAGES: entering it is no stage that an order_more keeps. */
-static enum order_stage stage_of(const struct order *order, const struct slice_order_moved *moved)
+static enum order_stage stage_of(const struct order *order)
 {
-    if (moved->move == MOVE_ACCEPT || moved->move == MOVE_REJECT)
-        return STAGE_REVIEWED;
     if (order->state == ORDER_PAID)
         return STAGE_PAID;
     if (order->state == ORDER_SHIPPED)
@@ -606,10 +604,9 @@ static enum order_stage stage_of(const struct order *order, const struct slice_o
 }
 
 /* The first time counts: an order may come back to a state. */
-static bool keep_stage(struct orders *orders, struct order *order, const struct event *event,
-                       const struct slice_order_moved *moved)
+static bool keep_stage(struct orders *orders, struct order *order, const struct event *event)
 {
-    enum order_stage stage = stage_of(order, moved);
+    enum order_stage stage = stage_of(order);
     if (stage == STAGES)
         return true;
     struct order_more *more = order_make_more(orders, order);
@@ -637,7 +634,7 @@ static enum shard_table apply_moved(struct orders *orders, struct position posit
     order->state = moved->to & 15u;
     order_touch(orders, record, position, event);
     count_in(orders, order);
-    return keep_stage(orders, order, event, moved) ? SHARD_TABLE_NONE : SHARD_TABLE_ORDER_BYTES;
+    return keep_stage(orders, order, event) ? SHARD_TABLE_NONE : SHARD_TABLE_ORDER_BYTES;
 }
 
 static bool make_progress(struct orders *orders, const struct order *order, struct order_more *more)
@@ -1053,6 +1050,11 @@ enum shard_table order_load(struct orders *orders, const struct part_order *part
     full = load_progress(orders, order, part);
     count_in(orders, order);
     return full;
+}
+
+void order_load_fetch(const struct orders *orders, const struct part_order *part)
+{
+    order_fetch(orders, &part_placed(part)->head);
 }
 
 static uint32_t *next_of_customer(void *orders, uint32_t record)

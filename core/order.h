@@ -44,8 +44,7 @@ enum order_stock { STOCK_STAYS, STOCK_RELEASED, STOCK_COMMITTED, STOCK_UNCOMMITT
     X(ORDER_PAYMENT_FAILED,  MOVE_EXPIRE,       ORDER_EXPIRED,         STOCK_RELEASED) \
     X(ORDER_IN_REVIEW,       MOVE_ACCEPT,       ORDER_PENDING_PAYMENT, STOCK_STAYS) \
     X(ORDER_IN_REVIEW,       MOVE_REJECT,       ORDER_REJECTED,        STOCK_RELEASED) \
-    X(ORDER_IN_REVIEW,       MOVE_CANCEL,       ORDER_CANCELLED,       STOCK_RELEASED) \
-    X(ORDER_DELIVERED,       MOVE_COMPLETE,     ORDER_COMPLETED,       STOCK_STAYS)
+    X(ORDER_IN_REVIEW,       MOVE_CANCEL,       ORDER_CANCELLED,       STOCK_RELEASED)
 /* clang-format on */
 
 struct order_step {
@@ -318,6 +317,7 @@ bool order_part_valid(const struct part_order *part, uint32_t slot);
 enum shard_table order_load(struct orders *orders, const struct part_order *part) MUST_LOOK;
 bool stages_part_valid(const struct part_stages *part);
 enum shard_table stages_load(struct orders *orders, const struct part_stages *part) MUST_LOOK;
+void order_load_fetch(const struct orders *orders, const struct part_order *part);
 /* Orders that came slot by slot stand newest first again in their customers' chains. */
 void orders_loaded(struct orders *orders);
 

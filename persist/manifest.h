@@ -37,6 +37,7 @@ struct manifest {
     uint64_t next_serial;  /* serials from here on were never used */
     uint64_t witness;      /* so far everything was durable when this was written */
     uint64_t begin_serial; /* the log that is kept begins in this segment, ... */
+    uint64_t begin_offset; /* ... at or behind this offset, ... */
     uint64_t begin_seq;    /* ... with this sequence, ... */
     uint64_t begin_chain;  /* ... whose group has this for its chain */
     uint32_t epoch_used;   /* the highest that was ever given to a start */

@@ -23,7 +23,7 @@ struct place scan_first(const struct manifest *manifest)
 {
     return (struct place){
         .serial = manifest->begin_serial,
-        .offset = BLOCK_BYTES,
+        .offset = manifest->begin_offset,
         .seq = manifest->begin_seq,
         .chain = manifest->begin_chain,
     };

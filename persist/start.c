@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "persist/scan.h"
+#include "persist/lanes.h"
 
 enum {
     NAMES_BYTES = 4 << 20,
@@ -41,7 +41,9 @@ struct starting {
     void *scan_memory;
     uint8_t *output;
     char *names;
+    uint32_t name_count;
     uint64_t last_serial; /* of the segments that are there */
+    struct place first;   /* of the log that is to be read */
     struct scan scan;
     struct place marks[MARKS]; /* mark_count - 1 mod MARKS is the latest */
     uint64_t mark_count;
@@ -169,6 +171,7 @@ static bool list_segments(struct starting *s)
     if (count < 0)
         return refuse_error(s, "list the files", count);
     const char *name = s->names;
+    s->name_count = (uint32_t)count;
     for (int32_t i = 0; i < count; i++, name += strlen(name) + 1) {
         uint64_t serial = segment_serial(name);
         if (serial > s->last_serial)
@@ -180,8 +183,8 @@ static bool list_segments(struct starting *s)
 static bool is_ours(const char *name)
 {
     return strcmp(name, "lock") == 0 || strcmp(name, "manifest.tmp") == 0 ||
-           strcmp(name, SEGMENT_MAKING) == 0 || strcmp(name, "measure.tmp") == 0 ||
-           strcmp(name, "lost+found") == 0;
+           strcmp(name, LANES_FILE) == 0 || strcmp(name, SNAPSHOT_MAKING) == 0 ||
+           strcmp(name, SEGMENT_MAKING) == 0 || strcmp(name, "lost+found") == 0;
 }
 
 /* A directory whose own name is lost takes everything in it along. Who may not look into its parent
@@ -214,8 +217,11 @@ static bool begin_new_log(struct starting *s)
                       "or try `spate log salvage`"
                     : "%s is not a data directory of Spate (it has %s): choose an empty one",
                 s->options->directory, name);
-    *s->manifest = (struct manifest){
-        .log_id = env_random(s->env), .next_serial = 1, .begin_serial = 1, .begin_seq = 1};
+    *s->manifest = (struct manifest){.log_id = env_random(s->env),
+                                     .next_serial = 1,
+                                     .begin_serial = 1,
+                                     .begin_offset = BLOCK_BYTES,
+                                     .begin_seq = 1};
     return sync_parent(s);
 }
 
@@ -348,10 +354,11 @@ static void say_recovered(struct starting *s)
 {
     uint64_t ms = (env_clock(s->env) - s->begun_ns) / 1000000;
     char line[160];
-    snprintf(line, sizeof line, "recovered %llu events of %llu groups in %llu ms",
-             (unsigned long long)s->report->events, (unsigned long long)s->report->groups,
-             (unsigned long long)ms);
-    if (s->report->events > 0 && !s->options->read_only)
+    snprintf(line, sizeof line,
+             "recovered %llu records of a snapshot and %llu events of %llu groups in %llu ms",
+             (unsigned long long)s->report->records, (unsigned long long)s->report->events,
+             (unsigned long long)s->report->groups, (unsigned long long)ms);
+    if (s->report->events + s->report->records > 0 && !s->options->read_only)
         env_say(s->env, line);
 }
 
@@ -393,17 +400,105 @@ static bool refuse_damaged(struct starting *s)
         (unsigned long long)s->scan.witness_offset);
 }
 
+/* ---- the snapshot ---------------------------------------------------------------------------------- */
+
+static bool show_image(struct starting *s, enum start_image what,
+                       const struct snapshot_block *block)
+{
+    enum start_visit visit;
+    while ((visit = s->visitor->on_image(s->visitor, what, block)) == START_LATER) {
+        struct env_done none;
+        (void)env_reap(s->env, &none, 1, env_clock(s->env) + LATER_NS);
+    }
+    return visit == START_TAKEN ||
+           refuse(s, EXIT_UNAVAILABLE,
+                  "a table is too small for the snapshot in %s; start with a larger --memory",
+                  s->options->directory);
+}
+
+enum loaded { LOADED, LOADED_NOT, LOADED_REFUSED };
+
+static enum loaded load_failed(struct starting *s, const char *name, int32_t error)
+{
+    char line[160];
+    if (error == -EPROTO) {
+        (void)refuse(s, EXIT_DAMAGED,
+                     "%s/%s was written by a newer version of Spate; start that one",
+                     s->options->directory, name);
+        return LOADED_REFUSED;
+    }
+    snprintf(line, sizeof line, "%s is passed over: %s", name,
+             error == -EBADMSG ? "it is damaged"
+             : error == -EXDEV ? "it belongs to another log"
+                               : strerror(-error));
+    env_say_at(s->env, ENV_WARNING, line);
+    return LOADED_NOT;
+}
+
+static enum loaded load_blocks(struct starting *s, struct snapshot_reader *reader, const char *name)
+{
+    const struct snapshot_block *block;
+    int32_t error;
+    while ((block = snapshot_next(reader, &error)) != NULL)
+        if (!show_image(s, START_IMAGE_BLOCK, block))
+            return LOADED_REFUSED;
+    if (!show_image(s, error < 0 ? START_IMAGE_FORGET : START_IMAGE_END, NULL))
+        return LOADED_REFUSED;
+    if (error < 0)
+        return load_failed(s, name, error);
+    s->first = snapshot_place(&reader->head);
+    s->report->snapshot = reader->head.seq;
+    s->report->records = reader->head.record_count;
+    return LOADED;
+}
+
+static enum loaded load_one(struct starting *s, uint64_t seq)
+{
+    char name[SNAPSHOT_NAME_BYTES];
+    struct snapshot_reader reader;
+    snapshot_name(name, seq);
+    int32_t error =
+        snapshot_open(&reader, s->env, s->start->directory, name, s->manifest->log_id, s->output);
+    if (error < 0)
+        return load_failed(s, name, error);
+    /* Whatever else has become of it: it was made of what was durable. */
+    s->witness = s->witness < seq ? seq : s->witness;
+    enum loaded loaded = load_blocks(s, &reader, name);
+    snapshot_close(&reader);
+    return loaded;
+}
+
+/* The newest that is whole and that the log goes on from. */
+static bool load_snapshot(struct starting *s)
+{
+    uint64_t seqs[SNAPSHOTS_MAX];
+    uint32_t count = snapshot_list(s->names, s->name_count, seqs);
+    for (uint32_t i = 0; i < count && seqs[i] + 1 >= s->manifest->begin_seq; i++) {
+        enum loaded loaded = load_one(s, seqs[i]);
+        if (loaded != LOADED_NOT)
+            return loaded == LOADED;
+    }
+    return s->manifest->begin_seq == 1 ||
+           refuse(s, EXIT_DAMAGED,
+                  "no snapshot in %s is whole, and the log begins with sequence %llu only: restore "
+                  "snapshot-%020llu.img or a newer one from a backup",
+                  s->options->directory, (unsigned long long)s->manifest->begin_seq,
+                  (unsigned long long)s->manifest->begin_seq - 1);
+}
+
 static bool read_log(struct starting *s)
 {
     const struct manifest *manifest = s->manifest;
-    s->end = scan_first(manifest);
+    s->end = s->first = scan_first(manifest);
     s->witness = manifest->witness;
     s->blank_from = s->last_serial + 1;
     if (manifest->epoch_count == 0)
         return true;
     s->begun_ns = s->said_ns = env_clock(s->env);
-    scan_begin(&s->scan, s->env, s->start->directory, manifest, s->scan_memory, s->end);
-    s->scan.witness = manifest->witness;
+    if (s->visitor->on_image != NULL && !load_snapshot(s))
+        return false;
+    scan_begin(&s->scan, s->env, s->start->directory, manifest, s->scan_memory, s->first);
+    s->scan.witness = s->witness;
     bool good = read_groups(s);
     scan_end(&s->scan);
     if (!good)
@@ -507,7 +602,7 @@ static struct place place_before(const struct starting *s, uint64_t seq)
     for (uint64_t i = s->mark_count; i > oldest; i--)
         if (s->marks[(i - 1) % MARKS].seq <= seq)
             return s->marks[(i - 1) % MARKS];
-    return scan_first(s->manifest);
+    return s->first;
 }
 
 static bool copy_groups(struct starting *s, struct copy *copy)

@@ -9,6 +9,7 @@
 #include "core/event.h"
 #include "persist/group.h"
 #include "persist/log.h"
+#include "persist/snapshot.h"
 
 /* Exit codes of the program, as sysexits has them. */
 enum {
@@ -39,6 +40,8 @@ struct start_report {
     uint64_t bytes;
     uint64_t torn_bytes; /* of a tail that was never acknowledged */
     uint64_t witness;    /* the highest sequence that something says was acknowledged */
+    uint64_t snapshot;   /* the sequence that the state was loaded from; 0: from the log alone */
+    uint64_t records;    /* in it */
 };
 
 enum start_visit {
@@ -47,9 +50,18 @@ enum start_visit {
     START_STOP, /* a table is too small */
 };
 
-/* Called for every group that is alive, in commit order, when its events have been found valid. The
- * group is gone when this returns; a visitor must not use the env. */
+enum start_image {
+    START_IMAGE_BLOCK,
+    START_IMAGE_END,    /* that was the last one; now come the groups */
+    START_IMAGE_FORGET, /* the snapshot has turned out to be damaged: forget all of it */
+};
+
+/* on_image is called for every block of the snapshot, if there is one; without it the log is read from
+ * its beginning. on_group for every group behind it that is alive, in commit order, when its events
+ * have been found valid. What is shown is gone when these return; a visitor must not use the env. */
 struct start_visitor {
+    enum start_visit (*on_image)(struct start_visitor *visitor, enum start_image what,
+                                 const struct snapshot_block *block);
     enum start_visit (*on_group)(struct start_visitor *visitor, const struct group_head *head);
 };
 

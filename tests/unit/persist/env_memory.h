@@ -11,10 +11,10 @@
 
 #include "persist/env.h"
 
-enum { MEMORY_FILES = 64, MEMORY_QUEUE = 16, MEMORY_DIRECTORY = 1000, MEMORY_BYTES_MAX = 1 << 20 };
+enum { MEMORY_FILES = 64, MEMORY_QUEUE = 16, MEMORY_DIRECTORY = 1000, MEMORY_BYTES_MAX = 2 << 20 };
 
 struct memory_file {
-    char name[32]; /* "": none */
+    char name[64]; /* "": none */
     uint32_t bytes;
     uint32_t links; /* 0: unlinked, but maybe still open */
     uint8_t *data;

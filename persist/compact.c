@@ -1,0 +1,544 @@
+#include "persist/compact.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { NAMES_BYTES = 4 << 20, STEP_BYTES = 1 << 20, COPY_BYTES = 1 << 20, WORTH_IT = 16 };
+static const uint64_t RETRY_NS = UINT64_C(10) * 1000 * 1000 * 1000;
+static const uint64_t LOOK_NS = UINT64_C(100) * 1000 * 1000;
+
+enum phase {
+    PHASE_IDLE,
+    PHASE_FOLDING,
+    PHASE_WRITING,   /* the slot that the fold has brought together */
+    PHASE_VERIFYING, /* what has been written */
+    PHASE_RETIRING,  /* segments, one after the other */
+};
+
+struct compact {
+    struct compact_options options;
+    enum phase phase;
+    struct manifest manifest;
+    struct fold fold;
+    struct snapshot_writer writer;
+    struct snapshot_reader check;
+    struct image_walk walk;
+    uint64_t snapshots[SNAPSHOTS_MAX];
+    uint32_t snapshot_count;
+    uint32_t base;             /* which of them the round begins with; snapshot_count: none */
+    uint64_t log_bytes_at_end; /* of the last round */
+    uint64_t begun_ns;
+    uint64_t ended_ns;
+    uint64_t retry_ns;
+    uint64_t said_bytes; /* of work, when the rate was last looked at */
+    char message[320];
+
+    uint32_t name_count;
+    const char *next_name; /* while retiring */
+    uint32_t names_left;
+    uint32_t spare; /* names below are taken */
+
+    struct atomic64 asked;
+    struct atomic64 counts[7];
+
+    void *fold_memory;
+    void *block;
+    uint8_t *copy;
+    char *names;
+};
+
+enum { COUNT_ROUNDS, COUNT_FAILURES, COUNT_DAMAGED, COUNT_SEQ, COUNT_BYTES, COUNT_MADE, COUNT_NS };
+
+struct compact_options compact_options_default(void)
+{
+    return (struct compact_options){
+        .directory = -1,
+        .archive = -1,
+        .segment_bytes = 64 << 20,
+        .every_bytes = UINT64_C(4) << 30,
+        .rate_bytes = UINT64_C(256) << 20,
+        .lane_bytes_max = UINT64_C(16) << 30,
+        .shard_bytes_max = UINT64_C(256) << 20,
+    };
+}
+
+static struct fold_options fold_options(const struct compact *compact, uint64_t seq)
+{
+    bool has_base = compact->base < compact->snapshot_count;
+    return (struct fold_options){
+        .directory = compact->options.directory,
+        .manifest = &compact->manifest,
+        .snapshot = has_base ? compact->snapshots[compact->base] : 0,
+        .seq = seq,
+        .lane_bytes_max = compact->options.lane_bytes_max,
+        .shard_bytes_max = compact->options.shard_bytes_max,
+    };
+}
+
+static size_t head_bytes(void)
+{
+    return (sizeof(struct compact) + BLOCK_BYTES - 1) & ~(size_t)(BLOCK_BYTES - 1);
+}
+
+size_t compact_bytes(const struct compact_options *options)
+{
+    struct compact described = {.options = *options};
+    struct fold_options fold = fold_options(&described, 0);
+    return head_bytes() + SNAPSHOT_BLOCK_BYTES + COPY_BYTES + NAMES_BYTES + fold_bytes(&fold);
+}
+
+static void put_count(struct compact *compact, uint32_t which, uint64_t value)
+{
+    atomic_store(&compact->counts[which], value); /* pairs with the loads in compact_counts */
+}
+
+struct compact *compact_init(void *memory, const struct compact_options *options)
+{
+    struct compact *compact = memory;
+    memset(compact, 0, sizeof *compact);
+    compact->options = *options;
+    uint8_t *at = (uint8_t *)memory + head_bytes();
+    compact->block = at;
+    at += SNAPSHOT_BLOCK_BYTES;
+    compact->copy = at;
+    at += COPY_BYTES;
+    compact->names = (char *)at;
+    at += NAMES_BYTES;
+    compact->fold_memory = at;
+    put_count(compact, COUNT_SEQ, options->seq);
+    compact->writer.file = compact->check.file = -1;
+    compact->fold.scan.file = compact->fold.reader.file = compact->fold.lanes.file = -1;
+    return compact;
+}
+
+/* ---- what goes wrong --------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 4, 5))) static void give_up(struct compact *compact, struct env *env,
+                                                          int32_t error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int used = snprintf(compact->message, sizeof compact->message, "no snapshot: ");
+    vsnprintf(compact->message + used, sizeof compact->message - (size_t)used, format, arguments);
+    va_end(arguments);
+    env_say_at(env, error == -EBADMSG ? ENV_ERROR : ENV_WARNING, compact->message);
+    put_count(compact, COUNT_FAILURES, atomic_load(&compact->counts[COUNT_FAILURES]) + 1);
+    if (error == -EBADMSG)
+        put_count(compact, COUNT_DAMAGED, 1);
+    compact->retry_ns = env_clock(env) + RETRY_NS;
+    compact_end(compact);
+}
+
+void compact_end(struct compact *compact)
+{
+    if (compact->phase == PHASE_IDLE)
+        return;
+    fold_end(&compact->fold);
+    snapshot_close(&compact->check);
+    if (compact->phase != PHASE_RETIRING)
+        snapshot_abandon(&compact->writer);
+    compact->phase = PHASE_IDLE;
+}
+
+/* ---- a round begins ---------------------------------------------------------------------------- */
+
+static bool list_files(struct compact *compact, struct env *env)
+{
+    int32_t count = env_list(env, compact->options.directory, compact->names, NAMES_BYTES);
+    if (count < 0) {
+        give_up(compact, env, count, "the files cannot be listed: %s", strerror(-count));
+        return false;
+    }
+    compact->name_count = (uint32_t)count;
+    return true;
+}
+
+static void begin_fold(struct compact *compact, struct env *env, uint64_t seq)
+{
+    struct fold_options options = fold_options(compact, seq);
+    compact->writer.file = -1;
+    compact->writer.env = env;
+    compact->writer.directory = compact->options.directory;
+    fold_begin(&compact->fold, compact->fold_memory, env, &options);
+    compact->phase = PHASE_FOLDING;
+}
+
+static void begin_round(struct compact *compact, struct env *env, uint64_t seq)
+{
+    compact->begun_ns = env_clock(env);
+    compact->said_bytes = 0;
+    int32_t error = manifest_read(env, compact->options.directory, &compact->manifest);
+    if (error < 0) {
+        give_up(compact, env, error, "the manifest cannot be read: %s", strerror(-error));
+        return;
+    }
+    if (!list_files(compact, env))
+        return;
+    compact->snapshot_count =
+        snapshot_list(compact->names, compact->name_count, compact->snapshots);
+    compact->base = 0;
+    begin_fold(compact, env, seq);
+}
+
+/* ---- from slot to slot ------------------------------------------------------------------------- */
+
+static bool write_failed(struct compact *compact, struct env *env, int32_t error)
+{
+    if (error < 0)
+        give_up(compact, env, error, "%s cannot be written: %s", SNAPSHOT_MAKING, strerror(-error));
+    return error < 0;
+}
+
+static void begin_writing(struct compact *compact, struct env *env)
+{
+    const struct place *place = &compact->fold.place;
+    const struct snapshot_head facts = {
+        .log_id = compact->manifest.log_id,
+        .seq = place->seq - 1,
+        .serial = place->serial,
+        .offset = place->offset,
+        .chain = place->chain,
+        .made_ns = env_now(env),
+    };
+    (void)write_failed(
+        compact, env,
+        snapshot_create(&compact->writer, env, compact->options.directory, compact->block, &facts));
+}
+
+/* A snapshot that has rotted is passed over, as long as the log reaches back to an older one. */
+static void fold_failed(struct compact *compact, struct env *env)
+{
+    struct fold *fold = &compact->fold;
+    if (!fold->bad_snapshot || compact->base >= compact->snapshot_count) {
+        give_up(compact, env, fold->error, "%s", fold->message);
+        return;
+    }
+    env_say_at(env, ENV_WARNING, fold->message);
+    fold_end(fold);
+    snapshot_abandon(&compact->writer);
+    compact->base++;
+    bool reaches = compact->base < compact->snapshot_count || compact->manifest.begin_seq == 1;
+    begin_fold(compact, env, fold->options.seq);
+    if (!reaches)
+        give_up(compact, env, -EBADMSG, "no snapshot that the log goes on from is whole");
+}
+
+static void finish_writing(struct compact *compact, struct env *env)
+{
+    if (compact->writer.file < 0)
+        begin_writing(compact, env); /* there is nothing in any slot */
+    if (compact->phase == PHASE_IDLE ||
+        write_failed(compact, env, snapshot_finish(&compact->writer)))
+        return;
+    fold_end(&compact->fold);
+    int32_t error = snapshot_open(&compact->check, env, compact->options.directory, SNAPSHOT_MAKING,
+                                  compact->manifest.log_id, compact->block);
+    if (!write_failed(compact, env, error))
+        compact->phase = PHASE_VERIFYING;
+}
+
+static void step_fold(struct compact *compact, struct env *env)
+{
+    switch (fold_step(&compact->fold)) {
+    case FOLD_ON:
+        break;
+    case FOLD_SLOT:
+        compact->walk = (struct image_walk){0};
+        compact->phase = PHASE_WRITING;
+        if (compact->writer.file < 0)
+            begin_writing(compact, env);
+        break;
+    case FOLD_DONE:
+        finish_writing(compact, env);
+        break;
+    case FOLD_FAILED:
+        fold_failed(compact, env);
+        break;
+    }
+}
+
+static void write_slot(struct compact *compact, struct env *env)
+{
+    uint64_t end = compact->writer.head.record_bytes + STEP_BYTES;
+    const struct record *record = NULL;
+    while (compact->writer.head.record_bytes < end &&
+           (record = shard_image_next(compact->fold.shard, &compact->walk)) != NULL)
+        if (write_failed(compact, env, snapshot_add(&compact->writer, record)))
+            return;
+    if (record == NULL)
+        compact->phase = PHASE_FOLDING;
+}
+
+/* ---- the end of a round ------------------------------------------------------------------------ */
+
+/* The log that is kept begins behind the older of the two snapshots. */
+static int32_t move_beginning(struct compact *compact, struct env *env)
+{
+    struct manifest *manifest = &compact->manifest;
+    struct place begin = snapshot_place(&compact->fold.reader.head);
+    uint32_t behind = 0;
+    if (compact->base >= compact->snapshot_count)
+        return 0;
+    while (behind + 1 < manifest->epoch_count &&
+           manifest->epochs[behind + 1].first_seq <= begin.seq)
+        behind++;
+    manifest->epoch_count -= behind;
+    memmove(manifest->epochs, manifest->epochs + behind,
+            manifest->epoch_count * sizeof manifest->epochs[0]);
+    manifest->begin_serial = begin.serial;
+    manifest->begin_seq = begin.seq;
+    manifest->begin_chain = begin.chain;
+    manifest->begin_offset = begin.offset;
+    return manifest_write(env, compact->options.directory, manifest);
+}
+
+static int32_t drop_snapshots(struct compact *compact, struct env *env)
+{
+    int32_t error = 0;
+    for (uint32_t i = 0; i < compact->snapshot_count && error == 0; i++) {
+        char name[SNAPSHOT_NAME_BYTES];
+        if (i == compact->base)
+            continue;
+        snapshot_name(name, compact->snapshots[i]);
+        error = env_do(
+            env,
+            &(struct env_op){.kind = ENV_UNLINK, .file = compact->options.directory, .path = name});
+    }
+    return error;
+}
+
+static void round_is_over(struct compact *compact, struct env *env)
+{
+    const struct snapshot_head *head = &compact->writer.head;
+    compact->ended_ns = env_clock(env);
+    put_count(compact, COUNT_NS, compact->ended_ns - compact->begun_ns);
+    put_count(compact, COUNT_SEQ, head->seq);
+    put_count(compact, COUNT_BYTES, head->file_bytes);
+    put_count(compact, COUNT_MADE, head->made_ns);
+    put_count(compact, COUNT_ROUNDS, atomic_load(&compact->counts[COUNT_ROUNDS]) + 1);
+    compact->message[0] = 0;
+    compact->phase = PHASE_IDLE;
+}
+
+static void publish(struct compact *compact, struct env *env)
+{
+    snapshot_close(&compact->check);
+    int32_t error = snapshot_publish(env, compact->options.directory, compact->writer.head.seq);
+    if (error == 0)
+        error = move_beginning(compact, env);
+    if (error == 0)
+        error = drop_snapshots(compact, env);
+    if (error < 0) {
+        give_up(compact, env, error, "it cannot be published: %s", strerror(-error));
+        return;
+    }
+    compact->next_name = compact->names;
+    compact->names_left = compact->name_count;
+    compact->spare = 0;
+    compact->phase = PHASE_RETIRING;
+}
+
+static void verify(struct compact *compact, struct env *env)
+{
+    int32_t error;
+    if (snapshot_next(&compact->check, &error) != NULL)
+        return;
+    if (error == 0)
+        publish(compact, env);
+    else
+        give_up(compact, env, error == -EBADMSG ? -EIO : error,
+                "what was written does not read the same: %s", strerror(-error));
+}
+
+/* ---- segments behind the older snapshot -------------------------------------------------------- */
+
+static bool has_name(const struct compact *compact, const char *wanted)
+{
+    const char *name = compact->names;
+    for (uint32_t i = 0; i < compact->name_count; i++, name += strlen(name) + 1)
+        if (strcmp(name, wanted) == 0)
+            return true;
+    return false;
+}
+
+/* Only the helper of the log takes spares away, and only this gives new ones; so a name that was not
+ * there when the files were listed is nobody's. */
+static bool free_spare(const struct compact *compact, uint32_t *spare, char out[SEGMENT_NAME_BYTES])
+{
+    for (; *spare < SPARES_MAX; (*spare)++) {
+        segment_spare_name(out, *spare);
+        if (!has_name(compact, out))
+            return true;
+    }
+    return false;
+}
+
+static int32_t copy_file(struct compact *compact, struct env *env, int32_t from, int32_t to)
+{
+    for (uint64_t offset = 0;;) {
+        int32_t got = env_do(env, &(struct env_op){.kind = ENV_READ,
+                                                   .file = from,
+                                                   .offset = offset,
+                                                   .data = compact->copy,
+                                                   .bytes = COPY_BYTES});
+        if (got <= 0)
+            return got < 0 ? got : env_do(env, &(struct env_op){.kind = ENV_FSYNC, .file = to});
+        int32_t wrote = env_do(env, &(struct env_op){.kind = ENV_WRITE,
+                                                     .file = to,
+                                                     .offset = offset,
+                                                     .data = compact->copy,
+                                                     .bytes = (uint32_t)got});
+        if (wrote != got)
+            return wrote < 0 ? wrote : -ENOSPC;
+        offset += (uint64_t)got;
+    }
+}
+
+/* Copied and not renamed, because an archive is often another file system. */
+static int32_t archive(struct compact *compact, struct env *env, const char *name)
+{
+    int32_t from = segment_open(env, compact->options.directory, name, O_RDONLY);
+    if (from < 0)
+        return from;
+    int32_t to = segment_open(env, compact->options.archive, name, O_CREAT | O_TRUNC | O_WRONLY);
+    int32_t error = to < 0 ? to : copy_file(compact, env, from, to);
+    (void)!env_do(env, &(struct env_op){.kind = ENV_CLOSE, .file = from});
+    if (to >= 0)
+        (void)!env_do(env, &(struct env_op){.kind = ENV_CLOSE, .file = to});
+    if (error == 0)
+        error = env_do(env, &(struct env_op){.kind = ENV_FSYNC, .file = compact->options.archive});
+    return error;
+}
+
+static int32_t retire(struct compact *compact, struct env *env, const char *name)
+{
+    char spare_name[SEGMENT_NAME_BYTES];
+    int32_t error = compact->options.archive < 0 ? 0 : archive(compact, env, name);
+    if (error < 0)
+        return error;
+    bool again = free_spare(compact, &compact->spare, spare_name);
+    compact->spare += again;
+    return env_do(env, &(struct env_op){.kind = again ? ENV_RENAME : ENV_UNLINK,
+                                        .file = compact->options.directory,
+                                        .path = name,
+                                        .path_to = spare_name});
+}
+
+static void retire_next(struct compact *compact, struct env *env)
+{
+    while (compact->names_left > 0) {
+        const char *name = compact->next_name;
+        uint64_t serial = segment_serial(name);
+        compact->next_name += strlen(name) + 1;
+        compact->names_left--;
+        if (serial == 0 || serial >= compact->manifest.begin_serial)
+            continue;
+        int32_t error = retire(compact, env, name);
+        if (error < 0)
+            give_up(compact, env, error, "%s cannot be put away: %s", name, strerror(-error));
+        return;
+    }
+    round_is_over(compact, env);
+}
+
+/* ---- when -------------------------------------------------------------------------------------- */
+
+static bool is_due(struct compact *compact, const struct compact_log *log, uint64_t now_ns)
+{
+    const struct compact_options *options = &compact->options;
+    if (now_ns < compact->retry_ns || log->watermark <= atomic_load(&compact->counts[COUNT_SEQ]))
+        return false;
+    if (atomic_and(&compact->asked, 0) != 0) /* pairs with compact_ask */
+        return true;
+    return log->hurry ||
+           (options->every_bytes > 0 &&
+            log->bytes - compact->log_bytes_at_end >= options->every_bytes) ||
+           (options->every_ns > 0 && now_ns - compact->ended_ns >= options->every_ns);
+}
+
+/* What has been read and written since the rate was last looked at. */
+static uint64_t work_bytes(struct compact *compact)
+{
+    const struct fold *fold = &compact->fold;
+    uint64_t blocks =
+        fold->reader.next_block + compact->writer.head.block_count + compact->check.next_block;
+    uint64_t bytes = fold->scan.read_bytes + blocks * SNAPSHOT_BLOCK_BYTES +
+                     (uint64_t)fold->lanes.chunk_count * LANE_CHUNK_BYTES * 2;
+    uint64_t more = bytes > compact->said_bytes ? bytes - compact->said_bytes : 0;
+    compact->said_bytes = bytes;
+    return more;
+}
+
+static void step(struct compact *compact, struct env *env)
+{
+    switch (compact->phase) {
+    case PHASE_IDLE:
+        break;
+    case PHASE_FOLDING:
+        step_fold(compact, env);
+        break;
+    case PHASE_WRITING:
+        write_slot(compact, env);
+        break;
+    case PHASE_VERIFYING:
+        verify(compact, env);
+        break;
+    case PHASE_RETIRING:
+        retire_next(compact, env);
+        break;
+    }
+}
+
+uint64_t compact_step(struct compact *compact, struct env *env, const struct compact_log *log)
+{
+    uint64_t now_ns = env_clock(env);
+    if (compact->phase == PHASE_IDLE) {
+        if (atomic_load(&compact->counts[COUNT_DAMAGED]) != 0)
+            return UINT64_MAX;
+        if (!is_due(compact, log, now_ns))
+            return now_ns + LOOK_NS;
+        compact->log_bytes_at_end = log->bytes;
+        begin_round(compact, env, log->watermark);
+        return 0;
+    }
+    step(compact, env);
+    uint64_t rate = log->hurry ? 0 : compact->options.rate_bytes;
+    return rate == 0 ? 0 : now_ns + work_bytes(compact) * UINT64_C(1000000000) / rate;
+}
+
+bool compact_is_worth_it(const struct compact *compact, const struct compact_log *log)
+{
+    return log->bytes - compact->log_bytes_at_end >= compact->options.every_bytes / WORTH_IT;
+}
+
+bool compact_is_running(const struct compact *compact)
+{
+    return compact->phase != PHASE_IDLE;
+}
+
+const char *compact_message(const struct compact *compact)
+{
+    return compact->message;
+}
+
+void compact_ask(struct compact *compact)
+{
+    atomic_store(&compact->asked, 1); /* pairs with the swap in is_due */
+}
+
+struct compact_counts compact_counts(const struct compact *compact)
+{
+    const struct atomic64 *counts = compact->counts;
+    return (struct compact_counts){
+        .rounds = atomic_load(&counts[COUNT_ROUNDS]),
+        .failures = atomic_load(&counts[COUNT_FAILURES]),
+        .damaged = atomic_load(&counts[COUNT_DAMAGED]),
+        .seq = atomic_load(&counts[COUNT_SEQ]),
+        .file_bytes = atomic_load(&counts[COUNT_BYTES]),
+        .made_ns = atomic_load(&counts[COUNT_MADE]),
+        .round_ns = atomic_load(&counts[COUNT_NS]),
+    };
+}

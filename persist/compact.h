@@ -1,0 +1,75 @@
+/* persist/compact.h - makes snapshots beside the shards, and lets go of the log behind them.
+ *
+ * A round:  fold (fold.h) ─▶ snapshot.tmp ─▶ synced ─▶ read again to the last byte ─▶ its name
+ *           ─▶ the manifest: the log begins at the older of two snapshots ─▶ older snapshots go
+ *           ─▶ segments before that place are used again, or moved to the archive
+ *
+ * The round ends at the watermark as it was at its beginning, so it reads only what is durable, and
+ * nobody who serves does anything for it. It is made of bounded steps; interrupted anywhere, what it
+ * has left behind is either whole and named or is overwritten by the next round.
+ *
+ * Damage in the log or in the snapshot that it begins with ends compaction for good: everything is
+ * kept, and somebody has to look. Whatever else goes wrong (a full disk) is tried again.
+ *
+ * One actor's alone, but for compact_ask and compact_counts. */
+#ifndef SPATE_PERSIST_COMPACT_H
+#define SPATE_PERSIST_COMPACT_H
+
+#include "core/atomics.h"
+#include "persist/fold.h"
+
+struct compact_options {
+    int32_t directory;
+    int32_t archive; /* a directory; -1: segments are used again instead */
+    uint64_t seq;    /* of the newest snapshot that is there */
+    uint64_t segment_bytes;
+    uint64_t every_bytes; /* of log; 0: never by itself */
+    uint64_t every_ns;    /* 0: never by itself */
+    uint64_t rate_bytes;  /* a second, read and written; 0: as fast as it goes */
+    uint64_t lane_bytes_max;
+    uint64_t shard_bytes_max;
+};
+
+struct compact_options compact_options_default(void);
+
+/* What the round is to know of the log: everything up to `watermark` is durable, `bytes` have been
+ * written to it (counted from anywhere), and there is a hurry. */
+struct compact_log {
+    uint64_t watermark;
+    uint64_t bytes;
+    bool hurry;
+};
+
+struct compact;
+
+size_t compact_bytes(const struct compact_options *options);
+struct compact *compact_init(void *memory, const struct compact_options *options);
+
+/* One bounded step. When it wants to be called next (env_clock); UINT64_MAX: only when the log has
+ * grown or somebody has asked. */
+uint64_t compact_step(struct compact *compact, struct env *env, const struct compact_log *log);
+
+/* So much has been written since the last round that a start would feel it. */
+bool compact_is_worth_it(const struct compact *compact, const struct compact_log *log);
+/* A round is under way. */
+bool compact_is_running(const struct compact *compact);
+/* What is said about the last failure; "" if there was none. */
+const char *compact_message(const struct compact *compact);
+/* Closes what a round has open; it begins anew next time. */
+void compact_end(struct compact *compact);
+
+/* Any thread: a snapshot is wanted as soon as possible. */
+void compact_ask(struct compact *compact);
+
+struct compact_counts {
+    uint64_t rounds;
+    uint64_t failures;
+    uint64_t damaged; /* 1: it has stopped for good */
+    uint64_t seq;     /* of the newest snapshot that this process knows of */
+    uint64_t file_bytes;
+    uint64_t made_ns;
+    uint64_t round_ns; /* that the last round took */
+};
+struct compact_counts compact_counts(const struct compact *compact);
+
+#endif

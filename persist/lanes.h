@@ -1,0 +1,81 @@
+/* persist/lanes.h - events sorted by slot: what each slot has of them, in commit order.
+ *
+ * A lane for each slot; an entry is an event of which only this slot's slices are left. A lane is a
+ * row of chunks, the last of them in memory, the full ones in one file without a name worth keeping:
+ * memory is a chunk a lane and 8 bytes a chunk in the file, however long the log is. */
+#ifndef SPATE_PERSIST_LANES_H
+#define SPATE_PERSIST_LANES_H
+
+#include "core/turn.h"
+#include "persist/env.h"
+
+#define LANES_FILE "lanes.tmp"
+
+enum {
+    LANE_CHUNK_BYTES = 32 << 10,
+    LANE_ENTRY_BYTES_MAX = 16 + EVENT_BYTES_MAX + TEXT_BYTES_MAX,
+};
+
+struct lane_entry {
+    uint64_t seq;
+    uint32_t index;
+    uint32_t zero;
+    struct event event; /* its slices behind it */
+};
+
+struct lane {
+    uint32_t first_chunk; /* counted from 1 */
+    uint32_t last_chunk;
+    uint32_t used_bytes;  /* of its chunk in memory */
+    uint32_t order_count; /* placed in it, */
+    uint32_t retry_count; /* and keys: so that tables can be sized */
+    uint64_t order_bytes;
+};
+
+struct lanes {
+    struct env *env;
+    int32_t directory;
+    int32_t file; /* -1: nothing has been written yet */
+    uint32_t chunk_count;
+    uint32_t chunk_count_max;
+    struct lane_chunk {
+        uint32_t next; /* of the same lane */
+        uint32_t sum;
+    } * table;
+    uint8_t *chunks; /* by lane */
+    struct lane lane[SLOT_COUNT];
+
+    /* of the event that is being put */
+    uint32_t stamp;
+    uint32_t stamps[SLOT_COUNT];
+    struct event heads[SLOT_COUNT];
+};
+
+/* `file_bytes_max`: how long the file may become. Memory aligned to 4096. */
+size_t lanes_bytes(uint64_t file_bytes_max);
+void lanes_init(struct lanes *lanes, void *memory, uint64_t file_bytes_max, struct env *env,
+                int32_t directory);
+/* Whether any event has room; so that one is put whole or not at all. */
+bool lanes_have_room(const struct lanes *lanes);
+/* 0, or a negative errno. */
+int32_t lanes_put(struct lanes *lanes, struct position position,
+                  const struct event *event) MUST_LOOK;
+
+/* Reads one lane from its beginning to its end. */
+struct lane_reader {
+    struct lanes *lanes;
+    uint32_t slot;
+    uint32_t chunk;  /* that is in `bytes`; 0: the one in memory */
+    uint32_t offset; /* in it */
+    uint8_t *bytes;  /* LANE_CHUNK_BYTES */
+    uint8_t *entry;  /* LANE_ENTRY_BYTES_MAX, aligned to 8 */
+};
+int32_t lane_open(struct lane_reader *reader, struct lanes *lanes, uint32_t slot, uint8_t *bytes,
+                  uint8_t *entry) MUST_LOOK;
+/* NULL: that was the last one, or *error is negative (-EBADMSG: the file has changed). It lives until the next call. */
+const struct lane_entry *lane_next(struct lane_reader *reader, int32_t *error);
+
+/* The file goes away. */
+void lanes_end(struct lanes *lanes);
+
+#endif

@@ -1,0 +1,498 @@
+/* A real shop, its events in a real log, and snapshots made of it while it goes on: whatever is
+ * damaged, missing or cut off, a start finds the shop's state, or refuses. */
+#include "tests/unit/core/shop.h"
+
+#include "persist/compact.h"
+#include "persist/log.h"
+#include "persist/start.h"
+#include "tests/unit/persist/env_memory.h"
+
+enum { SKUS = 3, LANE_BYTES = 256 << 20, SHARD_BYTES = 64 << 20 };
+
+static const struct log_options log_options = {
+    .shard_count = 1,
+    .ring_groups = 16,
+    .group_bytes_max = 128 << 10,
+    .write_bytes_max = 256 << 10,
+    .segment_bytes = 512 << 10,
+    .idle_ns = UINT64_C(1000000000),
+    .sync = LOG_SYNC_DSYNC,
+};
+static const struct start_options wanted = {
+    .directory = "data",
+    .segment_bytes = 512 << 10,
+    .write_bytes_max = 256 << 10,
+};
+
+struct fixture {
+    struct start_visitor visitor;
+    struct env *env;
+    struct env *before; /* a copy of it to come back to */
+    struct shop *shop;
+    uint32_t skus[SKUS];
+    uint32_t orders;
+    size_t journal_at;  /* so far the log has it */
+    uint32_t batch;     /* groups to a write */
+    struct shop *found; /* what the last start has found */
+    void *scratch;
+    void *log_memory;
+    struct log *log;
+    struct start start;
+    struct start_report report;
+    void *compact_memory;
+    size_t compact_memory_bytes;
+    struct compact *compact;
+};
+
+/* ---- a server without clients --------------------------------------------------------------------- */
+
+static enum start_visit on_image(struct start_visitor *visitor, enum start_image what,
+                                 const struct snapshot_block *block)
+{
+    struct fixture *f = (struct fixture *)visitor;
+    struct shop *found = f->found;
+    const struct record *record = block != NULL ? snapshot_records(block) : NULL;
+    for (uint32_t i = 0; i < found->shard_count; i++) {
+        if (what == START_IMAGE_END)
+            shard_loaded(found->shards[i]);
+        if (what == START_IMAGE_FORGET)
+            shard_forget(found->shards[i]);
+    }
+    for (uint32_t n = 0; block != NULL && n < block->record_count;
+         n++, record = record_next(record))
+        for (uint32_t i = 0; i < found->shard_count; i++)
+            assert_int_equal(shard_load(found->shards[i], record), SHARD_TABLE_NONE);
+    return START_TAKEN;
+}
+
+static enum start_visit on_group(struct start_visitor *visitor, const struct group_head *head)
+{
+    struct fixture *f = (struct fixture *)visitor;
+    const struct event *event = group_events(head);
+    for (uint16_t n = 0; n < head->event_count; n++, event = event_next(event))
+        for (uint32_t i = 0; i < f->found->shard_count; i++)
+            assert_int_equal(
+                shard_recover(f->found->shards[i], (struct position){head->seq, n}, event),
+                SHARD_TABLE_NONE);
+    return START_TAKEN;
+}
+
+static bool begin(struct fixture *f)
+{
+    if (f->found != NULL)
+        shop_close(f->found);
+    f->found = shop_open_with(&f->shop->options[0], 2, 1);
+    f->visitor = (struct start_visitor){on_image, on_group};
+    return start_open(&f->start, f->env, &wanted, f->scratch, &f->visitor, &f->report);
+}
+
+static void serve(struct fixture *f)
+{
+    memset(f->log_memory, 0, log_bytes(&log_options));
+    f->log = log_init(f->log_memory, &log_options, &f->start.begin);
+    struct compact_options options = compact_options_default();
+    options.directory = f->start.directory;
+    options.lane_bytes_max = LANE_BYTES;
+    options.shard_bytes_max = SHARD_BYTES;
+    options.seq = f->report.snapshot;
+    f->compact = compact_init(f->compact_memory, &options);
+}
+
+static void work(struct fixture *f)
+{
+    int32_t failure = 0;
+    struct env_done done;
+    while (log_prepare(f->log, f->env, &failure) == 0 && failure == 0)
+        ;
+    assert_int_equal(failure, 0);
+    log_drive(f->log, f->env, 0);
+    while (f->env->queued > 0 && env_reap(f->env, &done, 1, 0) == 1)
+        assert_int_equal(log_done(f->log, f->env, 0, &done), 0);
+}
+
+/* What has happened in the shop goes into the log. */
+static void publish(struct fixture *f)
+{
+    const struct shop_pile *journal = &f->shop->journal;
+    uint32_t waiting = 0;
+    while (f->journal_at < journal->used) {
+        uint64_t head[2];
+        memcpy(head, journal->at + f->journal_at, sizeof head);
+        const uint8_t *events = journal->at + f->journal_at + sizeof head;
+        const uint8_t *end = events;
+        for (uint64_t i = 0; i < head[1]; i++)
+            end += ((const struct event *)(const void *)end)->bytes;
+        f->journal_at = (size_t)(end - journal->at);
+        assert_int_equal(log_take(f->log, f->env), head[0]);
+        log_publish(f->log, f->env, head[0],
+                    &(struct log_group){.events = events,
+                                        .event_bytes = (uint32_t)(end - events),
+                                        .event_count = (uint32_t)head[1]});
+        if (++waiting % f->batch == 0)
+            work(f);
+    }
+    work(f);
+    assert_int_equal(log_watermark(f->log), f->shop->seq);
+}
+
+static void trade(struct fixture *f, uint32_t orders)
+{
+    for (uint32_t i = 0; i < orders; i++, f->orders++) {
+        char id[16];
+        struct shop_line lines[2] = {{f->skus[0], 1, 100}, {f->skus[1 + i % 2], 2, 50}};
+        snprintf(id, sizeof id, "o-%u", f->orders);
+        assert_int_equal(shop_order(f->shop, id, lines, 1 + i % 2)->code, CODE_CREATED);
+        if (i % 5 == 0)
+            assert_int_equal(shop_cancel(f->shop, id, NULL, 0, "")->code, CODE_OK);
+        f->shop->now_ns += 1000000;
+    }
+    publish(f);
+}
+
+/* True: there is one more snapshot. */
+static bool compact(struct fixture *f)
+{
+    uint64_t rounds = compact_counts(f->compact).rounds;
+    const struct compact_log log = {.watermark = log_watermark(f->log), .hurry = true};
+    do
+        (void)compact_step(f->compact, f->env, &log);
+    while (compact_is_running(f->compact));
+    return compact_counts(f->compact).rounds > rounds;
+}
+
+static void assert_found(struct fixture *f)
+{
+    assert_true(shop_hash(f->found) == shop_hash(f->shop));
+    shop_audit(f->found);
+}
+
+static void restart(struct fixture *f)
+{
+    memory_kill(f->env);
+    if (!begin(f))
+        fail_msg("%s", f->report.message);
+    assert_found(f);
+    serve(f);
+}
+
+static uint32_t files_like(const struct env *env, const char *beginning, char last[64])
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < MEMORY_FILES; i++)
+        if (env->files[i].links > 0 &&
+            strncmp(env->files[i].name, beginning, strlen(beginning)) == 0) {
+            if (count++ == 0 || strcmp(env->files[i].name, last) > 0)
+                strcpy(last, env->files[i].name);
+        }
+    return count;
+}
+
+static int set_up(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    struct compact_options options = compact_options_default();
+    options.lane_bytes_max = LANE_BYTES;
+    options.shard_bytes_max = SHARD_BYTES;
+    f->env = memory_open();
+    f->before = memory_open();
+    f->scratch = aligned_alloc(BLOCK_BYTES, start_scratch_bytes(&wanted));
+    f->log_memory = aligned_alloc(BLOCK_BYTES, log_bytes(&log_options));
+    f->compact_memory_bytes = compact_bytes(&options);
+    f->compact_memory = mmap(NULL, f->compact_memory_bytes, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    f->shop = shop_open(2, 5);
+    f->batch = 1;
+    assert_true(begin(f));
+    serve(f);
+    shop_stock_up(f->shop, f->skus, SKUS, 100000);
+    publish(f);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    shop_close(f->found);
+    shop_close(f->shop);
+    memory_close(f->env);
+    memory_close(f->before);
+    munmap(f->compact_memory, f->compact_memory_bytes);
+    free(f->scratch);
+    free(f->log_memory);
+    free(f);
+    return 0;
+}
+
+/* ---- what must be true ----------------------------------------------------------------------------- */
+
+static void a_snapshot_and_the_log_behind_it_are_the_state_that_is_served(void **state)
+{
+    struct fixture *f = *state;
+    for (uint32_t round = 0; round < 5; round++) {
+        trade(f, 60);
+        assert_true(compact(f));
+        restart(f);
+        assert_int_equal(f->report.snapshot, f->shop->seq);
+        assert_int_equal(f->report.groups, 0);
+        trade(f, 20);
+        restart(f);
+        assert_int_equal(f->report.groups, 24); /* with the cancelled ones */
+    }
+}
+
+/* One SKU is in every order: its slot's lane does not fit its chunk. */
+static void a_slot_that_everybody_wants_goes_through_the_file_of_lanes(void **state)
+{
+    struct fixture *f = *state;
+    trade(f, 450);
+    assert_true(compact(f));
+    restart(f);
+    assert_int_equal(f->report.groups, 0);
+}
+
+static void nothing_new_makes_no_snapshot(void **state)
+{
+    struct fixture *f = *state;
+    trade(f, 5);
+    assert_true(compact(f));
+    assert_false(compact(f));
+    restart(f);
+    assert_false(compact(f));
+}
+
+static void two_snapshots_are_kept_and_the_log_behind_the_older_one(void **state)
+{
+    struct fixture *f = *state;
+    char last[64], first[64];
+    for (uint32_t round = 0; round < 6; round++) {
+        trade(f, 100);
+        assert_true(compact(f));
+    }
+    assert_int_equal(files_like(f->env, "snapshot-", last), SNAPSHOTS_KEPT);
+    assert_in_range(files_like(f->env, "log-", first), 1, 6);
+    assert_in_range(files_like(f->env, "spare-", first), 1, SPARES_MAX);
+    assert_null(memory_find(f->env, "lanes.tmp"));
+    assert_null(memory_find(f->env, "snapshot.tmp"));
+    restart(f);
+    memory_kill(f->env);
+    memory_find(f->env, last)->links = 0;
+    assert_true(begin(f));
+    assert_found(f);
+    assert_int_not_equal(f->report.groups, 0);
+}
+
+/* Whatever byte of the newest one is wrong. */
+static void a_damaged_snapshot_is_passed_over_for_the_older_one(void **state)
+{
+    struct fixture *f = *state;
+    char last[64];
+    trade(f, 40);
+    assert_true(compact(f));
+    trade(f, 40);
+    assert_true(compact(f));
+    trade(f, 10);
+    (void)files_like(f->env, "snapshot-", last);
+    memory_kill(f->env);
+    memory_copy(f->before, f->env);
+    uint32_t bytes = memory_find(f->env, last)->bytes, older = 0, newest = 0;
+    for (uint32_t at = 0; at < bytes; at += 127) {
+        memory_copy(f->env, f->before);
+        memory_find(f->env, last)->data[at] ^= 4;
+        assert_true(begin(f));
+        assert_found(f);
+        older += f->report.groups > 12;
+        newest += f->report.groups == 12;
+    }
+    assert_in_range(newest, 1, 200); /* zeros behind the head, and at the end of the last block */
+    assert_in_range(older, 100, 100000);
+}
+
+static void what_was_loaded_before_the_damage_was_found_is_forgotten(void **state)
+{
+    struct fixture *f = *state;
+    char last[64];
+    trade(f, 40);
+    assert_true(compact(f));
+    f->batch = 8;
+    trade(f, 7000);
+    assert_true(compact(f));
+    (void)files_like(f->env, "snapshot-", last);
+    struct memory_file *file = memory_find(f->env, last);
+    assert_in_range(file->bytes, BLOCK_BYTES + SNAPSHOT_BLOCK_BYTES + 5000, MEMORY_BYTES_MAX);
+    file->data[BLOCK_BYTES + SNAPSHOT_BLOCK_BYTES + 4000] ^= 1;
+    restart(f);
+    assert_int_not_equal(f->report.groups, 0);
+}
+
+static void a_snapshot_that_is_cut_short_is_passed_over(void **state)
+{
+    struct fixture *f = *state;
+    char last[64];
+    trade(f, 40);
+    assert_true(compact(f));
+    trade(f, 40);
+    assert_true(compact(f));
+    (void)files_like(f->env, "snapshot-", last);
+    memory_kill(f->env);
+    memory_copy(f->before, f->env);
+    for (uint32_t bytes = 0; bytes < memory_find(f->before, last)->bytes; bytes += 1531) {
+        memory_copy(f->env, f->before);
+        memory_find(f->env, last)->bytes = bytes;
+        assert_true(begin(f));
+        assert_found(f);
+    }
+}
+
+static void a_log_without_a_whole_snapshot_that_it_goes_on_from_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    trade(f, 40);
+    assert_true(compact(f));
+    trade(f, 40);
+    assert_true(compact(f));
+    memory_kill(f->env);
+    for (uint32_t i = 0; i < MEMORY_FILES; i++)
+        if (strncmp(f->env->files[i].name, "snapshot-", 9) == 0)
+            f->env->files[i].data[5000] ^= 1;
+    assert_false(begin(f));
+    assert_int_equal(f->report.exit_code, EXIT_DAMAGED);
+    assert_non_null(strstr(f->report.message, "no snapshot in data is whole"));
+}
+
+static void a_lost_end_of_the_log_that_a_snapshot_has_seen_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    trade(f, 40);
+    assert_true(compact(f));
+    trade(f, 40);
+    assert_true(compact(f));
+    char last[64];
+    (void)files_like(f->env, "snapshot-", last);
+    memory_kill(f->env);
+    memory_find(f->env, last)->data[5000] ^= 1;
+    for (uint32_t i = 0; i < MEMORY_FILES; i++)
+        if (strncmp(f->env->files[i].name, "log-", 4) == 0)
+            memset(f->env->files[i].data + BLOCK_BYTES * 70, 0,
+                   f->env->files[i].bytes - BLOCK_BYTES * 70);
+    assert_false(begin(f));
+    assert_int_equal(f->report.exit_code, EXIT_DAMAGED);
+}
+
+static void compaction_goes_on_from_the_older_snapshot_if_the_newer_has_rotted(void **state)
+{
+    struct fixture *f = *state;
+    char last[64], after[64];
+    trade(f, 40);
+    assert_true(compact(f));
+    trade(f, 40);
+    assert_true(compact(f));
+    (void)files_like(f->env, "snapshot-", last);
+    memory_find(f->env, last)->data[5000] ^= 1;
+    trade(f, 40);
+    assert_true(compact(f));
+    assert_null(memory_find(f->env, last));
+    assert_int_equal(files_like(f->env, "snapshot-", after), SNAPSHOTS_KEPT);
+    restart(f);
+    assert_int_equal(f->report.groups, 0);
+}
+
+static void a_damaged_group_stops_compaction_and_everything_is_kept(void **state)
+{
+    struct fixture *f = *state;
+    char last[64], again[64];
+    trade(f, 40);
+    assert_true(compact(f));
+    trade(f, 40);
+    (void)files_like(f->env, "log-", last);
+    uint32_t segments = files_like(f->env, "log-", again);
+    for (uint32_t i = 0; i < MEMORY_FILES; i++)
+        if (strncmp(f->env->files[i].name, "log-", 4) == 0)
+            f->env->files[i].data[BLOCK_BYTES * 60 + 100] ^= 1;
+    assert_false(compact(f));
+    assert_int_equal(compact_counts(f->compact).damaged, 1);
+    assert_non_null(strstr(compact_message(f->compact), "missing or invalid"));
+    assert_int_equal(files_like(f->env, "snapshot-", again), 1);
+    assert_int_equal(files_like(f->env, "log-", again), segments);
+    assert_false(compact(f));
+}
+
+/* After any change to the directory: what is there is whole, and the next round succeeds. */
+static void a_round_can_be_interrupted_after_any_change_and_run_again(void **state)
+{
+    struct fixture *f = *state;
+    trade(f, 30);
+    assert_true(compact(f));
+    trade(f, 150);
+    memory_kill(f->env);
+    memory_copy(f->before, f->env);
+    bool finished = false;
+    for (uint64_t changes = 0; !finished; changes++) {
+        memory_copy(f->env, f->before);
+        restart(f);
+        f->env->changes_left = changes;
+        finished = compact(f);
+        restart(f);
+        uint64_t now = env_clock(f->env);
+        f->env->clock_ns = now + UINT64_C(100000000000);
+        assert_true(finished || f->report.snapshot == f->shop->seq || compact(f));
+        restart(f);
+        assert_int_equal(f->report.groups, 0);
+    }
+}
+
+static void a_full_disk_only_puts_it_off(void **state)
+{
+    struct fixture *f = *state;
+    trade(f, 30);
+    f->env->free_bytes = 3000;
+    assert_false(compact(f));
+    assert_int_equal(compact_counts(f->compact).failures, 1);
+    assert_int_equal(compact_counts(f->compact).damaged, 0);
+    assert_null(memory_find(f->env, "snapshot.tmp"));
+    f->env->free_bytes = UINT64_C(1) << 40;
+    assert_false(compact(f)); /* not at once */
+    f->env->clock_ns += UINT64_C(60000000000);
+    assert_true(compact(f));
+    restart(f);
+}
+
+static void epochs_behind_the_older_snapshot_are_forgotten(void **state)
+{
+    struct fixture *f = *state;
+    struct manifest *manifest = malloc(sizeof *manifest);
+    for (uint32_t life = 0; life < 12; life++) {
+        trade(f, 5);
+        restart(f);
+    }
+    for (uint32_t round = 0; round < 2; round++) {
+        trade(f, 5);
+        assert_true(compact(f));
+    }
+    assert_int_equal(manifest_read(f->env, f->start.directory, manifest), 0);
+    assert_int_equal(manifest->epoch_count, 1);
+    free(manifest);
+    restart(f);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(a_snapshot_and_the_log_behind_it_are_the_state_that_is_served),
+        TEST(a_slot_that_everybody_wants_goes_through_the_file_of_lanes),
+        TEST(nothing_new_makes_no_snapshot),
+        TEST(two_snapshots_are_kept_and_the_log_behind_the_older_one),
+        TEST(a_damaged_snapshot_is_passed_over_for_the_older_one),
+        TEST(what_was_loaded_before_the_damage_was_found_is_forgotten),
+        TEST(a_snapshot_that_is_cut_short_is_passed_over),
+        TEST(a_log_without_a_whole_snapshot_that_it_goes_on_from_is_refused),
+        TEST(a_lost_end_of_the_log_that_a_snapshot_has_seen_is_refused),
+        TEST(compaction_goes_on_from_the_older_snapshot_if_the_newer_has_rotted),
+        TEST(a_damaged_group_stops_compaction_and_everything_is_kept),
+        TEST(a_round_can_be_interrupted_after_any_change_and_run_again),
+        TEST(a_full_disk_only_puts_it_off),
+        TEST(epochs_behind_the_older_snapshot_are_forgotten),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
