@@ -11,7 +11,7 @@
 #include "core/atomics.h"
 #include "persist/env.h"
 
-/* The shards, the helper, and the thread that starts and stops them. */
+/* The shards, the helper, and whoever makes snapshots. */
 enum { ENV_ACTORS_MAX = SHARDS_MAX + 2, ENV_MESSAGE_BYTES = 256 };
 
 struct env_world {

@@ -686,8 +686,6 @@ static void write_head(struct pile *head, const struct http *http, const struct 
         head_number(head, "X-Commit-Seq: ", response->seq);
     if (response->version != 0)
         head_tag(head, response->version);
-    if (http->unsynced)
-        head_line(head, "X-Durability: ", "none; a power cut loses this");
     if (response->replayed)
         head_line(head, "Idempotent-Replayed: ", "true");
     if (response->retry_after)
@@ -1089,7 +1087,6 @@ enum http_step http_feed(struct http *http, const struct http_server *server, vo
         if (count == 0)
             return HTTP_MORE;
         http->seen = 0;
-        http->unsynced = server->unsynced;
         http->stage = HTTP_STAGE_HEAD;
     }
     if (http->stage == HTTP_STAGE_HEAD && read_head(&reading, count)) {

@@ -24,14 +24,44 @@ static uint64_t done_by_all(const struct recovery *recovery)
     return done;
 }
 
-static void publish(struct recovery *recovery)
+static void publish(struct recovery *recovery, enum recovery_kind kind)
 {
     uint64_t number = atomic_load(&recovery->published);
     recovery->chunks[number % RECOVERY_CHUNKS].used_bytes = recovery->filled_bytes;
+    recovery->chunks[number % RECOVERY_CHUNKS].kind = kind;
     atomic_store(&recovery->published, number + 1); /* pairs with the load in recovery_apply */
     recovery->filled_bytes = 0;
     for (uint32_t i = 0; i < recovery->shard_count; i++)
         env_doorbell(recovery->env, i);
+}
+
+/* False: no chunk is free. */
+static bool put(struct recovery *recovery, const void *at, uint32_t bytes)
+{
+    uint64_t number = atomic_load(&recovery->published);
+    if (number - done_by_all(recovery) >= RECOVERY_CHUNKS)
+        return false;
+    if (bytes > 0)
+        memcpy(recovery->chunks[number % RECOVERY_CHUNKS].at + recovery->filled_bytes, at, bytes);
+    recovery->filled_bytes += bytes;
+    return true;
+}
+
+static enum start_visit on_image(struct start_visitor *visitor, enum start_image what,
+                                 const struct snapshot_block *block)
+{
+    static const enum recovery_kind kinds[] = {
+        [START_IMAGE_BLOCK] = RECOVERY_IMAGE,
+        [START_IMAGE_END] = RECOVERY_IMAGE_END,
+        [START_IMAGE_FORGET] = RECOVERY_FORGET,
+    };
+    struct recovery *recovery = (struct recovery *)(void *)visitor;
+    if (is_over(recovery))
+        return START_STOP;
+    if (!put(recovery, block, block != NULL ? block->bytes : 0))
+        return START_LATER;
+    publish(recovery, kinds[what]);
+    return START_TAKEN;
 }
 
 static enum start_visit on_group(struct start_visitor *visitor, const struct group_head *head)
@@ -41,22 +71,20 @@ static enum start_visit on_group(struct start_visitor *visitor, const struct gro
     if (is_over(recovery))
         return START_STOP;
     if (recovery->filled_bytes > 0 && recovery->filled_bytes + bytes > RECOVERY_CHUNK_BYTES)
-        publish(recovery);
-    uint64_t number = atomic_load(&recovery->published);
-    if (number - done_by_all(recovery) >= RECOVERY_CHUNKS)
+        publish(recovery, RECOVERY_GROUPS);
+    if (!put(recovery, head, bytes))
         return START_LATER;
-    memcpy(recovery->chunks[number % RECOVERY_CHUNKS].at + recovery->filled_bytes, head, bytes);
-    recovery->filled_bytes += bytes;
     if (recovery->filled_bytes >= CHUNK_ENOUGH_BYTES)
-        publish(recovery);
+        publish(recovery, RECOVERY_GROUPS);
     return START_TAKEN;
 }
 
 void recovery_init(struct recovery *recovery, void *memory, uint32_t shard_count,
                    const struct atomic64 *stop)
 {
-    *recovery =
-        (struct recovery){.visitor.on_group = on_group, .stop = stop, .shard_count = shard_count};
+    *recovery = (struct recovery){.visitor = {.on_image = on_image, .on_group = on_group},
+                                  .stop = stop,
+                                  .shard_count = shard_count};
     for (uint32_t i = 0; i < RECOVERY_CHUNKS; i++)
         recovery->chunks[i].at = (uint8_t *)memory + (size_t)i * RECOVERY_CHUNK_BYTES;
 }
@@ -71,7 +99,7 @@ bool recovery_finish(struct recovery *recovery)
     struct env *env = recovery->env;
     struct env_done none;
     if (recovery->filled_bytes > 0)
-        publish(recovery);
+        publish(recovery, RECOVERY_GROUPS);
     while (!is_over(recovery) && done_by_all(recovery) < atomic_load(&recovery->published))
         (void)env_reap(env, &none, 1, env_clock(env) + SAFETY_NET_NS);
     return !is_over(recovery);
@@ -97,7 +125,23 @@ static enum shard_table apply_batch(struct shard *shard, const struct recorded *
     return full;
 }
 
-static enum shard_table apply_chunk(struct shard *shard, const struct recovery_chunk *chunk)
+static enum shard_table load_chunk(struct shard *shard, const struct recovery_chunk *chunk)
+{
+    const struct snapshot_block *block = (const void *)chunk->at;
+    const struct record *record = snapshot_records(block), *ahead = record;
+    enum shard_table full = SHARD_TABLE_NONE;
+    for (uint32_t i = 0, fetched = 0; i < block->record_count && full == SHARD_TABLE_NONE; i++) {
+        for (; fetched < block->record_count && fetched < i + BATCH_EVENTS; fetched++) {
+            shard_load_fetch(shard, ahead);
+            ahead = record_next(ahead);
+        }
+        full = shard_load(shard, record);
+        record = record_next(record);
+    }
+    return full;
+}
+
+static enum shard_table apply_groups(struct shard *shard, const struct recovery_chunk *chunk)
 {
     struct recorded batch[BATCH_EVENTS];
     uint32_t count = 0;
@@ -117,6 +161,23 @@ static enum shard_table apply_chunk(struct shard *shard, const struct recovery_c
         }
     }
     return apply_batch(shard, batch, count);
+}
+
+static enum shard_table apply_chunk(struct shard *shard, const struct recovery_chunk *chunk)
+{
+    switch (chunk->kind) {
+    case RECOVERY_GROUPS:
+        return apply_groups(shard, chunk);
+    case RECOVERY_IMAGE:
+        return load_chunk(shard, chunk);
+    case RECOVERY_IMAGE_END:
+        shard_loaded(shard);
+        break;
+    case RECOVERY_FORGET:
+        shard_forget(shard);
+        break;
+    }
+    return SHARD_TABLE_NONE;
 }
 
 bool recovery_apply(struct recovery *recovery, struct env *env, uint32_t number,

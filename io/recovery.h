@@ -1,9 +1,9 @@
 /* io/recovery.h - from the one who reads the log to the shards, which apply it all at once.
  *
- *   helper:  read ─▶ check sums and events (persist/start.h) ─▶ copy the group into a chunk ─▶ publish
+ *   helper:  read ─▶ check sums and events (persist/start.h) ─▶ copy into a chunk ─▶ publish
  *   shard:   next chunk ─▶ fetch ahead ─▶ apply its own slices of every event ─▶ done with it
  *
- * Chunks go round in a ring; one is used again when every shard is done with it. A shard sees all
+ * A chunk holds groups, or a block of the snapshot, which comes before them. Chunks go round in a ring; one is used again when every shard is done with it. A shard sees all
  * groups in commit order, so each slot sees its own slices as they happened; between slots no order
  * is needed, since what concerns another's slot commutes. Reading never waits for a shard that is
  * less than a ring behind. */
@@ -29,6 +29,12 @@ struct recovery {
     struct recovery_chunk {
         uint8_t *at;
         uint32_t used_bytes;
+        enum recovery_kind {
+            RECOVERY_GROUPS,
+            RECOVERY_IMAGE, /* a block of the snapshot */
+            RECOVERY_IMAGE_END,
+            RECOVERY_FORGET, /* everything that has come until now */
+        } kind;
     } chunks[RECOVERY_CHUNKS];
     _Alignas(128) struct atomic64 published; /* chunks */
     struct atomic64 too_small;               /* enum shard_table of whoever found it first */

@@ -1,6 +1,7 @@
 #include "io/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,7 +9,6 @@
 #include "io/problem.h"
 #include "io/recovery.h"
 #include "io/shard_loop.h"
-#include "persist/sync.h"
 
 enum phase { PHASE_RECOVERS, PHASE_SERVES, PHASE_HAS_FAILED };
 enum { VACANCY_TRIES = 50 };
@@ -26,8 +26,10 @@ struct server {
     struct start_report report;
     struct recovery recovery;
     void *scratch;
-    struct atomic64 phase;   /* enum phase; the helper's */
-    struct atomic64 running; /* shards that have not returned */
+    struct compact *compact;
+    uint64_t hashes[SHARDS_MAX]; /* of the shards, when they have ended well */
+    struct atomic64 phase;       /* enum phase; the helper's */
+    struct atomic64 running;     /* shards that have not returned */
     char directory[4096];
 };
 
@@ -49,9 +51,10 @@ struct server_options server_options_default(void)
                 .write_bytes_max = 1 << 20,
                 .segment_bytes = 64 << 20,
                 .idle_ns = 1000 * 1000,
-                .sync = LOG_SYNC_AUTO,
+                .sync = LOG_SYNC_DSYNC,
             },
     };
+    options.compact = compact_options_default();
     server_options_memory(&options, 1ull << 30);
     return options;
 }
@@ -118,6 +121,7 @@ struct pieces {
     void *shards[SHARDS_MAX];
     void *mailboxes[SHARDS_MAX][SHARDS_MAX];
     void *loops[SHARDS_MAX];
+    void *compact;
 };
 
 static void lay_out(struct cut *cut, const struct server *wanted, struct pieces *pieces)
@@ -138,6 +142,7 @@ static void lay_out(struct cut *cut, const struct server *wanted, struct pieces 
     }
     for (uint32_t i = 0; i < options->shard_count; i++)
         pieces->loops[i] = cut_off(cut, shard_loop_bytes(options));
+    pieces->compact = cut_off(cut, compact_bytes(&options->compact));
 }
 
 static struct server described(const struct server_options *options)
@@ -183,33 +188,6 @@ static bool recover(struct server *server, struct env *env)
         *report = (struct start_report){.message = "stopped while recovering"};
     }
     return recovered;
-}
-
-/* False: the device failed while it was measured. */
-static bool choose_sync(struct server *server, struct env *env)
-{
-    enum log_sync *sync = &server->options.log.sync;
-    struct sync_measure measure = {0};
-    char line[160];
-    if (*sync == LOG_SYNC_NONE)
-        env_say(env,
-                "sync: none: A POWER CUT LOSES WHAT WAS ACKNOWLEDGED; killing the process does "
-                "not");
-    if (*sync != LOG_SYNC_AUTO)
-        return true;
-    int32_t error = sync_measure(env, server->start.directory, server->scratch, &measure);
-    if (error < 0 && error != -ENOSPC && error != -EDQUOT) {
-        server->report.exit_code = EXIT_IO;
-        snprintf(server->report.message, sizeof server->report.message,
-                 "writes to %.200s cannot be measured: %s", server->directory, strerror(-error));
-        return false;
-    }
-    *sync = sync_choose(&measure);
-    snprintf(line, sizeof line, "sync: %s; a block takes %u us with dsync, %u us with fdatasync",
-             *sync == LOG_SYNC_DSYNC ? "dsync" : "fdatasync", (uint32_t)(measure.dsync_ns / 1000),
-             (uint32_t)(measure.fdatasync_ns / 1000));
-    env_say(env, line);
-    return true;
 }
 
 /* ---- listening --------------------------------------------------------------------------------- */
@@ -351,7 +329,6 @@ static void welcome_fill(struct server *server)
     *body = (struct frame_welcome){
         .version = FRAME_VERSION,
         .shard_count = (uint16_t)server->options.shard_count,
-        .capabilities = server->options.log.sync == LOG_SYNC_NONE ? FRAME_UNSYNCED : 0,
         .frame_bytes_max = server->options.frame_bytes_max,
         .commands_max = FRAME_COMMANDS_MAX,
         .credits = UNANSWERED_MAX,
@@ -382,7 +359,8 @@ static void busy_fill(struct shared *shared)
 
 size_t server_tables_bytes(const struct server_options *options)
 {
-    return server_bytes(options) - options->shard_count * shard_loop_bytes(options);
+    return server_bytes(options) - options->shard_count * shard_loop_bytes(options) -
+           compact_bytes(&options->compact);
 }
 
 struct server *server_init(void *zeroed_memory, const struct server_options *options)
@@ -408,6 +386,7 @@ struct server *server_init(void *zeroed_memory, const struct server_options *opt
                 mailbox_init(pieces.mailboxes[i][to], options->mailbox_bytes);
     }
     server->scratch = pieces.scratch;
+    server->compact = pieces.compact;
     recovery_init(&server->recovery, pieces.chunks, options->shard_count, &shared->stop);
     atomic_store(&server->running, options->shard_count);
     return server;
@@ -415,7 +394,7 @@ struct server *server_init(void *zeroed_memory, const struct server_options *opt
 
 uint32_t server_actor_count(const struct server *server)
 {
-    return server->options.shard_count + 1;
+    return server->options.shard_count + 2;
 }
 
 bool server_is_ready(const struct server *server)
@@ -441,15 +420,37 @@ static void enter_phase(struct server *server, struct env *env, enum phase phase
     ring_all(server, env);
 }
 
+static bool get_compact_ready(struct server *server, struct env *env)
+{
+    struct compact_options options = server->options.compact;
+    const char *path = server->options.archive;
+    options.directory = server->start.directory;
+    options.seq = server->report.snapshot;
+    if (path != NULL)
+        options.archive = env_do(env, &(struct env_op){.kind = ENV_OPEN,
+                                                       .file = ENV_CWD,
+                                                       .path = path,
+                                                       .flags = O_RDONLY | O_DIRECTORY});
+    if (path != NULL && options.archive < 0) {
+        server->report.exit_code = EXIT_CANNOT_CREATE;
+        snprintf(server->report.message, sizeof server->report.message,
+                 "cannot open the archive %.200s: %s", path, strerror(-options.archive));
+        return false;
+    }
+    server->compact = compact_init(server->compact, &options);
+    return true;
+}
+
 static bool get_ready(struct server *server, struct env *env)
 {
     struct shared *shared = &server->shared;
-    if (!addresses_are_vacant(&server->options, env, &server->report) || !recover(server, env) ||
-        !choose_sync(server, env))
+    if (!addresses_are_vacant(&server->options, env, &server->report) || !recover(server, env))
         return false;
     shared->log = log_init(shared->log, &server->options.log, &server->start.begin);
     for (uint32_t i = 0; i < server->options.shard_count; i++)
         server->loops[i] = shard_loop_init(server->loops[i], shared, i, server->shards[i]);
+    if (!get_compact_ready(server, env))
+        return false;
     welcome_fill(server);
     busy_fill(shared);
     return listen_on_everything(server, env, &server->report);
@@ -495,10 +496,60 @@ static int run_helper(struct server *server, struct env *env)
     }
 }
 
+/* ---- snapshots ----------------------------------------------------------------------------------- */
+
+static struct compact_log compact_log(const struct server *server, bool hurry)
+{
+    return (struct compact_log){
+        .watermark = log_watermark(server->shared.log),
+        .bytes = server->report.bytes + log_counts(server->shared.log).write_bytes,
+        .hurry = hurry,
+    };
+}
+
+/* Everything that there is, if that saves the next start some work; not for who wants to end at once. */
+static void make_last_snapshot(struct server *server, struct env *env)
+{
+    struct compact_log log = compact_log(server, true);
+    bool wanted =
+        atomic_load(&server->shared.failure) == 0 &&
+        (compact_is_running(server->compact) || compact_is_worth_it(server->compact, &log));
+    if (wanted)
+        compact_ask(server->compact);
+    while (wanted && atomic_load(&server->shared.stop) < 2) {
+        (void)compact_step(server->compact, env, &log);
+        wanted = compact_is_running(server->compact);
+    }
+    compact_end(server->compact);
+}
+
+static int run_compact(struct server *server, struct env *env)
+{
+    struct env_done done[4];
+    while (atomic_load(&server->phase) == PHASE_RECOVERS) /* pairs with the store in enter_phase */
+        (void)env_reap(env, done, 4, env_clock(env) + SAFETY_NET_NS);
+    if (!server_is_ready(server))
+        return server->report.exit_code;
+    if (env_keep(env, server->start.lock) < 0)
+        return EXIT_OS;
+    while (atomic_load(&server->running) > 0) { /* pairs with the decrement in server_run */
+        struct compact_log log = compact_log(server, false);
+        uint64_t until = compact_step(server->compact, env, &log);
+        uint64_t latest = env_clock(env) + SAFETY_NET_NS;
+        (void)env_reap(env, done, 4, until < latest ? until : latest);
+    }
+    make_last_snapshot(server, env);
+    return 0;
+}
+
+/* ---- actors -------------------------------------------------------------------------------------- */
+
 int server_run(struct server *server, struct env *env, uint32_t actor)
 {
     if (actor == server->options.shard_count)
         return run_helper(server, env);
+    if (actor == server->options.shard_count + 1)
+        return run_compact(server, env);
     int exit_code = 0;
     if (!recover_shard(server, env, actor))
         exit_code = server->report.exit_code;
@@ -506,6 +557,8 @@ int server_run(struct server *server, struct env *env, uint32_t actor)
         exit_code = env_keep(env, server->start.lock) < 0
                         ? EXIT_OS
                         : shard_loop_run(server->loops[actor], env);
+    if (exit_code == 0 && server_is_ready(server))
+        server->hashes[actor] = shard_state_hash(server->shards[actor]);
     atomic_add(&server->running, UINT64_MAX); /* one less; pairs with the load in run_helper */
     env_doorbell(env, server->options.shard_count);
     return exit_code;

@@ -1,11 +1,12 @@
 /* io/server.h - a whole server above the seam: its options, its memory, its actors.
  *
  * `spate serve` runs every actor on a thread of its own; the simulator runs them on stacks. Actors
- * 0..shard_count-1 are the shards, the one behind them is the helper. */
+ * 0..shard_count-1 are the shards, the one behind them is the helper, the last one makes snapshots. */
 #ifndef SPATE_IO_SERVER_H
 #define SPATE_IO_SERVER_H
 
 #include "core/shard.h"
+#include "persist/compact.h"
 #include "persist/start.h"
 
 struct callers;
@@ -34,7 +35,9 @@ struct server_options {
     uint64_t drain_delay_ns;
     uint64_t process; /* its id, for whoever finds the directory in use */
     struct log_options log;
-    bool bug[64]; /* planted bugs; tests only */
+    struct compact_options compact; /* its files are opened by the helper */
+    const char *archive;            /* a directory for segments that nobody needs; NULL: none */
+    bool bug[64];                   /* planted bugs; tests only */
 };
 
 struct server_options server_options_default(void);
@@ -51,12 +54,13 @@ size_t server_tables_bytes(const struct server_options *options);
 /* Lays out the memory; everything else is the actors'. */
 struct server *server_init(void *zeroed_memory, const struct server_options *options);
 
-/* How many actors there are: the shards and the helper. */
+/* How many actors there are: the shards, the helper, and whoever makes snapshots. */
 uint32_t server_actor_count(const struct server *server);
 
 /* Runs one actor until the server has drained or failed; exit code of the process. All begin by
  * recovering together (io/recovery.h): the helper opens the data directory and reads the log, the
- * shards apply it; then the helper listens, and makes segments ready. */
+ * shards apply it; then the helper listens, and makes segments ready. Snapshots are made beside them all,
+ * and once more at the end, if much has been written since the last one. */
 int server_run(struct server *server, struct env *env, uint32_t actor);
 
 /* Everything has been recovered and is listened for. */

@@ -1,4 +1,5 @@
-/* spate serve - runs a server: one thread a shard, the main thread makes log segments ready. */
+/* spate serve - runs a server: one thread a shard, one for snapshots; the main thread makes log
+ * segments ready. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -19,15 +20,16 @@ struct run {
     uint8_t *memory;
     size_t tables_bytes;
     uint32_t shard_count;
-    struct shard_thread {
+    struct actor_thread {
         pthread_t thread;
         struct run *run;
         uint32_t actor;
+        bool is_patient;
         int exit_code;
-    } shards[SHARDS_MAX];
+    } threads[SHARDS_MAX]; /* the shards, then whoever makes snapshots */
 };
 
-enum { QUEUE_ENTRIES = 1024 };
+enum { QUEUE_ENTRIES = 1024, PATIENCE = 10 /* as in nice(1) */ };
 
 static int fail(int exit_code, const char *message)
 {
@@ -49,10 +51,10 @@ static bool touch_share(const struct run *run, uint32_t number)
            errno != ENOMEM;
 }
 
-static bool enter_shard(struct shard_thread *self, struct env **env)
+static bool enter(struct actor_thread *self, struct env **env)
 {
     char message[256];
-    if (!touch_share(self->run, self->actor)) {
+    if (!self->is_patient && !touch_share(self->run, self->actor)) {
         self->exit_code = fail(EXIT_OS, "not enough memory; lower --memory or --connections");
         return false;
     }
@@ -63,11 +65,14 @@ static bool enter_shard(struct shard_thread *self, struct env **env)
     return false;
 }
 
-static void *run_shard(void *argument)
+/* Snapshots can wait; orders cannot. */
+static void *run_actor(void *argument)
 {
-    struct shard_thread *self = argument;
+    struct actor_thread *self = argument;
+    if (self->is_patient)
+        (void)setpriority(PRIO_PROCESS, 0, PATIENCE);
     struct env *env;
-    if (!enter_shard(self, &env)) {
+    if (!enter(self, &env)) {
         server_stop(self->run->server);
         server_stop(self->run->server);
         return NULL;
@@ -77,17 +82,20 @@ static void *run_shard(void *argument)
     return NULL;
 }
 
-static bool start_shards(struct run *run, uint32_t count)
+static bool start_threads(struct run *run, uint32_t shard_count)
 {
     uint32_t started = 0;
-    while (started < count) {
-        struct shard_thread *shard = &run->shards[started];
-        *shard = (struct shard_thread){.run = run, .actor = started};
-        if (pthread_create(&shard->thread, NULL, run_shard, shard) != 0)
+    for (; started <= shard_count; started++) {
+        struct actor_thread *actor = &run->threads[started];
+        *actor = (struct actor_thread){.run = run, .actor = started};
+        if (started == shard_count) {
+            actor->actor++; /* the main thread is the helper */
+            actor->is_patient = true;
+        }
+        if (pthread_create(&actor->thread, NULL, run_actor, actor) != 0)
             break;
-        started++;
     }
-    return started == count;
+    return started == shard_count + 1;
 }
 
 /* Every connection is a descriptor. Raises the soft limit as far as it may go. */
@@ -130,13 +138,13 @@ static void say_sizes(struct steward *steward)
 /* Runs every actor until all have returned; the exit code. */
 static int run_actors(struct run *run, struct env *env, uint32_t shard_count)
 {
-    if (!start_shards(run, shard_count))
+    if (!start_threads(run, shard_count))
         return fail(EXIT_OS, "a thread cannot be started; raise `ulimit -u`");
     int exit_code = server_run(run->server, env, shard_count);
-    for (uint32_t i = 0; i < shard_count; i++) {
-        pthread_join(run->shards[i].thread, NULL);
+    for (uint32_t i = 0; i <= shard_count; i++) {
+        pthread_join(run->threads[i].thread, NULL);
         if (exit_code == 0)
-            exit_code = run->shards[i].exit_code;
+            exit_code = run->threads[i].exit_code;
     }
     return exit_code;
 }

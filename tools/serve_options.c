@@ -18,7 +18,7 @@
 static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
 static const char *const log_forms[] = {"text", "logfmt", "json", NULL};
 static const char *const review_timeouts[] = {"reject", "accept", NULL};
-static const char *const sync_modes[] = {"dsync", "fdatasync", "none", "auto", NULL};
+static const char *const sync_modes[] = {"dsync", "fdatasync", "none", NULL};
 
 /* The one table: --help, the file, the environment, man page and sample are made of it. */
 static void fill_table(struct serve_options *options, struct option table[SERVE_ROWS_MAX])
@@ -197,7 +197,7 @@ static void fill_table(struct serve_options *options, struct option table[SERVE_
         {.group = "The log",
          .name = "sync",
          .value_name = "MODE",
-         .help = "dsync, fdatasync, auto: the faster one; none: a power cut loses orders",
+         .help = "dsync, fdatasync, or none: then nothing is safe from a power cut",
          .kind = OPTION_CHOICE,
          INTO(server->log.sync),
          .choices = sync_modes},
@@ -229,6 +229,29 @@ static void fill_table(struct serve_options *options, struct option table[SERVE_
          INTO(server->log.idle_ns),
          .min = 100000,
          .max = 1000000000},
+        {.name = "snapshot-every",
+         .value_name = "SIZE",
+         .help = "a snapshot is made when the log has grown by so much (0: never by itself)",
+         .kind = OPTION_BYTES,
+         INTO(server->compact.every_bytes),
+         .max = UINT64_C(1) << 50},
+        {.name = "snapshot-period",
+         .value_name = "TIME",
+         .help = "and at the latest after so long, if anything has happened (0: does not matter)",
+         .kind = OPTION_DURATION,
+         INTO(server->compact.every_ns),
+         .max = HOURS(24 * 366)},
+        {.name = "snapshot-rate",
+         .value_name = "SIZE",
+         .help = "bytes that making one reads and writes in a second (0: as fast as it goes)",
+         .kind = OPTION_BYTES,
+         INTO(server->compact.rate_bytes),
+         .max = UINT64_C(1) << 40},
+        {.name = "archive",
+         .value_name = "DIR",
+         .help = "where segments go that no snapshot needs; otherwise they are used again",
+         .kind = OPTION_TEXT,
+         INTO(server->archive)},
 
         {.group = "What it says",
          .name = "log-level",

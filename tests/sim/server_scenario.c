@@ -62,7 +62,7 @@ struct stage {
     void *memory;
     size_t memory_bytes;
     bool close_ended;
-    struct seat seats[SHARDS_MAX + 1];
+    struct seat seats[SHARDS_MAX + 2];
     uint32_t seat_count;
     bool buyers_end;
     struct buyer buyers[CLIENTS_MAX];
@@ -224,7 +224,7 @@ static void buy_for_ever(void *argument)
 static void close_server(void *argument)
 {
     struct stage *stage = argument;
-    struct env *env = process_env(stage->process, stage->options.shard_count + 1);
+    struct env *env = process_env(stage->process, stage->options.shard_count + 2);
     stage->seats[0].exit_code = server_close(stage->server, env);
     stage->close_ended = true;
     world_wake(stage->run->world, stage->driver, 0);
@@ -383,7 +383,7 @@ static uint64_t stop_cleanly(struct stage *stage)
                      i);
     uint64_t hash = server_state_hash(stage->server);
     stage->close_ended = false;
-    process_spawn(stage->process, stage->options.shard_count + 1, STACK_BYTES, close_server, stage);
+    process_spawn(stage->process, stage->options.shard_count + 2, STACK_BYTES, close_server, stage);
     watch(stage, close_is_over, world_now(world) + 60ull * SECOND_NS);
     if (!stage->close_ended || stage->seats[0].exit_code != 0)
         run_fail(stage->run, "a stopped server cannot be closed");
@@ -553,8 +553,7 @@ static void draw_options(struct stage *stage)
     options->log.ring_groups = 8u << stream_below(swarm, 6);
     options->log.segment_bytes = 2u << 20;
     options->log.idle_ns = stream_skewed(swarm, 10 * MILLISECOND_NS);
-    static const enum log_sync syncs[] = {LOG_SYNC_DSYNC, LOG_SYNC_FDATASYNC, LOG_SYNC_AUTO};
-    options->log.sync = syncs[stream_below(swarm, 3)];
+    options->log.sync = stream_hit(swarm, 2) ? LOG_SYNC_DSYNC : LOG_SYNC_FDATASYNC;
     memcpy(options->bug, stage->run->shard_bug, sizeof options->bug);
     if (stage->oracle->orders_expire)
         machine_knobs(stage->run->machine)->wall_step_one_in = 0;
