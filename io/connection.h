@@ -44,6 +44,8 @@ struct connection {
     bool waiting;        /* stands in the list of those that wait for a sequence */
     uint32_t operations; /* in flight */
     uint32_t open_commands;
+    uint32_t answers;  /* that this turn has written */
+    uint64_t asked_ns; /* env_clock: when its newest command was taken */
     uint32_t
         next; /* of the free, ready or touched list; each is in one list at a time but touched */
     uint32_t next_touched;

@@ -23,11 +23,3 @@ void lines_put(struct lines *lines, uint32_t actor, enum env_level level, uint64
     if (lines->bell >= 0)
         (void)!write(lines->bell, &(uint64_t){1}, sizeof(uint64_t));
 }
-
-uint64_t lines_lost(const struct lines *lines)
-{
-    uint64_t lost = 0;
-    for (uint32_t i = 0; i < LINES_ACTORS_MAX; i++)
-        lost += atomic_load(&lines->rings[i].lost); /* pairs with the store in lines_put */
-    return lost;
-}

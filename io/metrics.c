@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "io/lines.h"
+
 struct page {
     char *at;
     uint32_t used;
@@ -44,8 +46,84 @@ static void put_shards(struct page *page, const struct metrics *const *shards, u
     }
 }
 
+void metric_answers(struct metrics *metrics, uint64_t count, uint64_t ns)
+{
+    uint32_t bucket = 0;
+    if (ns >> ANSWER_SHIFT != 0)
+        bucket = 64 - (uint32_t)__builtin_clzll(ns >> ANSWER_SHIFT);
+    if (bucket >= ANSWER_BUCKETS)
+        bucket = ANSWER_BUCKETS - 1;
+    struct atomic64 *cell = &metrics->answer_buckets[bucket];
+    atomic_store(cell, cell->value + count); /* both pair with the loads in put_answers */
+    atomic_store(&metrics->answer_ns, metrics->answer_ns.value + count * ns);
+}
+
+static void put_answers(struct page *page, const struct metrics_sources *sources)
+{
+    uint64_t below = 0, ns = 0;
+    describe(page, "answer_seconds", "histogram",
+             "From taking a connection's newest command to its durable answer leaving.");
+    for (uint32_t bucket = 0; bucket < ANSWER_BUCKETS; bucket++) {
+        for (uint32_t i = 0; i < sources->shard_count; i++)
+            below += atomic_load(&sources->shards[i]->answer_buckets[bucket]);
+        uint64_t top_ns = UINT64_C(1) << (bucket + ANSWER_SHIFT);
+        if (bucket + 1 < ANSWER_BUCKETS)
+            put(page, "spate_answer_seconds_bucket{le=\"%llu.%09llu\"} %llu\n",
+                (unsigned long long)(top_ns / 1000000000),
+                (unsigned long long)(top_ns % 1000000000), (unsigned long long)below);
+    }
+    for (uint32_t i = 0; i < sources->shard_count; i++)
+        ns += atomic_load(&sources->shards[i]->answer_ns);
+    put(page, "spate_answer_seconds_bucket{le=\"+Inf\"} %llu\n", (unsigned long long)below);
+    put(page, "spate_answer_seconds_sum %llu.%09llu\n", (unsigned long long)(ns / 1000000000),
+        (unsigned long long)(ns % 1000000000));
+    put(page, "spate_answer_seconds_count %llu\n", (unsigned long long)below);
+}
+
+static void put_codes(struct page *page, const struct metrics_sources *sources)
+{
+    describe(page, "results_total", "counter", "Commands answered, by what was answered.");
+    for (uint32_t code = 0; code < CODE_LIMIT_NUMBER; code++) {
+        const struct code_facts *facts = code_facts(code);
+        uint64_t count = 0;
+        for (uint32_t i = 0; i < sources->shard_count; i++)
+            count += atomic_load(&sources->shards[i]->codes[code]);
+        if (facts != NULL)
+            put(page, "spate_results_total{code=\"%s\"} %llu\n", facts->name,
+                (unsigned long long)count);
+    }
+}
+
+/* A SKU is printable ASCII; of that, two characters mean something in a label. */
+static void put_hot(struct page *page, const struct metrics_sources *sources)
+{
+    const struct hot *shards[SHARDS_MAX];
+    struct hot_sku most[HOT_SHOWN];
+    for (uint32_t i = 0; i < sources->shard_count; i++)
+        shards[i] = &sources->shards[i]->hot;
+    uint32_t count = hot_most(shards, sources->shard_count, most);
+    describe(page, "hot_sku_lines", "gauge",
+             "Order lines a second of the SKUs that are wanted most, about.");
+    for (uint32_t i = 0; i < count; i++) {
+        struct catalogue_sku entry;
+        char code[2 * ID_BYTES_MAX + 1];
+        uint32_t used = 0;
+        if (!catalogue_read(sources->catalogue, most[i].sku, &entry))
+            continue;
+        for (uint32_t at = 0; at < entry.code_bytes; at++) {
+            if (entry.code[at] == '"' || entry.code[at] == '\\')
+                code[used++] = '\\';
+            code[used++] = entry.code[at];
+        }
+        put(page, "spate_hot_sku_lines{sku=\"%.*s\"} %llu\n", (int)used, code,
+            (unsigned long long)most[i].lines_per_second);
+    }
+}
+
 static void put_log(struct page *page, const struct log *log)
 {
+    uint64_t watermark =
+        log_watermark(log); /* before what was taken, so that the lag is not below 0 */
     struct log_counts counts = log_counts(log);
     const struct {
         const char *name;
@@ -54,7 +132,9 @@ static void put_log(struct page *page, const struct log *log)
         uint64_t value;
     } table[] = {
         {"log_watermark", "counter", "Commit sequence up to which everything is durable.",
-         log_watermark(log)},
+         watermark},
+        {"log_sequence", "counter", "Commit sequence that was taken last.", counts.taken},
+        {"log_lag_groups", "gauge", "Groups that are not durable yet.", counts.taken - watermark},
         {"log_groups_total", "counter", "Groups written.", counts.groups},
         {"log_group_bytes_total", "counter", "Bytes of events written.", counts.group_bytes},
         {"log_writes_total", "counter", "Writes to the device.", counts.writes},
@@ -73,11 +153,23 @@ static void put_log(struct page *page, const struct log *log)
     }
 }
 
-uint32_t metrics_write(const struct metrics *const *shards, uint32_t shard_count,
-                       const struct log *log, char *out, uint32_t capacity)
+static void put_lines(struct page *page, const struct lines *lines)
+{
+    describe(page, "lines_lost_total", "counter", "Lines of the log that found no room.");
+    put(page, "spate_lines_lost_total %llu\n", (unsigned long long)lines_lost(lines));
+}
+
+uint32_t metrics_write(const struct metrics_sources *sources, char *out, uint32_t capacity)
 {
     struct page page = {.at = out, .capacity = capacity};
-    put_shards(&page, shards, shard_count);
-    put_log(&page, log);
+    put_shards(&page, sources->shards, sources->shard_count);
+    put_answers(&page, sources);
+    put_codes(&page, sources);
+    put_log(&page, sources->log);
+    put_hot(&page, sources);
+    if (sources->lines != NULL)
+        put_lines(&page, sources->lines);
+    describe(&page, "info", "gauge", "Always 1; what is running.");
+    put(&page, "spate_info{version=\"%s\"} 1\n", SPATE_VERSION);
     return page.used;
 }

@@ -6,7 +6,12 @@
 #define SPATE_IO_METRICS_H
 
 #include "core/atomics.h"
+#include "core/catalogue.h"
+#include "core/code.h"
+#include "io/hot.h"
 #include "persist/log.h"
+
+struct lines;
 
 /* clang-format off */
 #define SHARD_METRICS(X) \
@@ -23,6 +28,10 @@
     X(METRIC_ORDERS,               "orders",                    "gauge",   "Orders in memory.") \
     X(METRIC_ORDERS_MAX,           "orders_max",                "gauge",   "Orders that fit.") \
     X(METRIC_SKUS,                 "skus",                      "gauge",   "SKUs in memory.") \
+    X(METRIC_ORDER_BYTES,          "order_bytes",               "gauge",   "Memory that the orders' records take.") \
+    X(METRIC_ORDER_BYTES_MAX,      "order_bytes_max",           "gauge",   "Memory that there is for them.") \
+    X(METRIC_CELLS,                "cells",                     "gauge",   "Pairs of SKU and warehouse in memory.") \
+    X(METRIC_RETRIES,              "retries",                   "gauge",   "Requests that would be known again by their key.") \
     X(METRIC_FLIGHTS,              "flights",                   "gauge",   "Orders that wait for other shards.") \
     X(METRIC_CPU_NS,               "cpu_ns_total",              "counter", "Processor time of the shard's thread.")
 /* clang-format on */
@@ -34,8 +43,16 @@ enum metric {
         METRICS
 };
 
+/* Answers by how long they took: bucket b holds those of less than 2^(b + 14) ns, the last one all
+ * others. From taking the connection's newest command to handing the answer, durable, to the kernel. */
+enum { ANSWER_BUCKETS = 21, ANSWER_SHIFT = 14 };
+
 struct metrics {
     struct atomic64 cells[METRICS];
+    struct atomic64 answer_buckets[ANSWER_BUCKETS];
+    struct atomic64 answer_ns;
+    struct atomic64 codes[CODE_LIMIT_NUMBER]; /* results, by enum code */
+    struct hot hot;
 };
 
 /* By the shard alone. */
@@ -50,9 +67,26 @@ static inline void metric_set(struct metrics *metrics, enum metric which, uint64
     atomic_store(&metrics->cells[which], value); /* pairs with the load in metrics_write */
 }
 
+/* `count` answers that took so long. */
+void metric_answers(struct metrics *metrics, uint64_t count, uint64_t ns);
+
+static inline void metric_code(struct metrics *metrics, uint32_t code)
+{
+    struct atomic64 *cell = &metrics->codes[code];
+    atomic_store(cell, cell->value + 1); /* pairs with the load in put_codes */
+}
+
+/* What the page is made of. */
+struct metrics_sources {
+    const struct metrics *const *shards;
+    uint32_t shard_count;
+    const struct log *log;
+    const struct catalogue *catalogue;
+    const struct lines *lines; /* NULL: nothing is said about them */
+};
+
 /* The whole page; the number of bytes, at most `capacity`: what would not fit is left out, line by
  * line, so give it room. */
-uint32_t metrics_write(const struct metrics *const *shards, uint32_t shard_count,
-                       const struct log *log, char *out, uint32_t capacity);
+uint32_t metrics_write(const struct metrics_sources *sources, char *out, uint32_t capacity);
 
 #endif

@@ -318,7 +318,12 @@ static uint32_t write_page(struct web_pages *pages, enum http_page page, char *o
         return 0;
     for (uint32_t i = 0; i < server->options.shard_count; i++)
         shards[i] = shard_loop_metrics(server->loops[i]);
-    return metrics_write(shards, server->options.shard_count, shared->log, out, capacity);
+    const struct metrics_sources sources = {.shards = shards,
+                                            .shard_count = server->options.shard_count,
+                                            .log = shared->log,
+                                            .catalogue = shared->catalogue,
+                                            .lines = server->options.lines};
+    return metrics_write(&sources, out, capacity);
 }
 
 /* ---- from nothing to ready ---------------------------------------------------------------------- */

@@ -10,6 +10,7 @@
 #include "persist/start.h"
 
 struct callers;
+struct lines;
 struct server;
 
 struct server_options {
@@ -18,6 +19,7 @@ struct server_options {
     const char *http_address;
     const char *admin_address;
     const struct callers *callers; /* NULL: nobody is asked who they are */
+    const struct lines *lines;     /* where it speaks; NULL: nobody counts what is lost there */
     uint32_t shard_count;
     uint32_t connection_count_max; /* per shard */
     uint32_t mailbox_bytes;

@@ -28,6 +28,8 @@ struct due {
     uint64_t turn;
     uint64_t token;
     uint64_t offset;
+    uint64_t asked_ns;
+    uint32_t answers;
 };
 
 struct shard_loop {
@@ -48,6 +50,7 @@ struct shard_loop {
     uint64_t turn_number;
     uint64_t turn_began; /* env_clock */
     uint64_t gauges_next;
+    uint64_t gauges_noted;
     uint64_t slow_next;
     uint64_t watermark; /* as `release` last saw it */
     uint64_t seen;      /* the highest sequence that this shard's state depends on */
@@ -399,6 +402,12 @@ static uint32_t home_of(const struct shard_loop *loop, const struct command *com
     return slot == SLOT_COUNT ? loop->number : loop->shared->slot_shard[slot];
 }
 
+static void note_wanted(struct shard_loop *loop, const struct command *command)
+{
+    const struct order_create *create = (const void *)command;
+    hot_order(&loop->metrics.hot, create->lines, create->line_count);
+}
+
 static void execute(struct shard_loop *loop, const struct asked *asked)
 {
     struct command_fault fault;
@@ -413,6 +422,8 @@ static void execute(struct shard_loop *loop, const struct asked *asked)
             .caller = asked->caller,
             .command = asked->command,
         };
+        if (asked->command->op == OP_ORDER_CREATE)
+            note_wanted(loop, asked->command);
         shard_request(loop->shard, &loop->turn, &request);
     }
 }
@@ -462,6 +473,7 @@ static uint32_t take_batch(struct shard_loop *loop, struct asked batch[BATCH_COM
         const struct command *command = NULL;
         while (taken < BATCH_COMMANDS && room > most && (command = next_command(loop, c)) != NULL) {
             c->open_commands++;
+            c->asked_ns = loop->turn_began;
             batch[taken++] = (struct asked){
                 .token = connection_token(&loop->connections, c),
                 .command = command,
@@ -629,6 +641,8 @@ static void write_answers(struct shard_loop *loop)
             continue;
         result->seq = loop->seen;
         c->open_commands--;
+        c->answers++;
+        metric_code(&loop->metrics, result->code);
         if (c->protocol == PROTOCOL_BINARY)
             binary_answer(&loop->connections, c, result);
         else
@@ -649,7 +663,10 @@ static void note_due(struct shard_loop *loop)
             .turn = loop->turn_number,
             .token = connection_token(&loop->connections, c),
             .offset = c->output_written,
+            .asked_ns = c->asked_ns,
+            .answers = c->answers,
         };
+        c->answers = 0;
         connection_rest(&loop->connections, loop->env, c);
     }
 }
@@ -659,6 +676,7 @@ static void release(struct shard_loop *loop)
 {
     env_point(loop->env, ENV_POINT_WATERMARK);
     loop->watermark = log_watermark(loop->shared->log);
+    uint64_t clock = loop->due_head == loop->due_tail ? 0 : env_clock(loop->env);
     while (loop->due_head != loop->due_tail) {
         const struct due *due = &loop->due[loop->due_head & loop->due_mask];
         if (due->seq > loop->watermark || due->turn > loop->released_turn)
@@ -666,6 +684,8 @@ static void release(struct shard_loop *loop)
         struct connection *c = connection_find(&loop->connections, due->token);
         if (c != NULL)
             connection_due(&loop->connections, loop->env, c, due->offset);
+        if (due->answers > 0)
+            metric_answers(&loop->metrics, due->answers, clock - due->asked_ns);
         loop->due_head++;
         loop->worked = true;
     }
@@ -929,7 +949,13 @@ static void note_gauges(struct shard_loop *loop)
     metric_set(&loop->metrics, METRIC_ORDERS, counts.orders);
     metric_set(&loop->metrics, METRIC_ORDERS_MAX, counts.orders_max);
     metric_set(&loop->metrics, METRIC_SKUS, counts.skus);
+    metric_set(&loop->metrics, METRIC_ORDER_BYTES, counts.order_bytes);
+    metric_set(&loop->metrics, METRIC_ORDER_BYTES_MAX, counts.order_bytes_max);
+    metric_set(&loop->metrics, METRIC_CELLS, counts.cells);
+    metric_set(&loop->metrics, METRIC_RETRIES, counts.retries);
     metric_set(&loop->metrics, METRIC_FLIGHTS, counts.flights);
+    if (++loop->gauges_noted % (1000 * 1000 * 1000 / GAUGES_NS) == 0)
+        hot_forget(&loop->metrics.hot);
     metric_set(&loop->metrics, METRIC_CPU_NS, env_cpu(loop->env));
 }
 

@@ -686,6 +686,7 @@ int32_t log_close(struct log *log, struct env *env)
 struct log_counts log_counts(const struct log *log)
 {
     return (struct log_counts){
+        .taken = atomic_load(&log->next_seq) - 1,
         .groups = atomic_load(&log->counts[COUNT_GROUPS]),
         .group_bytes = atomic_load(&log->counts[COUNT_GROUP_BYTES]),
         .writes = atomic_load(&log->counts[COUNT_WRITES]),

@@ -101,6 +101,7 @@ bool log_is_full(const struct log *log);
 int32_t log_close(struct log *log, struct env *env) MUST_LOOK;
 
 struct log_counts {
+    uint64_t taken; /* the last sequence */
     uint64_t groups;
     uint64_t group_bytes;
     uint64_t writes;

@@ -210,5 +210,6 @@ int tool_serve(int argc, char **argv)
         return 0;
     }
     options->server.process = (uint64_t)getpid();
+    options->server.lines = &steward.lines;
     return serve(&steward);
 }
