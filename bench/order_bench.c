@@ -111,8 +111,8 @@ static const uint8_t *place(const uint8_t *at, uint64_t count)
             for (; taken < BATCH && done < count; taken++, done++) {
                 batch[taken] = (const void *)at;
                 at += batch[taken]->bytes;
-                shard_prefetch(shard, batch[taken]);
             }
+            shard_prefetch(shard, batch, taken);
             for (uint32_t i = 0; i < taken; i++)
                 shard_request(shard, &turn,
                               &(struct request){.caller = {"bench", 5}, .command = batch[i]});

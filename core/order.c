@@ -328,6 +328,17 @@ static uint32_t find_newest_of(const struct orders *orders, const uint8_t *custo
     return 0;
 }
 
+void orders_prefetch_newest(const struct orders *orders, uint64_t customer_hash)
+{
+    uint64_t probe = 0;
+    uint32_t record = table_find(&orders->by_customer, customer_hash, &probe);
+    if (record == 0)
+        return;
+    const struct order *order = order_at(orders, record);
+    __builtin_prefetch(order);
+    __builtin_prefetch(order->lines + 1); /* behind a short order's lines stand its ids */
+}
+
 static uint32_t find_name(const struct orders *orders, struct text name)
 {
     if (name.bytes == 0)

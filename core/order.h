@@ -243,6 +243,9 @@ static inline struct order_more *order_more(const struct orders *orders, const s
     return order->more != 0 ? memory_at(&orders->records, order->more) : NULL;
 }
 
+/* Towards the newest order of a buyer, by the hash alone. */
+void orders_prefetch_newest(const struct orders *orders, uint64_t customer_hash);
+
 /* Parts of a record. Texts are unpacked into `out`; an absent one has 0 bytes. */
 int64_t order_line_price(const struct order_line *line);
 uint32_t order_line_warehouse(const struct order_line *line);

@@ -266,16 +266,32 @@ static void get_stock(struct shard *shard, struct turn *turn, const struct reque
 
 /* ---- what comes in ----------------------------------------------------------------------------- */
 
-void shard_prefetch(const struct shard *shard, const struct command *command)
+static const struct order_create *create_of(const struct command *command)
 {
-    if (command->op == OP_ORDER_CREATE) {
-        const struct order_create *create = (const void *)command;
-        const struct orders *orders = &shard->orders;
+    return command->op == OP_ORDER_CREATE ? (const void *)command : NULL;
+}
+
+/* Twice over the batch: what the tables say about the buyers is known when the first pass's lines
+ * have come. */
+void shard_prefetch(const struct shard *shard, const struct command *const *commands,
+                    uint32_t count)
+{
+    uint64_t customer[PREFETCH_MAX];
+    const struct orders *orders = &shard->orders;
+    CHECK(count <= PREFETCH_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct order_create *create = create_of(commands[i]);
+        if (create == NULL)
+            continue;
+        customer[i] = key_hash(order_create_text(create, ORDER_CUSTOMER));
         table_prefetch(&orders->by_id, key_hash(order_create_text(create, ORDER_ID)));
-        table_prefetch(&orders->by_customer, key_hash(order_create_text(create, ORDER_CUSTOMER)));
-        for (uint32_t i = 0; i < create->line_count && i < 8; i++)
-            stock_prefetch(&shard->stock, create->lines[i].sku);
+        table_prefetch(&orders->by_customer, customer[i]);
+        for (uint32_t line = 0; line < create->line_count && line < 8; line++)
+            stock_prefetch(&shard->stock, create->lines[line].sku);
     }
+    for (uint32_t i = 0; i < count; i++)
+        if (create_of(commands[i]) != NULL)
+            orders_prefetch_newest(orders, customer[i]);
 }
 
 static bool has_work(const struct shard *shard)

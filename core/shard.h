@@ -63,8 +63,10 @@ struct request {
     const struct command *command;
 };
 
-/* Touches the memory that the command will need, so that a whole batch waits for it only once. */
-void shard_prefetch(const struct shard *shard, const struct command *command);
+/* Touches the memory that checked commands will need, so that the batch waits for it only once. */
+enum { PREFETCH_MAX = 32 };
+void shard_prefetch(const struct shard *shard, const struct command *const *commands,
+                    uint32_t count);
 
 /* Decides a command and applies what it decides; the answer is in the turn, now or in a later one.
  */

@@ -366,11 +366,12 @@ struct asked {
     uint64_t token;
     const struct command *command;
     struct text caller;
+    struct command_fault fault; /* CODE_OK: none */
 };
 
-static void refuse(struct shard_loop *loop, const struct asked *asked,
-                   const struct command_fault *fault)
+static void refuse(struct shard_loop *loop, const struct asked *asked)
 {
+    const struct command_fault *fault = &asked->fault;
     struct origin origin = {.token = asked->token, .shard = loop->number};
     struct result_fault *result =
         turn_answer(&loop->turn, loop->number, origin, asked->command->request, fault->code,
@@ -410,10 +411,9 @@ static void note_wanted(struct shard_loop *loop, const struct command *command)
 
 static void execute(struct shard_loop *loop, const struct asked *asked)
 {
-    struct command_fault fault;
     uint32_t home;
-    if (command_check(asked->command, asked->command->bytes, &fault) != CODE_OK) {
-        refuse(loop, asked, &fault);
+    if (asked->fault.code != CODE_OK) {
+        refuse(loop, asked);
     } else if ((home = home_of(loop, asked->command)) != loop->number) {
         forward(loop, asked, home);
     } else {
@@ -492,6 +492,17 @@ static uint32_t take_batch(struct shard_loop *loop, struct asked batch[BATCH_COM
     return taken;
 }
 
+/* Only what has been checked may be looked into. */
+static void check_and_prefetch(struct shard_loop *loop, struct asked *batch, uint32_t count)
+{
+    const struct command *good[BATCH_COMMANDS];
+    uint32_t good_count = 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (command_check(batch[i].command, batch[i].command->bytes, &batch[i].fault) == CODE_OK)
+            good[good_count++] = batch[i].command;
+    shard_prefetch(loop->shard, good, good_count);
+}
+
 static bool turn_goes_on(const struct shard_loop *loop, uint32_t commands)
 {
     return commands < TURN_COMMANDS_MAX && env_clock(loop->env) - loop->turn_began < TURN_NS_MAX;
@@ -505,8 +516,7 @@ static void run_connections(struct shard_loop *loop)
         taken = take_batch(loop, batch);
         if (taken == 0)
             return;
-        for (uint32_t i = 0; i < taken; i++)
-            shard_prefetch(loop->shard, batch[i].command);
+        check_and_prefetch(loop, batch, taken);
         for (uint32_t i = 0; i < taken; i++)
             execute(loop, &batch[i]);
         loop->worked = true;
