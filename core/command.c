@@ -144,6 +144,22 @@ static enum code check_order_get(const struct order_get *get, struct command_fau
     return CODE_OK;
 }
 
+static enum code check_order_list(const struct order_list *list, struct command_fault *fault)
+{
+    if (list->head.bytes < sizeof *list || list->zero != 0 || list->slot >= SLOT_COUNT ||
+        !ends_after(&list->head, (uint32_t)sizeof *list + list->customer_bytes + list->after_bytes))
+        return wrong(fault, CODE_MALFORMED, "orders", 0);
+    struct text customer = text_behind(list, sizeof *list, list->customer_bytes);
+    struct text after = {customer.at + customer.bytes, list->after_bytes};
+    if (list->limit == 0 || list->limit > ORDER_LIST_MAX)
+        return wrong(fault, CODE_INVALID, "limit", 0);
+    if (customer.bytes > 0 && !id_valid(customer))
+        return wrong(fault, CODE_INVALID, "customer", 0);
+    if (after.bytes > 0 && (customer.bytes == 0 || !id_valid(after)))
+        return wrong(fault, CODE_INVALID, "cursor", 0);
+    return CODE_OK;
+}
+
 static enum code check_cancel_lines(const struct order_cancel *cancel, struct command_fault *fault)
 {
     for (uint32_t i = 0; i < cancel->line_count; i++) {
@@ -561,6 +577,8 @@ enum code command_check(const struct command *command, uint64_t available,
         return check_order_get((const void *)command, fault);
     case OP_ORDER_CANCEL:
         return check_order_cancel((const void *)command, fault);
+    case OP_ORDER_LIST:
+        return check_order_list((const void *)command, fault);
     case OP_PAYMENT_CREATE:
     case OP_PAYMENT_GET:
     case OP_PAYMENT_AUTHORIZE:
@@ -639,6 +657,8 @@ uint32_t command_slot(const struct command *command)
     case OP_REFUND_LOSE:
     case OP_PAYMENT_NOTICE:
         return slot_of(order_money_text(fixed, MONEY_ORDER));
+    case OP_ORDER_LIST:
+        return ((const struct order_list *)fixed)->slot;
     case OP_SKU_PUT: {
         const struct sku_put *put = fixed;
         return slot_of(sku_put_code(put));

@@ -16,6 +16,7 @@ enum op {
     OP_ORDER_CREATE = 1,
     OP_ORDER_GET = 2,
     OP_ORDER_CANCEL = 3,
+    OP_ORDER_LIST = 8,
     OP_PAYMENT_CREATE = 16, /* this to OP_PAYMENT_NOTICE: struct order_money */
     OP_PAYMENT_GET = 17,
     OP_PAYMENT_AUTHORIZE = 18,
@@ -105,6 +106,25 @@ struct order_get { /* behind it: the id */
     struct command head;
     uint8_t id_bytes;
     uint8_t zero[7];
+};
+
+enum { ORDER_LIST_MAX = 256 };
+
+/* Of one shard; see core/list.h. Behind it: the customer, if the orders of one are asked for; and the
+ * id of the last of them that was seen. */
+struct order_list {
+    struct command head;
+    uint64_t cursor;            /* without a customer: 0, then what the answer says */
+    uint64_t created_after_ns;  /* at that time or later; 0: not said */
+    uint64_t created_before_ns; /* 0: not said */
+    uint32_t states;            /* 1 << enum order_state of each that is wanted; 0: all */
+    uint32_t sku;               /* 0: any */
+    uint16_t slot;              /* any of the shard that is asked */
+    uint16_t limit;             /* 1..ORDER_LIST_MAX */
+    uint8_t warehouse;          /* of a line of that SKU; WAREHOUSE_NONE: any */
+    uint8_t customer_bytes;
+    uint8_t after_bytes;
+    uint8_t zero;
 };
 
 struct cancel_line {

@@ -339,6 +339,13 @@ void orders_prefetch_newest(const struct orders *orders, uint64_t customer_hash)
     __builtin_prefetch(order->lines + 1); /* behind a short order's lines stand its ids */
 }
 
+uint32_t orders_newest_of(const struct orders *orders, struct text customer)
+{
+    uint8_t key[KEY_BYTES_MAX];
+    key_pack(customer, key);
+    return find_newest_of(orders, key, key_hash(customer));
+}
+
 static uint32_t find_name(const struct orders *orders, struct text name)
 {
     if (name.bytes == 0)
@@ -814,17 +821,27 @@ static void write_texts(struct result_order *result, const struct unpacked *unpa
     result->modified_by_bytes = (uint8_t)unpacked->text[ORDER_TEXTS + 1].bytes;
 }
 
-void order_answer(const struct orders *orders, const struct order *order, struct turn *turn,
-                  uint32_t self, struct origin origin, uint64_t request, enum code code)
+/* Up to where its children's begin. */
+static uint32_t own_answer_bytes(const struct order *order, uint32_t text_bytes)
+{
+    uint32_t bytes = (uint32_t)sizeof(struct result_order) + text_bytes;
+    bytes += order->line_count * (uint32_t)sizeof(struct result_line);
+    bytes += order->adjustment_count * (uint32_t)sizeof(struct adjustment);
+    return (bytes + 7u) & ~7u;
+}
+
+uint32_t order_answer_bytes(const struct orders *orders, const struct order *order)
 {
     struct unpacked unpacked;
-    uint32_t bytes = unpack(&unpacked, orders, order);
-    struct result_order *result;
-    bytes += (uint32_t)sizeof *result + order->line_count * (uint32_t)sizeof(struct result_line) +
-             order->adjustment_count * (uint32_t)sizeof(struct adjustment);
-    uint32_t own_bytes = (bytes + 7u) & ~7u;
-    bytes = own_bytes + payments_answer_bytes(orders, order);
-    result = turn_answer(turn, self, origin, request, code, RESULT_ORDER, bytes);
+    uint32_t text_bytes = unpack(&unpacked, orders, order);
+    return own_answer_bytes(order, text_bytes) + payments_answer_bytes(orders, order);
+}
+
+void order_write(const struct orders *orders, const struct order *order,
+                 struct result_order *result)
+{
+    struct unpacked unpacked;
+    uint32_t own_bytes = own_answer_bytes(order, unpack(&unpacked, orders, order));
     result->total = order_total(orders, order);
     result->stage_ns[STAGE_CREATED] = order->created_ns;
     const struct order_more *more = order_more(orders, order);
@@ -842,6 +859,14 @@ void order_answer(const struct orders *orders, const struct order *order, struct
     write_texts(result, &unpacked);
     result->child_count =
         (uint16_t)payments_answer(orders, order, (void *)((char *)result + own_bytes));
+}
+
+void order_answer(const struct orders *orders, const struct order *order, struct turn *turn,
+                  uint32_t self, struct origin origin, uint64_t request, enum code code)
+{
+    order_write(orders, order,
+                turn_answer(turn, self, origin, request, code, RESULT_ORDER,
+                            order_answer_bytes(orders, order)));
 }
 
 /* ---- looking at all of it ---------------------------------------------------------------------- */

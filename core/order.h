@@ -237,6 +237,9 @@ static inline struct order *order_at(const struct orders *orders, uint32_t recor
 /* 0: none of that id. */
 uint32_t order_find(const struct orders *orders, struct text id, uint64_t id_hash);
 
+/* Of a customer, from where customer_next goes back in time; 0: none. */
+uint32_t orders_newest_of(const struct orders *orders, struct text customer);
+
 /* NULL: it has none. */
 static inline struct order_more *order_more(const struct orders *orders, const struct order *order)
 {
@@ -305,7 +308,11 @@ void orders_number(struct orders *orders, uint64_t seq);
 
 /* ---- answers ----------------------------------------------------------------------------------- */
 
-/* The whole order as a RESULT_ORDER. */
+/* The whole order as a RESULT_ORDER: how long it is; all but its head, into zeros; and as an answer.
+ */
+uint32_t order_answer_bytes(const struct orders *orders, const struct order *order);
+void order_write(const struct orders *orders, const struct order *order,
+                 struct result_order *result);
 void order_answer(const struct orders *orders, const struct order *order, struct turn *turn,
                   uint32_t self, struct origin origin, uint64_t request, enum code code);
 /* The first answer to its create, now or again. */

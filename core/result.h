@@ -26,6 +26,7 @@ enum result_kind {
     RESULT_RULES = 60,   /* struct result_rules */
     RESULT_RULES_FAULT,  /* struct result_rules_fault */
     RESULT_SKU_RECORD = 64, /* struct result_sku_record */
+    RESULT_ORDERS = 65,     /* struct result_orders */
 };
 /* clang-format on */
 
@@ -323,11 +324,23 @@ struct result_rules_fault {
     uint32_t zero;
 };
 
-/* The longest result: an order of ORDER_LINES_MAX lines. */
+/* Some orders of one shard. Behind it: each as a whole RESULT_ORDER, then the id of the last order
+ * that was looked at. */
+struct result_orders {
+    struct result head;
+    uint64_t cursor; /* of a walk over all orders, to go on with */
+    uint16_t order_count;
+    uint8_t is_end;
+    uint8_t after_bytes;
+    uint32_t zero;
+};
+
+/* The longest result: an order of ORDER_LINES_MAX lines, as one of a list. */
 enum {
     CHILDREN_BYTES_MAX = PAYMENTS_MAX * (64 + 64) + REFUNDS_MAX * (24 + 96),
-    RESULT_BYTES_MAX = 160 + ORDER_LINES_MAX * 32 + ADJUSTMENTS_MAX * 16 + (ORDER_TEXTS + 2) * 64 +
-                       CHILDREN_BYTES_MAX,
+    ORDER_LIST_BYTES_MAX = 160 + ORDER_LINES_MAX * 32 + ADJUSTMENTS_MAX * 16 +
+                           (ORDER_TEXTS + 2) * 64 + CHILDREN_BYTES_MAX,
+    RESULT_BYTES_MAX = ORDER_LIST_BYTES_MAX + (int)sizeof(struct result_orders) + TEXT_BYTES_MAX,
 };
 
 /* Parts of a result_order. */

@@ -6,6 +6,7 @@
 #include "core/digest.h"
 #include "core/inventory.h"
 #include "core/judge.h"
+#include "core/list.h"
 #include "core/logistics.h"
 #include "core/money.h"
 #include "core/move.h"
@@ -318,6 +319,9 @@ void shard_request(struct shard *shard, struct turn *turn, const struct request 
         break;
     case OP_ORDER_GET:
         get_order(shard, turn, request);
+        break;
+    case OP_ORDER_LIST:
+        list_request(shard, turn, request);
         break;
     case OP_ORDER_CANCEL:
         move_cancel(shard, turn, request);

@@ -132,7 +132,19 @@ void table_remove(struct table *table, uint64_t hash, uint32_t reference)
 
 uint32_t table_each(const struct table *table, uint64_t *at)
 {
-    while (*at < entry_count(table)) {
+    return table_each_below(table, at, entry_count(table));
+}
+
+bool table_ends_at(const struct table *table, uint64_t at)
+{
+    return at >= entry_count(table);
+}
+
+uint32_t table_each_below(const struct table *table, uint64_t *at, uint64_t end)
+{
+    if (end > entry_count(table))
+        end = entry_count(table);
+    while (*at < end) {
         uint64_t entry = table->entries[(*at)++].value;
         if (entry != 0)
             return entry_reference(entry);

@@ -45,5 +45,8 @@ void table_remove(struct table *table, uint64_t hash, uint32_t reference);
 
 /* Every reference, in no order that means anything; 0 at the end. Start with *at = 0. */
 uint32_t table_each(const struct table *table, uint64_t *at);
+/* The same for a walk in pieces: 0 also where *at has come to `end`. */
+uint32_t table_each_below(const struct table *table, uint64_t *at, uint64_t end);
+bool table_ends_at(const struct table *table, uint64_t at);
 
 #endif

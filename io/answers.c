@@ -259,6 +259,22 @@ static void write_sku(struct json_writer *writer, const struct http_server *serv
     json_write_close(writer, '}');
 }
 
+/* One shard's; whoever asked all shards puts them together. */
+static void write_orders(struct json_writer *writer, const struct http_server *server,
+                         const struct result_orders *orders)
+{
+    const struct result_order *order = (const void *)(orders + 1);
+    json_write_open(writer, '{');
+    json_write_key(writer, "items");
+    json_write_open(writer, '[');
+    for (uint32_t i = 0; i < orders->order_count; i++) {
+        write_order(writer, server, order);
+        order = (const void *)((const char *)order + order->head.bytes);
+    }
+    json_write_close(writer, ']');
+    json_write_close(writer, '}');
+}
+
 static void write_sku_record(struct json_writer *writer, const struct result_sku_record *sku)
 {
     json_write_open(writer, '{');
@@ -398,6 +414,9 @@ void answer_write(struct json_writer *writer, const struct http_server *server,
         return;
     case RESULT_SKU:
         write_sku(writer, server, (const void *)result);
+        return;
+    case RESULT_ORDERS:
+        write_orders(writer, server, (const void *)result);
         return;
     case RESULT_SKU_RECORD:
         write_sku_record(writer, (const void *)result);

@@ -87,6 +87,19 @@ static struct order_cancel *draft_cancel(struct draft *draft)
     return cancel;
 }
 
+static struct order_list *draft_list(struct draft *draft)
+{
+    struct order_list *list = draft_begin(draft, OP_ORDER_LIST, sizeof *list);
+    list->slot = 5;
+    list->limit = 20;
+    list->customer_bytes = 7;
+    list->after_bytes = 10;
+    draft_text(draft, "c778812");
+    draft_text(draft, "20201111-1");
+    draft_end(draft);
+    return list;
+}
+
 static struct sku_put *draft_sku_put(struct draft *draft)
 {
     struct sku_put *put = draft_begin(draft, OP_SKU_PUT, sizeof *put);
@@ -205,6 +218,7 @@ DRAFT(costs)
 DRAFT(rules_put)
 DRAFT(rules_get)
 DRAFT(caps)
+DRAFT(list)
 
 /* clang-format off */
 static draft_any *const drafts[] = {
@@ -220,6 +234,7 @@ static draft_any *const drafts[] = {
     any_rules_put,
     any_rules_get,
     any_caps,
+    any_list,
 };
 /* clang-format on */
 enum { DRAFTS = sizeof drafts / sizeof drafts[0] };
@@ -347,6 +362,8 @@ static void bytes_without_a_meaning_must_be_zero(void **state)
         {any_costs, offsetof(struct region_costs, warehouse_bytes) + 2, WAREHOUSES_MAX - 2},
         {any_costs, sizeof(struct region_costs) + offsetof(struct cost_row, zero), 3},
         {any_costs, sizeof(struct region_costs) + 36 + 6, 6},
+        {any_list, offsetof(struct order_list, zero), 1},
+        {any_list, sizeof(struct order_list) + 17, 7},
         {any_get, sizeof(struct order_get) + 10, 6},
         {any_cancel, sizeof(struct order_cancel) + 16 + 22, 2},
         {any_sku_put, sizeof(struct sku_put) + 6, 2},
@@ -627,6 +644,25 @@ static void a_wrong_field_of_stock_is_named(void **state)
     assert_wrong(&draft, CODE_INVALID, "warehouse", 0);
 }
 
+static void a_list_says_how_many_and_goes_on_only_for_a_customer(void **state)
+{
+    (void)state;
+    struct draft draft;
+    draft_list(&draft)->limit = 0;
+    assert_wrong(&draft, CODE_INVALID, "limit", 0);
+    draft_list(&draft)->limit = ORDER_LIST_MAX + 1;
+    assert_wrong(&draft, CODE_INVALID, "limit", 0);
+    draft_list(&draft)->slot = SLOT_COUNT;
+    assert_wrong(&draft, CODE_MALFORMED, "orders", 0);
+    struct order_list *list = draft_list(&draft);
+    list->customer_bytes = 0;
+    list->after_bytes = 17;
+    assert_wrong(&draft, CODE_INVALID, "cursor", 0);
+    draft_list(&draft);
+    draft.bytes[sizeof(struct order_list)] = '/';
+    assert_wrong(&draft, CODE_INVALID, "customer", 0);
+}
+
 static void caps_are_of_different_channels_and_each_has_a_name(void **state)
 {
     (void)state;
@@ -690,6 +726,7 @@ static void a_command_goes_to_the_slot_of_its_order_or_sku(void **state)
         TOPOLOGY_SLOT,
         TOPOLOGY_SLOT,
         sku_slot,
+        5,
     };
     /* clang-format on */
     for (uint32_t i = 0; i < DRAFTS; i++) {
@@ -764,6 +801,7 @@ int main(void)
         cmocka_unit_test(a_wrong_field_of_the_other_orders_commands_is_named),
         cmocka_unit_test(a_wrong_field_of_a_sku_is_named),
         cmocka_unit_test(a_wrong_field_of_stock_is_named),
+        cmocka_unit_test(a_list_says_how_many_and_goes_on_only_for_a_customer),
         cmocka_unit_test(caps_are_of_different_channels_and_each_has_a_name),
         cmocka_unit_test(a_table_of_costs_is_looked_at_row_by_row),
         cmocka_unit_test(a_command_goes_to_the_slot_of_its_order_or_sku),

@@ -294,6 +294,7 @@ union shop_command {
     struct order_create create;
     struct order_get get;
     struct order_cancel cancel;
+    struct order_list list;
     struct order_money money;
     struct sku_put put;
     struct sku_resolve resolve;
