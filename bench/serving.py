@@ -1,0 +1,109 @@
+"""Servers under load: each on loopback, in a directory of its own that goes away afterwards."""
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+PEER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'peer')
+CONNECTIONS = 64
+
+
+def run(*command, **options):
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, **options)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return probe.getsockname()[1]
+
+
+def wait_for(port, process):
+    for _ in range(1000):
+        with contextlib.suppress(ConnectionRefusedError):
+            return socket.create_connection(('127.0.0.1', port)).close()
+        if process.poll() is not None:
+            break
+        time.sleep(0.01)
+    sys.exit(f'{process.args[0]} does not listen')
+
+
+def cpu_seconds(root):
+    """What a process and its children, gone or not, have used."""
+    ticks, parents = {}, {}
+    for name in filter(str.isdigit, os.listdir('/proc')):
+        with contextlib.suppress(OSError), open(f'/proc/{name}/stat', encoding='utf-8') as stat:
+            fields = stat.read().rsplit(')', 1)[1].split()
+            parents[int(name)] = int(fields[1])
+            ticks[int(name)] = sum(map(int, fields[11:15 if int(name) == root else 13]))
+    ours = [pid for pid in ticks if pid == root or parents[pid] == root]
+    return sum(ticks[pid] for pid in ours) / os.sysconf('SC_CLK_TCK')
+
+
+class Server:
+    """A process of ours in a directory of its own; `rounds` holds (orders/s, CPU-ns per order)."""
+
+    def __init__(self, stack, name, user=None):
+        self.name, self.user, self.rounds = name, user, []
+        self.port = free_port()
+        self.directory = stack.enter_context(tempfile.TemporaryDirectory(prefix='spate-peer-', dir='/var/tmp'))
+        if user:
+            shutil.chown(self.directory, user)
+        self.stack, self.process, self.rate = stack, None, 0
+
+    def start(self, *command, stop=signal.SIGTERM):
+        log = self.stack.enter_context(open(os.path.join(self.directory, 'log'), 'wb'))
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                        cwd=self.directory, user=self.user)
+        self.stack.callback(self.process.wait)
+        self.stack.callback(self.process.send_signal, stop)
+        wait_for(self.port, self.process)
+
+    def round(self, seconds):
+        cpu, before = cpu_seconds(self.process.pid), self.stored()
+        self.load(seconds)
+        cpu, orders = cpu_seconds(self.process.pid) - cpu, self.stored() - before
+        self.rounds.append((self.rate, cpu / orders * 1e9))
+
+
+def wrk(port, seconds, script, *arguments):
+    """Answers a second, and answers; all of them were 2xx."""
+    said = run('wrk', '-t', '1', '-c', str(CONNECTIONS), '-d', f'{max(1, round(seconds))}s',
+               '-s', os.path.join(PEER, script), f'http://127.0.0.1:{port}/v1/orders', '--', *arguments)
+    if 'Non-2xx' in said or 'Socket errors' in said:
+        sys.exit(said)
+    return (float(re.search(r'Requests/sec:\s*([\d.]+)', said).group(1)),
+            int(re.search(r'(\d+) requests in', said).group(1)))
+
+
+class Nginx(Server):
+    def __init__(self, stack, script='post.lua'):
+        super().__init__(stack, 'nginx, one worker, a constant 201 (no work at all)')
+        self.script = script
+        with open(os.path.join(self.directory, 'nginx.conf'), 'w', encoding='utf-8') as conf:
+            conf.write(f'''
+daemon off; worker_processes 1; pid nginx.pid; error_log stderr crit;
+events {{ worker_connections 1024; }}
+http {{
+    access_log off; keepalive_requests 1000000000; default_type application/json;
+    client_body_temp_path body; proxy_temp_path t; fastcgi_temp_path t; uwsgi_temp_path t; scgi_temp_path t;
+    server {{ listen 127.0.0.1:{self.port}; location / {{ return 201 '{{"state":"pending_payment"}}'; }} }}
+}}''')
+        self.answered = 0
+        self.start('/usr/sbin/nginx', '-p', self.directory, '-c', 'nginx.conf', '-e', 'stderr')
+
+    def stored(self):
+        return self.answered
+
+    def load(self, seconds):
+        self.rate, answered = wrk(self.port, seconds, self.script)
+        self.answered += answered
