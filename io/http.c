@@ -8,6 +8,7 @@
 #include "io/openapi.h"
 #include "io/problem.h"
 #include "io/routes.h"
+#include "io/scan.h"
 
 #include <llhttp.h>
 #include <string.h>
@@ -123,14 +124,17 @@ static const char *frame_head_byte(struct http *http, uint8_t byte)
     return NULL;
 }
 
-/* The inside of a header line has nothing to be weighed but control characters. */
+/* The inside of a line has nothing to be weighed but control characters. */
 static void frame_inside(struct http *http, const char *bytes, uint32_t count)
 {
     uint32_t at = http->framed_bytes;
-    if (http->lines == 0 || http->line_bytes == 0 || http->last_byte == '\r')
+    if (http->line_bytes == 0 || http->last_byte == '\r')
         return;
-    while (at < count && (uint8_t)bytes[at] >= ' ' && bytes[at] != 0x7f)
-        at++;
+    if (http->lines == 0) /* spaces are counted there */
+        while (at < count && (uint8_t)bytes[at] > ' ' && bytes[at] != 0x7f)
+            at++;
+    else
+        at += scan_until(bytes + at, bytes + count, scan_controls);
     if (at == http->framed_bytes)
         return;
     http->line_bytes += at - http->framed_bytes;
@@ -195,18 +199,23 @@ static int on_header_name(llhttp_t *parser, const char *at, size_t bytes)
 
 static enum http_header header_of(struct text name)
 {
-    static const char *const names[HTTP_HEADERS] = {
-        [HTTP_HOST] = "host",
-        [HTTP_CONTENT_LENGTH] = "content-length",
-        [HTTP_TRANSFER_ENCODING] = "transfer-encoding",
-        [HTTP_CONTENT_TYPE] = "content-type",
-        [HTTP_AUTHORIZATION] = "authorization",
-        [HTTP_IDEMPOTENCY_KEY] = "idempotency-key",
-        [HTTP_IF_MATCH] = "if-match",
-        [HTTP_EXPECT] = "expect",
+#define NAME(string)                                                                               \
+    {                                                                                              \
+        string, sizeof string - 1                                                                  \
+    }
+    static const struct text names[HTTP_HEADERS] = {
+        [HTTP_HOST] = NAME("host"),
+        [HTTP_CONTENT_LENGTH] = NAME("content-length"),
+        [HTTP_TRANSFER_ENCODING] = NAME("transfer-encoding"),
+        [HTTP_CONTENT_TYPE] = NAME("content-type"),
+        [HTTP_AUTHORIZATION] = NAME("authorization"),
+        [HTTP_IDEMPOTENCY_KEY] = NAME("idempotency-key"),
+        [HTTP_IF_MATCH] = NAME("if-match"),
+        [HTTP_EXPECT] = NAME("expect"),
     };
+#undef NAME
     for (uint32_t i = 0; i < HTTP_HEADERS; i++)
-        if (text_is(name, names[i]))
+        if (names[i].bytes == name.bytes && strncasecmp(names[i].at, name.at, name.bytes) == 0)
             return (enum http_header)i;
     return HTTP_HEADERS;
 }
@@ -408,13 +417,6 @@ static struct target target_of(const struct http *http, const char *bytes)
     return (struct target){{text.at, path_bytes}, {mark + 1, text.bytes - path_bytes - 1}};
 }
 
-static const struct route *find_route(struct http *http, const struct http_server *server,
-                                      const char *bytes, struct text params[ROUTE_PARAMS_MAX])
-{
-    struct text path = target_of(http, bytes).path;
-    return route_find(server->admin, http->method, path, params, &http->allowed);
-}
-
 static uint64_t declared_bytes(const struct http *http, const char *bytes)
 {
     struct text text = header_text(http, bytes, HTTP_CONTENT_LENGTH);
@@ -498,7 +500,6 @@ static bool takes_body(const struct http *http, uint64_t length)
 /* Whatever can be refused without looking at the body. */
 static void judge_head(struct http *http, const struct http_server *server, const char *bytes)
 {
-    struct text params[ROUTE_PARAMS_MAX];
     struct text expect = header_text(http, bytes, HTTP_EXPECT);
     uint64_t length = declared_bytes(http, bytes);
     if (length > server->body_bytes_max) {
@@ -510,7 +511,8 @@ static void judge_head(struct http *http, const struct http_server *server, cons
     if (has_header(http, HTTP_EXPECT) && !text_is(expect, "100-continue"))
         refuse(http, CODE_MALFORMED, "the only expectation known is 100-continue");
     check_caller(http, server, bytes);
-    http->route = find_route(http, server, bytes, params);
+    http->route =
+        route_find(server->admin, http->method, target_of(http, bytes).path, &http->allowed);
     if (http->route == NULL) {
         refuse(http, http->allowed != 0 ? CODE_METHOD : CODE_NOT_FOUND, NULL);
         return;
@@ -574,8 +576,6 @@ static bool read_body(struct reading *reading, uint32_t count)
 
 /* ---- answers ----------------------------------------------------------------------------------- */
 
-enum { RESPONSE_HEAD_BYTES_MAX = 512 };
-
 struct response {
     uint16_t status;
     const char *type;
@@ -588,45 +588,42 @@ struct response {
     uint32_t allowed; /* methods; 0: not said */
 };
 
-static const char *reason_of(uint16_t status)
+static const char *status_line(uint16_t status)
 {
     static const struct {
         uint16_t status;
-        const char *reason;
-    } reasons[] = {
-        {200, "OK"},
-        {201, "Created"},
-        {400, "Bad Request"},
-        {401, "Unauthorized"},
-        {403, "Forbidden"},
-        {404, "Not Found"},
-        {405, "Method Not Allowed"},
-        {408, "Request Timeout"},
-        {409, "Conflict"},
-        {410, "Gone"},
-        {412, "Precondition Failed"},
-        {413, "Content Too Large"},
-        {415, "Unsupported Media Type"},
-        {422, "Unprocessable Content"},
-        {428, "Precondition Required"},
-        {429, "Too Many Requests"},
-        {431, "Request Header Fields Too Large"},
-        {500, "Internal Server Error"},
-        {503, "Service Unavailable"},
-        {507, "Insufficient Storage"},
+        const char *line;
+    } lines[] = {
+        {200, "HTTP/1.1 200 OK\r\n"},
+        {201, "HTTP/1.1 201 Created\r\n"},
+        {400, "HTTP/1.1 400 Bad Request\r\n"},
+        {401, "HTTP/1.1 401 Unauthorized\r\n"},
+        {403, "HTTP/1.1 403 Forbidden\r\n"},
+        {404, "HTTP/1.1 404 Not Found\r\n"},
+        {405, "HTTP/1.1 405 Method Not Allowed\r\n"},
+        {408, "HTTP/1.1 408 Request Timeout\r\n"},
+        {409, "HTTP/1.1 409 Conflict\r\n"},
+        {410, "HTTP/1.1 410 Gone\r\n"},
+        {412, "HTTP/1.1 412 Precondition Failed\r\n"},
+        {413, "HTTP/1.1 413 Content Too Large\r\n"},
+        {415, "HTTP/1.1 415 Unsupported Media Type\r\n"},
+        {422, "HTTP/1.1 422 Unprocessable Content\r\n"},
+        {428, "HTTP/1.1 428 Precondition Required\r\n"},
+        {429, "HTTP/1.1 429 Too Many Requests\r\n"},
+        {431, "HTTP/1.1 431 Request Header Fields Too Large\r\n"},
+        {500, "HTTP/1.1 500 Internal Server Error\r\n"},
+        {503, "HTTP/1.1 503 Service Unavailable\r\n"},
+        {507, "HTTP/1.1 507 Insufficient Storage\r\n"},
     };
-    for (uint32_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
-        if (reasons[i].status == status)
-            return reasons[i].reason;
-    return "";
+    uint32_t i = 0;
+    while (lines[i].status != status)
+        CHECK(++i < sizeof lines / sizeof lines[0]);
+    return lines[i].line;
 }
 
-/* The body is written behind room for the longest head, and then moved up to the real one. */
-static uint32_t response_open(struct pile *output)
+static void head_text(struct pile *head, const char *text)
 {
-    CHECK(output->capacity_bytes - output->used_bytes >= RESPONSE_HEAD_BYTES_MAX);
-    output->used_bytes += RESPONSE_HEAD_BYTES_MAX;
-    return output->used_bytes;
+    json_write_raw(&(struct json_writer){.pile = head}, text, (uint32_t)strlen(text));
 }
 
 static void head_line(struct pile *head, const char *name, const char *value)
@@ -668,50 +665,62 @@ static void head_allowed(struct pile *head, uint32_t allowed)
     head_line(head, "Allow: ", list);
 }
 
-static void write_head(struct pile *head, const struct http *http, const struct response *response,
-                       uint32_t body_bytes)
+/* Where the body begins, and where the head says how long it is. */
+struct opened {
+    uint32_t length_at;
+    uint32_t body_at;
+};
+
+enum { LENGTH_DIGITS = 3 }; /* of most bodies */
+
+static struct opened response_open(const struct http *http, struct pile *head,
+                                   const struct response *response)
 {
-    const uint16_t status = response->status;
-    char line[] = "HTTP/1.1 xxx ";
-    line[9] = (char)('0' + status / 100);
-    line[10] = (char)('0' + status / 10 % 10);
-    line[11] = (char)('0' + status % 10);
-    head_line(head, line, reason_of(status));
+    struct opened opened;
+    head_text(head, status_line(response->status));
     head_line(head, "Content-Type: ", response->type);
-    if (!response->in_pieces)
-        head_number(head, "Content-Length: ", body_bytes);
-    else if (http->version_minor > 0)
-        head_line(head, "Transfer-Encoding: ", "chunked");
     if (response->seq != 0)
         head_number(head, "X-Commit-Seq: ", response->seq);
     if (response->version != 0)
         head_tag(head, response->version);
     if (response->replayed)
-        head_line(head, "Idempotent-Replayed: ", "true");
+        head_text(head, "Idempotent-Replayed: true\r\n");
     if (response->retry_after)
-        head_line(head, "Retry-After: ", "1");
+        head_text(head, "Retry-After: 1\r\n");
     if (response->wants_token)
-        head_line(head, "WWW-Authenticate: ", "Bearer");
+        head_text(head, "WWW-Authenticate: Bearer\r\n");
     if (response->allowed != 0)
         head_allowed(head, response->allowed);
     if (!http->keep_alive)
-        head_line(head, "Connection: ", "close");
+        head_text(head, "Connection: close\r\n");
     else if (http->version_minor == 0)
-        head_line(head, "Connection: ", "keep-alive");
-    head_line(head, "", "");
+        head_text(head, "Connection: keep-alive\r\n");
+    if (!response->in_pieces)
+        head_text(head, "Content-Length: 000\r\n\r\n");
+    else if (http->version_minor > 0)
+        head_text(head, "Transfer-Encoding: chunked\r\n\r\n");
+    else
+        head_text(head, "\r\n");
+    opened.body_at = head->used_bytes;
+    opened.length_at = head->used_bytes - 4 - LENGTH_DIGITS;
+    return opened;
 }
 
-static void response_close(const struct http *http, struct pile *output, uint32_t body_at,
-                           const struct response *response)
+/* Fills in the length; the body moves only if that takes another number of digits. */
+static void response_close(const struct http *http, struct pile *output, struct opened opened)
 {
-    uint32_t begin = body_at - RESPONSE_HEAD_BYTES_MAX;
-    uint32_t body_bytes = output->used_bytes - body_at;
-    struct pile head = {.at = output->at + begin, .capacity_bytes = RESPONSE_HEAD_BYTES_MAX};
-    write_head(&head, http, response, body_bytes);
-    if (http->head_only)
+    uint32_t body_bytes = output->used_bytes - opened.body_at;
+    char digits[20];
+    uint32_t count = json_decimal(body_bytes, digits);
+    if (http->head_only) {
+        output->used_bytes = opened.body_at;
         body_bytes = 0;
-    memmove(output->at + begin + head.used_bytes, output->at + body_at, body_bytes);
-    output->used_bytes = begin + head.used_bytes + body_bytes;
+    }
+    uint8_t *length = output->at + opened.length_at;
+    if (count != LENGTH_DIGITS)
+        memmove(length + count, length + LENGTH_DIGITS, 4 + body_bytes);
+    memcpy(length, digits, count);
+    output->used_bytes += count - LENGTH_DIGITS;
 }
 
 static struct response response_of(enum code code)
@@ -744,10 +753,10 @@ static enum http_step respond_fault(struct http *http, const struct http_server 
                                     const struct schema_fault *fault, struct pile *output)
 {
     struct response response = response_of(fault->code);
-    uint32_t body_at = response_open(output);
     settle_keep_alive(http, server);
+    struct opened opened = response_open(http, output, &response);
     problem_write_fault(&(struct json_writer){.pile = output}, fault);
-    response_close(http, output, body_at, &response);
+    response_close(http, output, opened);
     return end_request(http) ? HTTP_ANSWERED : HTTP_CLOSE;
 }
 
@@ -757,13 +766,13 @@ static enum http_step respond_refusal(struct http *http, const struct http_serve
     struct response response = response_of(http->fault);
     struct json_writer writer = {.pile = output};
     const char *reason = http->fault_reason == NULL ? "" : http->fault_reason;
-    uint32_t body_at = response_open(output);
     settle_keep_alive(http, server);
     if (http->fault == CODE_METHOD)
         response.allowed = http->allowed;
+    struct opened opened = response_open(http, output, &response);
     problem_open(&writer, http->fault, text_of(reason));
     json_write_close(&writer, '}');
-    response_close(http, output, body_at, &response);
+    response_close(http, output, opened);
     return end_request(http) ? HTTP_ANSWERED : HTTP_CLOSE;
 }
 
@@ -774,16 +783,16 @@ static enum http_step respond_health(struct http *http, const struct http_server
     struct response response = {.status = 200, .type = "application/json"};
     struct json_writer writer = {.pile = output};
     const char *status = "ok";
-    uint32_t body_at = response_open(output);
     settle_keep_alive(http, server);
     if (http->route->page == HTTP_PAGE_READY && !is_ready) {
         response.status = server->draining ? server->drain_status : 503;
         status = server->draining ? "draining" : "starting";
     }
+    struct opened opened = response_open(http, output, &response);
     json_write_open(&writer, '{');
     json_member_text(&writer, "status", text_of(status));
     json_write_close(&writer, '}');
-    response_close(http, output, body_at, &response);
+    response_close(http, output, opened);
     return end_request(http) ? HTTP_ANSWERED : HTTP_CLOSE;
 }
 
@@ -791,10 +800,10 @@ static enum http_step respond_openapi(struct http *http, const struct http_serve
                                       struct pile *output)
 {
     struct response response = {.status = 200, .type = "application/json"};
-    uint32_t body_at = response_open(output);
     settle_keep_alive(http, server);
+    struct opened opened = response_open(http, output, &response);
     openapi_write(&(struct json_writer){.pile = output});
-    response_close(http, output, body_at, &response);
+    response_close(http, output, opened);
     return end_request(http) ? HTTP_ANSWERED : HTTP_CLOSE;
 }
 
@@ -831,10 +840,9 @@ static void piece_close(const struct http *http, struct piece *piece)
 static void batch_open(struct http *http, const struct http_server *server, struct pile *output)
 {
     struct response response = {.status = 200, .type = "application/json", .in_pieces = true};
-    uint32_t body_at = response_open(output);
     settle_keep_alive(http, server);
     http->keep_alive = http->keep_alive && http->version_minor > 0;
-    response_close(http, output, body_at, &response);
+    (void)response_open(http, output, &response);
     struct piece piece = piece_open(http, output);
     json_write_raw(&piece.writer, "{\"results\":[", 12);
     piece_close(http, &piece);
@@ -895,7 +903,6 @@ bool http_answer(struct http *http, const struct http_server *server, const stru
         return true;
     }
     struct response response = response_of(result->code);
-    uint32_t body_at = response_open(output);
     settle_keep_alive(http, server);
     response.seq = result->seq;
     if (response.status < 400) {
@@ -903,8 +910,9 @@ bool http_answer(struct http *http, const struct http_server *server, const stru
         response.replayed = result->code == CODE_REPLAYED;
         response.version = answer_version(result);
     }
+    struct opened opened = response_open(http, output, &response);
     answer_write(&(struct json_writer){.pile = output}, server, result);
-    response_close(http, output, body_at, &response);
+    response_close(http, output, opened);
     return end_request(http);
 }
 
@@ -913,10 +921,10 @@ bool http_page(struct http *http, const struct http_server *server, struct text 
 {
     CHECK(http->stage == HTTP_STAGE_OPEN);
     struct response response = {.status = 200, .type = "text/plain; version=0.0.4; charset=utf-8"};
-    uint32_t body_at = response_open(output);
     settle_keep_alive(http, server);
+    struct opened opened = response_open(http, output, &response);
     json_write_raw(&(struct json_writer){.pile = output}, body.at, body.bytes);
-    response_close(http, output, body_at, &response);
+    response_close(http, output, opened);
     return end_request(http);
 }
 
@@ -944,10 +952,9 @@ static void prepare(const struct reading *reading, struct route_request *request
                     struct pile *command, uint64_t now_ns)
 {
     struct http *http = reading->http;
-    memset(request->params, 0, sizeof request->params);
-    memset(request->form, 0, sizeof request->form);
     request->server = reading->server;
-    request->route = find_route(http, reading->server, reading->bytes, request->params);
+    request->route = http->route;
+    route_params(http->route, target_of(http, reading->bytes).path, request->params);
     request->key = header_text(http, reading->bytes, HTTP_IDEMPOTENCY_KEY);
     request->if_version = UINT64_MAX;
     if (has_header(http, HTTP_IF_MATCH))
@@ -1070,7 +1077,7 @@ static enum http_step respond_expectation(struct http *http, const struct http_s
         return respond_refusal(http, server, output);
     }
     http->continued = true;
-    head_line(output, "HTTP/1.1 100 Continue\r\n", "");
+    head_text(output, "HTTP/1.1 100 Continue\r\n\r\n");
     return HTTP_MORE;
 }
 

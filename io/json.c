@@ -1,13 +1,9 @@
 #include "io/json.h"
 
 #include "core/check.h"
+#include "io/scan.h"
 
 #include <string.h>
-
-struct text text_of(const char *string)
-{
-    return (struct text){string, (uint32_t)strlen(string)};
-}
 
 /* ---- reader ------------------------------------------------------------------------------------ */
 
@@ -179,20 +175,11 @@ static char *unescape(struct json *json, char *to)
     return to;
 }
 
-/* Most texts are nothing else. */
-static uint32_t plain_ascii_bytes(const char *at, const char *end)
-{
-    const char *begin = at;
-    while (at < end && (uint8_t)*at >= ' ' && (uint8_t)*at < 0x80 && *at != '"' && *at != '\\')
-        at++;
-    return (uint32_t)(at - begin);
-}
-
 /* What is unescaped is never longer than what stood there, so it can stand in its place. */
 static enum json_token read_text(struct json *json, enum json_token token)
 {
     char *begin = ++json->at;
-    json->at += plain_ascii_bytes(begin, json->end);
+    json->at += scan_until(begin, json->end, scan_odd); /* most texts are nothing else */
     char *to = json->at, scrap[4];
     while (json->at < json->end && *json->at != '"') {
         char c = *json->at;
@@ -400,16 +387,23 @@ const char *json_fault_name(enum json_fault fault)
     return names[fault];
 }
 
-static uint32_t decimal(uint64_t value, char out[20])
+static uint32_t digit_count(uint64_t value)
 {
-    char reversed[20];
-    uint32_t count = 0;
-    do {
-        reversed[count++] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
-    for (uint32_t i = 0; i < count; i++)
-        out[i] = reversed[count - 1 - i];
+    uint32_t count = 1;
+    for (; value >= 10; value /= 10)
+        count++;
+    return count;
+}
+
+uint32_t json_decimal(uint64_t value, char out[20])
+{
+    if (value < 10) {
+        out[0] = (char)('0' + value);
+        return 1;
+    }
+    uint32_t count = digit_count(value);
+    for (uint32_t i = count; i > 0; value /= 10)
+        out[--i] = (char)('0' + value % 10);
     return count;
 }
 
@@ -426,7 +420,7 @@ struct text json_pointer(const struct json *json, char out[JSON_POINTER_BYTES_MA
             break; /* its bracket was read last */
         out[used++] = '/';
         if (level->is_array) {
-            used += decimal(level->index, out + used);
+            used += json_decimal(level->index, out + used);
             continue;
         }
         for (uint32_t i = 0; i < level->key.bytes; i++) {
@@ -441,24 +435,9 @@ struct text json_pointer(const struct json *json, char out[JSON_POINTER_BYTES_MA
 
 /* ---- writer ------------------------------------------------------------------------------------ */
 
-/* Room for that many bytes more, which the caller now fills. */
-static inline char *take(struct json_writer *writer, uint32_t count)
-{
-    struct pile *pile = writer->pile;
-    CHECK(pile->capacity_bytes - pile->used_bytes >= count);
-    char *at = (char *)pile->at + pile->used_bytes;
-    pile->used_bytes += count;
-    return at;
-}
-
-void json_write_raw(struct json_writer *writer, const void *bytes, uint32_t count)
-{
-    memcpy(take(writer, count), bytes, count);
-}
-
 static inline void write_char(struct json_writer *writer, char c)
 {
-    *take(writer, 1) = c;
+    *json_take(writer, 1) = c;
 }
 
 static inline void write_comma(struct json_writer *writer)
@@ -479,18 +458,6 @@ void json_write_close(struct json_writer *writer, char bracket)
 {
     write_char(writer, bracket);
     writer->comma = true;
-}
-
-void json_write_key(struct json_writer *writer, const char *key)
-{
-    uint32_t bytes = (uint32_t)strlen(key);
-    write_comma(writer);
-    char *at = take(writer, bytes + 3);
-    *at++ = '"';
-    memcpy(at, key, bytes);
-    at[bytes] = '"';
-    at[bytes + 1] = ':';
-    writer->comma = false;
 }
 
 static void write_escaped(struct json_writer *writer, char c)
@@ -518,16 +485,6 @@ static uint32_t plain_bytes(const char *at, const char *end)
     return (uint32_t)(at - begin);
 }
 
-static bool is_plain_ascii(struct text text)
-{
-    bool is_plain = true;
-    for (uint32_t i = 0; i < text.bytes; i++) {
-        uint8_t c = (uint8_t)text.at[i];
-        is_plain &= c >= ' ' && c < 0x7f && c != '"' && c != '\\';
-    }
-    return is_plain;
-}
-
 static void write_pieces(struct json_writer *writer, const char *at, const char *end)
 {
     while (at < end) {
@@ -544,23 +501,58 @@ static void write_pieces(struct json_writer *writer, const char *at, const char 
     }
 }
 
+static bool is_plain(uint8_t c)
+{
+    /* one bit a character: all that is printable but " and \ */
+    static const uint64_t plain[4] = {UINT64_C(0xfffffffb00000000), UINT64_C(0x7fffffffefffffff)};
+    return plain[c / 64] >> c % 64 & 1;
+}
+
+static bool copy_plain_eight(char *to, const char *from)
+{
+    uint64_t eight;
+    memcpy(&eight, from, sizeof eight);
+    memcpy(to, &eight, sizeof eight);
+    return scan_odd(eight) == 0;
+}
+
+/* Texts are short: their bytes are looked at and copied in one go. Bytes up to the first odd one. */
+static uint32_t copy_plain(char *to, struct text text)
+{
+    uint32_t i = 0;
+    while (i + 8 <= text.bytes && copy_plain_eight(to + i, text.at + i))
+        i += 8;
+    if (i > 0 && text.bytes - i < 8 &&
+        copy_plain_eight(to + text.bytes - 8, text.at + text.bytes - 8))
+        return text.bytes;
+    for (; i < text.bytes && is_plain((uint8_t)text.at[i]); i++)
+        to[i] = text.at[i];
+    return i;
+}
+
 void json_write_text(struct json_writer *writer, struct text text)
 {
-    write_comma(writer);
+    struct pile *pile = writer->pile;
+    CHECK(pile->capacity_bytes - pile->used_bytes >= text.bytes + 3);
+    char *at = (char *)pile->at + pile->used_bytes;
+    if (writer->comma)
+        *at++ = ',';
+    *at++ = '"';
+    uint32_t plain = copy_plain(at, text);
+    at += plain;
+    pile->used_bytes = (uint32_t)((uint8_t *)at - pile->at);
+    if (plain < text.bytes)
+        write_pieces(writer, text.at + plain, text.at + text.bytes);
     write_char(writer, '"');
-    if (is_plain_ascii(text))
-        memcpy(take(writer, text.bytes), text.bytes > 0 ? text.at : "", text.bytes);
-    else
-        write_pieces(writer, text.at, text.at + text.bytes);
-    write_char(writer, '"');
+    writer->comma = true;
 }
 
 void json_write_unsigned(struct json_writer *writer, uint64_t value)
 {
-    char digits[20];
-    uint32_t count = decimal(value, digits);
     write_comma(writer);
-    json_write_raw(writer, digits, count);
+    struct pile *pile = writer->pile;
+    CHECK(pile->capacity_bytes - pile->used_bytes >= 20);
+    pile->used_bytes += json_decimal(value, (char *)pile->at + pile->used_bytes);
 }
 
 void json_write_integer(struct json_writer *writer, int64_t value)
@@ -582,22 +574,4 @@ void json_write_bool(struct json_writer *writer, bool value)
         json_write_raw(writer, "true", 4);
     else
         json_write_raw(writer, "false", 5);
-}
-
-void json_member_text(struct json_writer *writer, const char *key, struct text text)
-{
-    json_write_key(writer, key);
-    json_write_text(writer, text);
-}
-
-void json_member_integer(struct json_writer *writer, const char *key, int64_t value)
-{
-    json_write_key(writer, key);
-    json_write_integer(writer, value);
-}
-
-void json_member_unsigned(struct json_writer *writer, const char *key, uint64_t value)
-{
-    json_write_key(writer, key);
-    json_write_unsigned(writer, value);
 }

@@ -108,45 +108,60 @@ const char *route_method_name(enum route_method method)
     return "";
 }
 
-/* Bytes up to the next '/' or the end; both begin behind a '/'. */
-static uint32_t segment_bytes(const char *at, uint32_t bytes)
+/* A parameter takes what there is up to the next '/' or the end; NULL: there is nothing. */
+static const char *param_end(const char *at, const char *end)
 {
-    const char *slash = memchr(at, '/', bytes);
-    return slash == NULL ? bytes : (uint32_t)(slash - at);
+    const char *from = at;
+    while (at < end && *at != '/')
+        at++;
+    return at > from ? at : NULL;
 }
 
-static bool path_matches(struct text pattern, struct text path,
-                         struct text params[ROUTE_PARAMS_MAX])
+static bool path_matches(const char *pattern, struct text path)
 {
-    for (uint32_t param_count = 0;;) {
-        if (pattern.bytes == 0 || path.bytes == 0)
-            return pattern.bytes == path.bytes;
-        if (*path.at != '/')
+    const char *at = path.at, *end = path.at + path.bytes;
+    while (*pattern != 0) {
+        if (*pattern == '{') {
+            at = param_end(at, end);
+            if (at == NULL)
+                return false;
+            pattern = strchr(pattern, '}') + 1;
+        } else if (at == end || *at++ != *pattern++) {
             return false;
-        uint32_t want = segment_bytes(pattern.at + 1, pattern.bytes - 1);
-        uint32_t have = segment_bytes(path.at + 1, path.bytes - 1);
-        if (want > 0 && have > 0 && pattern.at[1] == '{')
-            params[param_count++] = (struct text){path.at + 1, have};
-        else if (want != have || memcmp(pattern.at + 1, path.at + 1, want) != 0)
-            return false;
-        pattern = (struct text){pattern.at + 1 + want, pattern.bytes - 1 - want};
-        path = (struct text){path.at + 1 + have, path.bytes - 1 - have};
+        }
     }
+    return at == end;
 }
 
 const struct route *route_find(bool is_admin, enum route_method method, struct text path,
-                               struct text params[ROUTE_PARAMS_MAX], uint32_t *allowed)
+                               uint32_t *allowed)
 {
     const struct route *route;
     *allowed = 0;
     for (uint32_t i = 0; (route = route_at(is_admin, i)) != NULL; i++) {
-        if (!path_matches(text_of(route->pattern), path, params))
+        if (!path_matches(route->pattern, path))
             continue;
         if (route->method == method)
             return route;
         *allowed |= route->method;
     }
     return NULL;
+}
+
+void route_params(const struct route *route, struct text path, struct text params[ROUTE_PARAMS_MAX])
+{
+    const char *at = path.at, *end = path.at + path.bytes;
+    const char *pattern = route->pattern;
+    for (uint32_t i = 0; i < ROUTE_PARAMS_MAX; i++) {
+        const char *brace = strchr(pattern, '{');
+        params[i].bytes = 0;
+        if (brace == NULL)
+            return;
+        at += brace - pattern;
+        params[i] = (struct text){at, (uint32_t)(param_end(at, end) - at)};
+        at += params[i].bytes;
+        pattern = strchr(brace, '}') + 1;
+    }
 }
 
 /* ---- reading ----------------------------------------------------------------------------------- */
@@ -313,6 +328,10 @@ static bool finish_command(struct route_request *request)
 
 static void begin(struct route_request *request)
 {
+    const struct route *route = request->route;
+    const struct schema *form = route->body != NULL ? route->body : route->query;
+    if (form != NULL)
+        memset(request->form, 0, form->struct_bytes);
     request->command_at = request->command->used_bytes;
     request->reader.fault.code = CODE_OK;
     json_init(&request->reader.json, NULL, 0);

@@ -84,10 +84,13 @@ extern const struct route_table route_stock;
 /* All routes of the admin listener, or of the shop's, one after the other; NULL behind the last. */
 const struct route *route_at(bool admin, uint32_t index);
 
-/* The route, and what stands in the path for its parameters; NULL if there is none, and *allowed is
- * the set of methods that the path does take. */
+/* The route; NULL if there is none, and *allowed is the set of methods that the path does take. */
 const struct route *route_find(bool admin, enum route_method method, struct text path,
-                               struct text params[ROUTE_PARAMS_MAX], uint32_t *allowed);
+                               uint32_t *allowed);
+
+/* What stands in a path, which is the route's, for its parameters; 0 bytes behind the last. */
+void route_params(const struct route *route, struct text path,
+                  struct text params[ROUTE_PARAMS_MAX]);
 
 /* What a query says of min_seq; 0: nothing that could be. Changes nothing. */
 uint64_t route_min_seq(struct text query);

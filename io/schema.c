@@ -243,15 +243,22 @@ static bool read_value(struct schema_reader *reader, const struct schema_field *
 
 /* ---- objects ----------------------------------------------------------------------------------- */
 
+static bool field_is(const struct schema_field *field, struct text key)
+{
+    uint32_t i = 0;
+    while (i < key.bytes && field->name[i] == key.at[i])
+        i++;
+    return i == key.bytes && field->name[i] == 0;
+}
+
+/* *index: where the last one stood; most people keep to the order in which they are described. */
 static const struct schema_field *field_find(const struct schema *schema, struct text key,
                                              uint32_t *index)
 {
-    for (uint32_t i = 0; i < schema->field_count; i++) {
-        const char *name = schema->fields[i].name;
-        if (strncmp(name, key.at, key.bytes) != 0 || name[key.bytes] != 0)
-            continue;
-        *index = i;
-        return &schema->fields[i];
+    for (uint32_t tries = 0; tries < schema->field_count; tries++) {
+        *index = *index + 1 < schema->field_count ? *index + 1 : 0;
+        if (field_is(&schema->fields[*index], key))
+            return &schema->fields[*index];
     }
     return NULL;
 }
@@ -267,7 +274,7 @@ static bool check_required(struct schema_reader *reader, const struct schema *sc
 /* Behind the opening brace. */
 static bool read_object(struct schema_reader *reader, const struct schema *schema, void *into)
 {
-    uint32_t seen = 0, index = 0;
+    uint32_t seen = 0, index = schema->field_count - 1;
     for (;;) {
         enum json_token token = json_next(&reader->json);
         if (token == JSON_OBJECT_END)
@@ -322,7 +329,7 @@ bool schema_list_begin(struct schema_reader *reader, const struct schema *schema
                        uint32_t count, uint32_t *at)
 {
     struct json *json = &reader->json;
-    uint32_t index;
+    uint32_t index = 0;
     json_init(json, bytes, count);
     json->keeps = true;
     reader->fault.code = CODE_OK;

@@ -34,11 +34,18 @@ static struct date date_of(uint64_t days)
     return date;
 }
 
-static char *put_digits(char *at, uint64_t value, uint32_t count)
+/* Below 100. */
+static char *put_pair(char *at, uint32_t value)
 {
-    for (uint32_t i = count; i > 0; i--, value /= 10)
-        at[i - 1] = (char)('0' + value % 10);
-    return at + count;
+    at[0] = (char)('0' + value / 10);
+    at[1] = (char)('0' + value % 10);
+    return at + 2;
+}
+
+static char *put_three(char *at, uint32_t value)
+{
+    *at = (char)('0' + value / 100);
+    return put_pair(at + 1, value % 100);
 }
 
 static char *put_fraction(char *at, uint32_t ns)
@@ -46,29 +53,29 @@ static char *put_fraction(char *at, uint32_t ns)
     if (ns == 0)
         return at;
     *at++ = '.';
+    at = put_three(at, ns / 1000000);
     if (ns % 1000000 == 0)
-        return put_digits(at, ns / 1000000, 3);
-    if (ns % 1000 == 0)
-        return put_digits(at, ns / 1000, 6);
-    return put_digits(at, ns, 9);
+        return at;
+    at = put_three(at, ns / 1000 % 1000);
+    return ns % 1000 == 0 ? at : put_three(at, ns % 1000);
 }
 
 struct text time_text_print(uint64_t ns, char out[TIME_TEXT_BYTES_MAX])
 {
     uint64_t seconds = ns / SECOND_NS;
     struct date date = date_of(seconds / DAY_SECONDS);
-    uint64_t of_day = seconds % DAY_SECONDS;
-    char *at = put_digits(out, date.year, 4);
+    uint32_t of_day = (uint32_t)(seconds % DAY_SECONDS);
+    char *at = put_pair(put_pair(out, date.year / 100), date.year % 100);
     *at++ = '-';
-    at = put_digits(at, date.month, 2);
+    at = put_pair(at, date.month);
     *at++ = '-';
-    at = put_digits(at, date.day, 2);
+    at = put_pair(at, date.day);
     *at++ = 'T';
-    at = put_digits(at, of_day / 3600, 2);
+    at = put_pair(at, of_day / 3600);
     *at++ = ':';
-    at = put_digits(at, of_day / 60 % 60, 2);
+    at = put_pair(at, of_day / 60 % 60);
     *at++ = ':';
-    at = put_digits(at, of_day % 60, 2);
+    at = put_pair(at, of_day % 60);
     at = put_fraction(at, (uint32_t)(ns % SECOND_NS));
     *at++ = 'Z';
     return (struct text){out, (uint32_t)(at - out)};

@@ -109,7 +109,7 @@ static void a_request_becomes_a_command_and_its_result_a_response(void **state)
     hear(&peer, GET_ORDER);
     assert_int_equal(peer.commands, 1);
     assert_string_equal(said(&peer), "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-                                     "Content-Length: 16\r\nX-Commit-Seq: 7\r\n\r\n"
+                                     "X-Commit-Seq: 7\r\nContent-Length: 16\r\n\r\n"
                                      "{\"commit_seq\":7}");
     assert_false(peer.closed);
 }

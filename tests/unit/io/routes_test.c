@@ -804,8 +804,8 @@ static void an_order_is_answered_in_its_shape(void **state)
     _Alignas(8) uint8_t memory[1024] = {0};
     assert_string_equal(
         answer("POST /v1/orders", ORDER(""), fill_order(memory)),
-        "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: 403\r\n"
-        "X-Commit-Seq: 9\r\nETag: \"1\"\r\n\r\n"
+        "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\n"
+        "X-Commit-Seq: 9\r\nETag: \"1\"\r\nContent-Length: 403\r\n\r\n"
         "{\"order_id\":\"o-1\",\"state\":\"pending_payment\",\"version\":1,\"total\":3498,"
         "\"currency\":\"CNY\",\"customer\":\"c\",\"ship_to\":\"a\\\"\",\"lines\":[{\"line\":1,"
         "\"sku\":\"SKU-1\",\"units\":2,\"unit_price\":1999,\"warehouse\":\"w1\",\"shipped\":0,"
