@@ -366,6 +366,7 @@ struct asked {
     uint64_t token;
     const struct command *command;
     struct text caller;
+    bool checked;               /* HTTP does, to say where in the JSON a fault lies */
     struct command_fault fault; /* CODE_OK: none */
 };
 
@@ -478,6 +479,7 @@ static uint32_t take_batch(struct shard_loop *loop, struct asked batch[BATCH_COM
                 .token = connection_token(&loop->connections, c),
                 .command = command,
                 .caller = {c->caller, c->caller_bytes},
+                .checked = c->protocol != PROTOCOL_BINARY,
             };
             room -= command_cost(command);
         }
@@ -498,7 +500,8 @@ static void check_and_prefetch(struct shard_loop *loop, struct asked *batch, uin
     const struct command *good[BATCH_COMMANDS];
     uint32_t good_count = 0;
     for (uint32_t i = 0; i < count; i++)
-        if (command_check(batch[i].command, batch[i].command->bytes, &batch[i].fault) == CODE_OK)
+        if (batch[i].checked ||
+            command_check(batch[i].command, batch[i].command->bytes, &batch[i].fault) == CODE_OK)
             good[good_count++] = batch[i].command;
     shard_prefetch(loop->shard, good, good_count);
 }
