@@ -305,6 +305,198 @@ static enum code check_money(const struct order_money *money, struct command_fau
     return check_notice(money, fault);
 }
 
+/* ---- orders as a whole, shipments, returns ----------------------------------------------------- */
+
+static struct text nth_text(const char *at, const uint8_t *text_bytes, uint32_t which)
+{
+    for (uint32_t i = 0; i < which; i++)
+        at += text_bytes[i];
+    return (struct text){at, text_bytes[which]};
+}
+
+struct text order_act_text(const struct order_act *act, enum act_text which)
+{
+    return nth_text((const char *)(act + 1), act->text_bytes, which);
+}
+
+struct text order_parcel_text(const struct order_parcel *parcel, enum parcel_text which)
+{
+    return nth_text((const char *)(parcel->lines + parcel->line_count), parcel->text_bytes, which);
+}
+
+static enum code check_act(const struct order_act *act, struct command_fault *fault)
+{
+    bool reviews = act->head.op == OP_ORDER_REVIEW;
+    uint32_t bytes = sizeof *act;
+    if (act->head.bytes < bytes || !is_zero(act->zero, sizeof act->zero))
+        return wrong(fault, CODE_MALFORMED, "order", 0);
+    for (uint32_t i = 0; i < ACT_TEXTS; i++)
+        bytes += act->text_bytes[i];
+    if (!ends_after(&act->head, bytes))
+        return wrong(fault, CODE_MALFORMED, "order", 0);
+    if (reviews ? act->decision == 0 || act->decision > REVIEW_REJECT : act->decision != 0)
+        return wrong(fault, CODE_INVALID, "decision", 0);
+    if (!id_valid(order_act_text(act, ACT_ORDER)))
+        return wrong(fault, CODE_INVALID, "order_id", 0);
+    if (!text_valid(order_act_text(act, ACT_REASON)))
+        return wrong(fault, CODE_INVALID, "reason", 0);
+    return text_valid(order_act_text(act, ACT_KEY))
+               ? CODE_OK
+               : wrong(fault, CODE_INVALID, "Idempotency-Key", 0);
+}
+
+enum {
+    PARCEL_NAMED = 1 << PARCEL_ORDER | 1 << PARCEL_ID,
+    PARCEL_SAID = 1 << PARCEL_REASON | 1 << PARCEL_KEY,
+    PARCEL_SENT = 1 << PARCEL_CARRIER | 1 << PARCEL_TRACKING | 1 << PARCEL_METHOD,
+    PARCEL_WHERE = 1 << PARCEL_WAREHOUSE,
+};
+
+/* What a command about a shipment or a return may say, besides which one it is. */
+static const struct parcel_op {
+    uint16_t op;
+    uint16_t texts; /* a bit for each that it may have */
+    uint8_t choice_min;
+    uint8_t choice_max;
+    bool takes_lines;
+    bool rejects; /* the lines say what is rejected */
+} parcel_ops[] = {
+    {OP_SHIPMENT_CREATE, PARCEL_WHERE | PARCEL_SENT | PARCEL_SAID, 0, 0, true, false},
+    {OP_SHIPMENT_GET, 0, 0, 0, false, false},
+    {OP_SHIPMENT_PICK, PARCEL_SAID, 0, 0, false, false},
+    {OP_SHIPMENT_HAND_OVER, PARCEL_SENT | PARCEL_SAID, 0, 0, false, false},
+    {OP_SHIPMENT_DELIVER, PARCEL_SAID, 0, 0, false, false},
+    {OP_SHIPMENT_FAIL, PARCEL_SAID, FAIL_PICK_SHORT, FAIL_RETURNED_TO_SENDER, false, false},
+    {OP_SHIPMENT_CANCEL, PARCEL_SAID, 0, 0, false, false},
+    {OP_SHIPMENT_RESOLVE, PARCEL_WHERE | PARCEL_SAID, RESOLVE_REFUND, RESOLVE_RESHIP, false, false},
+    {OP_RETURN_CREATE, PARCEL_SAID, RETURN_GOODS, RETURN_EXCHANGE, true, false},
+    {OP_RETURN_GET, 0, 0, 0, false, false},
+    {OP_RETURN_APPROVE, PARCEL_SAID, 0, 0, false, false},
+    {OP_RETURN_REFUSE, PARCEL_SAID, 0, 0, false, false},
+    {OP_RETURN_SHIP, PARCEL_SENT | PARCEL_SAID, 0, 0, false, false},
+    {OP_RETURN_RECEIVE, PARCEL_WHERE | PARCEL_SAID, 0, 0, false, false},
+    {OP_RETURN_INSPECT, PARCEL_WHERE | PARCEL_SAID, 0, 0, true, true},
+    {OP_RETURN_CLOSE, PARCEL_SAID, 0, 0, false, false},
+};
+
+static const struct parcel_op *parcel_op_of(uint32_t op)
+{
+    uint32_t i = 0;
+    while (parcel_ops[i].op != op)
+        i++;
+    return &parcel_ops[i];
+}
+
+static const struct {
+    const char *field;
+    bool is_id;
+} parcel_texts[PARCEL_TEXTS] = {
+    [PARCEL_ORDER] = {"order_id", true},      [PARCEL_ID] = {"shipment_id", true},
+    [PARCEL_WAREHOUSE] = {"warehouse", true}, [PARCEL_CARRIER] = {"carrier", true},
+    [PARCEL_TRACKING] = {"tracking", false},  [PARCEL_METHOD] = {"method", false},
+    [PARCEL_REASON] = {"reason", false},      [PARCEL_KEY] = {"Idempotency-Key", false},
+};
+
+static enum code check_parcel_texts(const struct order_parcel *parcel, const struct parcel_op *op,
+                                    struct command_fault *fault)
+{
+    uint32_t required = PARCEL_NAMED;
+    for (uint32_t i = 0; i < PARCEL_TEXTS; i++) {
+        struct text text = order_parcel_text(parcel, i);
+        bool of_return = i == PARCEL_ID && parcel->head.op >= OP_RETURN_CREATE;
+        const char *field = of_return ? "return_id" : parcel_texts[i].field;
+        if (text.bytes == 0 && (required >> i & 1) == 0)
+            continue;
+        if (((required | op->texts) >> i & 1) == 0)
+            return wrong(fault, CODE_MALFORMED, field, 0);
+        if (!(parcel_texts[i].is_id ? id_valid(text) : text_valid(text)))
+            return wrong(fault, CODE_INVALID, field, 0);
+    }
+    return CODE_OK;
+}
+
+static enum code check_parcel_lines(const struct order_parcel *parcel, const struct parcel_op *op,
+                                    struct command_fault *fault)
+{
+    for (uint32_t i = 0; i < parcel->line_count; i++) {
+        const struct parcel_line *line = &parcel->lines[i];
+        if (line->zero != 0 || (line->rejected != 0 && !op->rejects))
+            return wrong(fault, CODE_MALFORMED, "lines", i + 1);
+        if (line->line <= (i == 0 ? 0 : parcel->lines[i - 1].line))
+            return wrong(fault, CODE_INVALID, "line", i + 1);
+        if (line->units == 0 && line->rejected == 0)
+            return wrong(fault, CODE_INVALID, "units", i + 1);
+    }
+    return CODE_OK;
+}
+
+static enum code check_parcel(const struct order_parcel *parcel, struct command_fault *fault)
+{
+    const struct parcel_op *op = parcel_op_of(parcel->head.op);
+    uint32_t bytes = sizeof *parcel;
+    if (parcel->head.bytes < bytes || !is_zero(parcel->zero, sizeof parcel->zero) ||
+        parcel->line_count > (op->takes_lines ? ORDER_LINES_MAX : 0) ||
+        (parcel->eta_ns != 0 && parcel->head.op != OP_SHIPMENT_CREATE))
+        return wrong(fault, CODE_MALFORMED, "parcel", 0);
+    bytes += parcel->line_count * (uint32_t)sizeof parcel->lines[0];
+    for (uint32_t i = 0; i < PARCEL_TEXTS; i++)
+        bytes += parcel->text_bytes[i];
+    if (!ends_after(&parcel->head, bytes))
+        return wrong(fault, CODE_MALFORMED, "parcel", 0);
+    if (parcel->choice < op->choice_min || parcel->choice > op->choice_max)
+        return wrong(fault, CODE_INVALID, "choice", 0);
+    enum code code = check_parcel_texts(parcel, op, fault);
+    return code == CODE_OK ? check_parcel_lines(parcel, op, fault) : code;
+}
+
+struct text order_scans_text(const struct order_scans *scans, uint32_t which)
+{
+    const char *at = (const char *)(scans->scans + scans->scan_count);
+    if (which == 0)
+        return (struct text){at, scans->order_bytes};
+    at += scans->order_bytes;
+    if (which == 1)
+        return (struct text){at, scans->shipment_bytes};
+    at += scans->shipment_bytes;
+    for (uint32_t i = 0; i < (which - 2) / 2; i++)
+        at += scans->scans[i].code_bytes + scans->scans[i].place_bytes;
+    const struct parcel_scan *scan = &scans->scans[(which - 2) / 2];
+    if (which % 2 == 0)
+        return (struct text){at, scan->code_bytes};
+    return (struct text){at + scan->code_bytes, scan->place_bytes};
+}
+
+static enum code check_scans(const struct order_scans *scans, struct command_fault *fault)
+{
+    if (scans->head.bytes < sizeof *scans || !is_zero(scans->zero, sizeof scans->zero))
+        return wrong(fault, CODE_MALFORMED, "scans", 0);
+    if (scans->scan_count == 0 || scans->scan_count > SCANS_MAX)
+        return wrong(fault, CODE_INVALID, "scans", 0);
+    uint32_t bytes = (uint32_t)sizeof *scans + scans->order_bytes + scans->shipment_bytes;
+    bytes += scans->scan_count * (uint32_t)sizeof scans->scans[0];
+    if (scans->head.bytes < bytes)
+        return wrong(fault, CODE_MALFORMED, "scans", 0);
+    for (uint32_t i = 0; i < scans->scan_count; i++)
+        bytes += (uint32_t)scans->scans[i].code_bytes + scans->scans[i].place_bytes;
+    if (!ends_after(&scans->head, bytes))
+        return wrong(fault, CODE_MALFORMED, "scans", 0);
+    if (!id_valid(order_scans_text(scans, 0)))
+        return wrong(fault, CODE_INVALID, "order_id", 0);
+    if (!id_valid(order_scans_text(scans, 1)))
+        return wrong(fault, CODE_INVALID, "shipment_id", 0);
+    for (uint32_t i = 0; i < scans->scan_count; i++) {
+        if (!is_zero(scans->scans[i].zero, sizeof scans->scans[i].zero))
+            return wrong(fault, CODE_MALFORMED, "scans", i + 1);
+        if (scans->scans[i].at_ns == 0)
+            return wrong(fault, CODE_INVALID, "at", i + 1);
+        if (!id_valid(order_scans_text(scans, 2 + 2 * i)))
+            return wrong(fault, CODE_INVALID, "code", i + 1);
+        if (!text_valid(order_scans_text(scans, 3 + 2 * i)))
+            return wrong(fault, CODE_INVALID, "place", i + 1);
+    }
+    return CODE_OK;
+}
+
 /* ---- stock ------------------------------------------------------------------------------------- */
 
 /* Units of a cell are counted in 64 bits, and their sums with a sign. */
@@ -611,6 +803,28 @@ enum code command_check(const struct command *command, uint64_t available,
         return check_stock_change((const void *)command, fault);
     case OP_STOCK_POLICY:
         return check_stock_policy((const void *)command, fault);
+    case OP_ORDER_REVIEW:
+    case OP_ORDER_CONFIRM:
+        return check_act((const void *)command, fault);
+    case OP_SHIPMENT_CREATE:
+    case OP_SHIPMENT_GET:
+    case OP_SHIPMENT_PICK:
+    case OP_SHIPMENT_HAND_OVER:
+    case OP_SHIPMENT_DELIVER:
+    case OP_SHIPMENT_FAIL:
+    case OP_SHIPMENT_CANCEL:
+    case OP_SHIPMENT_RESOLVE:
+    case OP_RETURN_CREATE:
+    case OP_RETURN_GET:
+    case OP_RETURN_APPROVE:
+    case OP_RETURN_REFUSE:
+    case OP_RETURN_SHIP:
+    case OP_RETURN_RECEIVE:
+    case OP_RETURN_INSPECT:
+    case OP_RETURN_CLOSE:
+        return check_parcel((const void *)command, fault);
+    case OP_SHIPMENT_SCAN:
+        return check_scans((const void *)command, fault);
     case OP_RULES_PUT:
         return check_rules_put((const void *)command, fault);
     case OP_RULES_GET:
@@ -677,6 +891,28 @@ uint32_t command_slot(const struct command *command)
         return sku_slot(((const struct stock_change *)(const void *)command)->sku);
     case OP_STOCK_POLICY:
         return sku_slot(((const struct stock_policy *)(const void *)command)->sku);
+    case OP_ORDER_REVIEW:
+    case OP_ORDER_CONFIRM:
+        return slot_of(order_act_text(fixed, ACT_ORDER));
+    case OP_SHIPMENT_CREATE:
+    case OP_SHIPMENT_GET:
+    case OP_SHIPMENT_PICK:
+    case OP_SHIPMENT_HAND_OVER:
+    case OP_SHIPMENT_DELIVER:
+    case OP_SHIPMENT_FAIL:
+    case OP_SHIPMENT_CANCEL:
+    case OP_SHIPMENT_RESOLVE:
+    case OP_RETURN_CREATE:
+    case OP_RETURN_GET:
+    case OP_RETURN_APPROVE:
+    case OP_RETURN_REFUSE:
+    case OP_RETURN_SHIP:
+    case OP_RETURN_RECEIVE:
+    case OP_RETURN_INSPECT:
+    case OP_RETURN_CLOSE:
+        return slot_of(order_parcel_text(fixed, PARCEL_ORDER));
+    case OP_SHIPMENT_SCAN:
+        return slot_of(order_scans_text(fixed, 0));
     case OP_RULES_PUT:
     case OP_RULES_GET:
     case OP_WAREHOUSE_PUT:

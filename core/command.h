@@ -17,6 +17,8 @@ enum op {
     OP_ORDER_GET = 2,
     OP_ORDER_CANCEL = 3,
     OP_ORDER_LIST = 8,
+    OP_ORDER_REVIEW = 4, /* both: struct order_act */
+    OP_ORDER_CONFIRM = 5,
     OP_PAYMENT_CREATE = 16, /* this to OP_PAYMENT_NOTICE: struct order_money */
     OP_PAYMENT_GET = 17,
     OP_PAYMENT_AUTHORIZE = 18,
@@ -30,6 +32,23 @@ enum op {
     OP_REFUND_FAIL = 26,
     OP_REFUND_LOSE = 27,
     OP_PAYMENT_NOTICE = 28,
+    OP_SHIPMENT_CREATE = 32, /* this to OP_SHIPMENT_RESOLVE: struct order_parcel */
+    OP_SHIPMENT_GET = 33,
+    OP_SHIPMENT_PICK = 34,
+    OP_SHIPMENT_HAND_OVER = 35,
+    OP_SHIPMENT_DELIVER = 36,
+    OP_SHIPMENT_FAIL = 37,
+    OP_SHIPMENT_CANCEL = 38,
+    OP_SHIPMENT_RESOLVE = 39,
+    OP_SHIPMENT_SCAN = 40, /* struct order_scans */
+    OP_RETURN_CREATE = 48, /* this to OP_RETURN_CLOSE: struct order_parcel */
+    OP_RETURN_GET = 49,
+    OP_RETURN_APPROVE = 50,
+    OP_RETURN_REFUSE = 51,
+    OP_RETURN_SHIP = 52,
+    OP_RETURN_RECEIVE = 53,
+    OP_RETURN_INSPECT = 54,
+    OP_RETURN_CLOSE = 55,
     OP_RULES_PUT = 62,
     OP_RULES_GET = 63,
     OP_SKU_PUT = 64,
@@ -146,6 +165,21 @@ struct order_cancel {
     struct cancel_line lines[];
 };
 
+enum act_text { ACT_ORDER, ACT_REASON, ACT_KEY, ACT_TEXTS };
+
+enum review_decision { REVIEW_ACCEPT = 1, REVIEW_REJECT };
+
+/* Somebody decides about an order as a whole. Behind it: the texts; the Idempotency-Key may be
+ * absent. */
+struct order_act {
+    struct command head;
+    uint64_t issued_at_ns; /* 0: not said */
+    uint8_t decision;      /* of a review: enum review_decision; otherwise 0 */
+    uint8_t text_bytes[ACT_TEXTS];
+    uint8_t zero[4];
+};
+_Static_assert(sizeof(struct order_act) == 32, "as it stands on the wire");
+
 /* ---- children of an order --------------------------------------------------------------------
  *
  * Payments, refunds, shipments and returns are addressed through their order: a command names the
@@ -190,6 +224,77 @@ struct order_money {
     uint8_t zero[5];
 };
 _Static_assert(sizeof(struct order_money) == 48, "as it stands on the wire");
+
+/* Behind the lines, in this order. */
+enum parcel_text {
+    PARCEL_ORDER,
+    PARCEL_ID, /* of the shipment, or of the return */
+    PARCEL_WAREHOUSE,
+    PARCEL_CARRIER,
+    PARCEL_TRACKING,
+    PARCEL_METHOD,
+    PARCEL_REASON,
+    PARCEL_KEY, /* the Idempotency-Key, or none */
+    PARCEL_TEXTS
+};
+
+struct parcel_line {
+    uint32_t line;     /* counted from 1 */
+    uint32_t units;    /* of an inspection: how many are accepted */
+    uint32_t rejected; /* of an inspection; otherwise 0 */
+    uint32_t zero;
+};
+
+/* Choices that a command makes; which of them it may make stands in core/command.c. */
+enum parcel_choice {
+    FAIL_PICK_SHORT = 1, /* of OP_SHIPMENT_FAIL */
+    FAIL_CARRIER_REJECTED,
+    FAIL_DELAYED,
+    FAIL_LOST,
+    FAIL_RETURNED_TO_SENDER,
+    RESOLVE_REFUND = 16, /* of OP_SHIPMENT_RESOLVE */
+    RESOLVE_RESHIP,
+    RETURN_GOODS = 32, /* of OP_RETURN_CREATE: they come back, and the money goes back */
+    RETURN_REFUND_ONLY,
+    RETURN_EXCHANGE, /* they come back, and others are sent */
+};
+
+/* What may be done with an order's shipments and returns. Behind it: the lines, ascending and each at
+ * most once, none for all there is; then the texts. The warehouse is where goods leave or arrive;
+ * not said: where the lines are. */
+struct order_parcel {
+    struct command head;
+    uint64_t issued_at_ns; /* 0: not said */
+    uint64_t eta_ns;       /* 0: not said */
+    uint16_t line_count;
+    uint8_t choice; /* enum parcel_choice */
+    uint8_t text_bytes[PARCEL_TEXTS];
+    uint8_t zero[5];
+    struct parcel_line lines[];
+};
+_Static_assert(sizeof(struct order_parcel) == 48, "as it stands on the wire");
+
+/* What the carrier says of a shipment's way. Codes are ids; delayed, delivered, in_transit, lost and
+ * returned_to_sender also move the shipment, if that is forward. */
+struct parcel_scan {
+    uint64_t at_ns;
+    uint8_t code_bytes;
+    uint8_t place_bytes;
+    uint8_t zero[6];
+};
+
+enum { SCANS_MAX = 64 }; /* of one shipment */
+
+/* Behind it: the scans; the order's id, the shipment's; each scan's code and place. */
+struct order_scans {
+    struct command head;
+    uint16_t scan_count;
+    uint8_t order_bytes;
+    uint8_t shipment_bytes;
+    uint8_t zero[4];
+    struct parcel_scan scans[];
+};
+_Static_assert(sizeof(struct order_scans) == 24, "as it stands on the wire");
 
 enum sku_flag { SKU_FLASH = 1 };
 
@@ -347,6 +452,12 @@ bool sku_caps_valid(const struct sku_cap *caps, uint32_t count);
 struct text sku_put_code(const struct sku_put *put);
 struct text region_costs_region(const struct region_costs *costs);
 struct text region_costs_warehouse(const struct region_costs *costs, uint32_t which);
+
+/* Of checked commands about orders, and about shipments and returns. */
+struct text order_act_text(const struct order_act *act, enum act_text which);
+struct text order_parcel_text(const struct order_parcel *parcel, enum parcel_text which);
+/* 0: the order's id; 1: the shipment's; 2 + 2 * i: scan i's code; 3 + 2 * i: its place. */
+struct text order_scans_text(const struct order_scans *scans, uint32_t which);
 
 /* Of a checked command about money. */
 struct text order_money_text(const struct order_money *money, enum money_text which);

@@ -25,6 +25,7 @@
     X(EVENT_LINES_CANCELLED,         4, "lines_cancelled") \
     X(EVENT_ORDER_ACCEPTED,          5, "order_accepted") \
     X(EVENT_ORDER_REJECTED,          6, "order_rejected") \
+    X(EVENT_ORDER_COMPLETED,         7, "order_completed") \
     X(EVENT_PAYMENT_CREATED,        20, "payment_created") \
     X(EVENT_PAYMENT_AUTHORIZED,     21, "payment_authorized") \
     X(EVENT_PAYMENT_CAPTURED,       22, "payment_captured") \

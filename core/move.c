@@ -133,6 +133,8 @@ static enum event_kind event_of(enum order_move move)
         return EVENT_ORDER_ACCEPTED;
     case MOVE_REJECT:
         return EVENT_ORDER_REJECTED;
+    case MOVE_COMPLETE:
+        return EVENT_ORDER_COMPLETED;
     case MOVE_PAY:
     case MOVE_PAYMENT_FAIL:
     case MOVE_PAY_AGAIN:
@@ -162,9 +164,8 @@ void move_add_stock(struct shard *shard, struct turn *turn, struct event *event,
     }
 }
 
-/* Expects that the step begins in the order's state. */
-static void move(struct shard *shard, struct turn *turn, const struct ledger *ledger,
-                 const struct order_step *step, const struct cause *cause)
+void move_order(struct shard *shard, struct turn *turn, const struct ledger *ledger,
+                const struct order_step *step, const struct cause *cause)
 {
     const struct order *order = ledger->order;
     const struct order_step *paid = NULL;
@@ -211,24 +212,29 @@ void move_answer_state(struct shard *shard, struct turn *turn, const struct requ
 
 /* ---- expiry ------------------------------------------------------------------------------------ */
 
+static enum order_move move_after_deadline(const struct shard *shard, const struct order *order)
+{
+    if (order->state == ORDER_IN_REVIEW)
+        return shard->options.review_timeout == REVIEW_TIMEOUT_ACCEPT ? MOVE_ACCEPT : MOVE_REJECT;
+    return order->state == ORDER_DELIVERED ? MOVE_COMPLETE : MOVE_EXPIRE;
+}
+
 void move_expire(struct shard *shard, struct turn *turn, uint32_t record)
 {
     const struct order *order = order_at(&shard->orders, record);
-    bool in_review = order->state == ORDER_IN_REVIEW;
-    bool accepts = in_review && shard->options.review_timeout == REVIEW_TIMEOUT_ACCEPT;
-    enum order_move after = accepts ? MOVE_ACCEPT : in_review ? MOVE_REJECT : MOVE_EXPIRE;
-    const struct order_step *step = order_step((enum order_state)order->state, after);
+    const struct order_step *step =
+        order_step((enum order_state)order->state, move_after_deadline(shard, order));
     CHECK(step != NULL);
     struct ledger ledger;
     ledger_open(&ledger, &shard->orders, order);
-    if (order_state_is_terminal(step->to))
+    if (order_state_is_terminal(step->to) && step->to != ORDER_COMPLETED)
         ledger_end(&ledger, order_state_name(step->to));
-    if (!orders_have_bytes(&shard->orders, ledger_room(&ledger))) {
+    if (!orders_have_bytes(&shard->orders, ledger_room(&ledger) + order_more_room(order))) {
         /* Nobody can be told that there is no room: it stays due until there is. */
         timers_set(&shard->orders.timers, record, order->timer.deadline_ns);
         return;
     }
-    move(shard, turn, &ledger, step, &(struct cause){.retry = NULL});
+    move_order(shard, turn, &ledger, step, &(struct cause){.retry = NULL});
 }
 
 /* ---- cancel ------------------------------------------------------------------------------------ */
@@ -398,7 +404,7 @@ static void cancel(struct shard *shard, struct turn *turn, const struct cancelli
         return;
     }
     if (whole)
-        move(shard, turn, &ledger, step, &c->cause);
+        move_order(shard, turn, &ledger, step, &c->cause);
     else
         cancel_lines(shard, turn, c, &ledger);
     answer_record(shard, turn, c, CODE_OK);

@@ -31,6 +31,13 @@ void move_add_retry(struct turn *turn, struct event *event, const struct slice_r
 void move_add_stock(struct shard *shard, struct turn *turn, struct event *event,
                     const struct order *order, enum order_stock stock);
 
+struct ledger;
+/* A whole event of one step, with all it means for the order's money and stock; and what else follows
+ * from it at once. Expects that the step begins in the order's state, and that there is room for the
+ * ledger and an order_more. */
+void move_order(struct shard *shard, struct turn *turn, const struct ledger *ledger,
+                const struct order_step *step, const struct cause *cause);
+
 /* The state does not allow it; which moves it does. */
 void move_answer_state(struct shard *shard, struct turn *turn, const struct request *request,
                        const struct order *order);

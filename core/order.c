@@ -612,8 +612,10 @@ struct order_more *order_make_more(struct orders *orders, struct order *order)
 }
 
 /* STAGES: entering it is no stage that an order_more keeps. */
-static enum order_stage stage_of(const struct order *order)
+static enum order_stage stage_of(const struct order *order, const struct slice_order_moved *moved)
 {
+    if (moved->move == MOVE_ACCEPT || moved->move == MOVE_REJECT)
+        return STAGE_REVIEWED;
     if (order->state == ORDER_PAID)
         return STAGE_PAID;
     if (order->state == ORDER_SHIPPED)
@@ -622,9 +624,10 @@ static enum order_stage stage_of(const struct order *order)
 }
 
 /* The first time counts: an order may come back to a state. */
-static bool keep_stage(struct orders *orders, struct order *order, const struct event *event)
+static bool keep_stage(struct orders *orders, struct order *order, const struct event *event,
+                       const struct slice_order_moved *moved)
 {
-    enum order_stage stage = stage_of(order);
+    enum order_stage stage = stage_of(order, moved);
     if (stage == STAGES)
         return true;
     struct order_more *more = order_make_more(orders, order);
@@ -652,7 +655,7 @@ static enum shard_table apply_moved(struct orders *orders, struct position posit
     order->state = moved->to & 15u;
     order_touch(orders, record, position, event);
     count_in(orders, order);
-    return keep_stage(orders, order, event) ? SHARD_TABLE_NONE : SHARD_TABLE_ORDER_BYTES;
+    return keep_stage(orders, order, event, moved) ? SHARD_TABLE_NONE : SHARD_TABLE_ORDER_BYTES;
 }
 
 static bool make_progress(struct orders *orders, const struct order *order, struct order_more *more)

@@ -21,9 +21,14 @@ const char *order_state_name(enum order_state state)
 }
 
 static const char *const move_names[ORDER_MOVE_COUNT] = {
-    [MOVE_CANCEL] = "cancel",       [MOVE_EXPIRE] = "expire", [MOVE_ACCEPT] = "accept",
-    [MOVE_REJECT] = "reject",       [MOVE_PAY] = "pay",       [MOVE_PAYMENT_FAIL] = "payment_fail",
+    [MOVE_CANCEL] = "cancel",
+    [MOVE_EXPIRE] = "expire",
+    [MOVE_ACCEPT] = "accept",
+    [MOVE_REJECT] = "reject",
+    [MOVE_PAY] = "pay",
+    [MOVE_PAYMENT_FAIL] = "payment_fail",
     [MOVE_PAY_AGAIN] = "pay_again",
+    [MOVE_COMPLETE] = "confirm",
 };
 
 const char *order_move_name(enum order_move move)

@@ -272,6 +272,7 @@ enum order_move {
     MOVE_PAY,
     MOVE_PAYMENT_FAIL,
     MOVE_PAY_AGAIN,
+    MOVE_COMPLETE,
     ORDER_MOVE_COUNT
 };
 

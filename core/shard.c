@@ -12,6 +12,7 @@
 #include "core/move.h"
 #include "core/place.h"
 #include "core/refund.h"
+#include "core/review.h"
 #include "core/sku.h"
 
 /* ---- memory ------------------------------------------------------------------------------------ */
@@ -358,6 +359,29 @@ void shard_request(struct shard *shard, struct turn *turn, const struct request 
     case OP_STOCK_COUNT:
     case OP_STOCK_POLICY:
         inventory_request(shard, turn, request);
+        break;
+    case OP_ORDER_REVIEW:
+    case OP_ORDER_CONFIRM:
+        review_request(shard, turn, request);
+        break;
+    case OP_SHIPMENT_CREATE:
+    case OP_SHIPMENT_GET:
+    case OP_SHIPMENT_PICK:
+    case OP_SHIPMENT_HAND_OVER:
+    case OP_SHIPMENT_DELIVER:
+    case OP_SHIPMENT_FAIL:
+    case OP_SHIPMENT_CANCEL:
+    case OP_SHIPMENT_RESOLVE:
+    case OP_SHIPMENT_SCAN:
+    case OP_RETURN_CREATE:
+    case OP_RETURN_GET:
+    case OP_RETURN_APPROVE:
+    case OP_RETURN_REFUSE:
+    case OP_RETURN_SHIP:
+    case OP_RETURN_RECEIVE:
+    case OP_RETURN_INSPECT:
+    case OP_RETURN_CLOSE:
+        answer_plain(shard, turn, request, CODE_NOT_FOUND);
         break;
     case OP_RULES_PUT:
         judge_put_rules(shard, turn, request);

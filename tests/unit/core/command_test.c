@@ -200,6 +200,48 @@ static struct rules_get *draft_rules_get(struct draft *draft)
     return get;
 }
 
+static struct order_act *draft_act(struct draft *draft)
+{
+    struct order_act *act = draft_begin(draft, OP_ORDER_REVIEW, sizeof *act);
+    act->decision = REVIEW_ACCEPT;
+    act->text_bytes[ACT_ORDER] = 10;
+    act->text_bytes[ACT_REASON] = 2;
+    act->text_bytes[ACT_KEY] = 3;
+    draft_text(draft, "20201111-1okk-1");
+    draft_end(draft);
+    return act;
+}
+
+static struct order_parcel *draft_parcel(struct draft *draft)
+{
+    struct order_parcel *parcel = draft_begin(draft, OP_SHIPMENT_CREATE, sizeof *parcel);
+    parcel->line_count = 2;
+    parcel->lines[0] = (struct parcel_line){.line = 1, .units = 2};
+    parcel->lines[1] = (struct parcel_line){.line = 3, .units = 1};
+    parcel->head.bytes += 2 * sizeof parcel->lines[0];
+    parcel->text_bytes[PARCEL_ORDER] = 10;
+    parcel->text_bytes[PARCEL_ID] = 3;
+    parcel->text_bytes[PARCEL_CARRIER] = 2;
+    parcel->text_bytes[PARCEL_TRACKING] = 5;
+    draft_text(draft, "20201111-1s-1sfSF123");
+    draft_end(draft);
+    return parcel;
+}
+
+static struct order_scans *draft_scans(struct draft *draft)
+{
+    struct order_scans *scans = draft_begin(draft, OP_SHIPMENT_SCAN, sizeof *scans);
+    scans->scan_count = 2;
+    scans->order_bytes = 10;
+    scans->shipment_bytes = 3;
+    scans->scans[0] = (struct parcel_scan){.at_ns = 1, .code_bytes = 10, .place_bytes = 2};
+    scans->scans[1] = (struct parcel_scan){.at_ns = 2, .code_bytes = 9};
+    scans->head.bytes += 2 * sizeof scans->scans[0];
+    draft_text(draft, "20201111-1s-1in_transitshdelivered");
+    draft_end(draft);
+    return scans;
+}
+
 typedef void draft_any(struct draft *draft);
 #define DRAFT(name)                                                                                \
     static void any_##name(struct draft *draft)                                                    \
@@ -219,6 +261,9 @@ DRAFT(rules_put)
 DRAFT(rules_get)
 DRAFT(caps)
 DRAFT(list)
+DRAFT(act)
+DRAFT(parcel)
+DRAFT(scans)
 
 /* clang-format off */
 static draft_any *const drafts[] = {
@@ -235,6 +280,9 @@ static draft_any *const drafts[] = {
     any_rules_get,
     any_caps,
     any_list,
+    any_act,
+    any_parcel,
+    any_scans,
 };
 /* clang-format on */
 enum { DRAFTS = sizeof drafts / sizeof drafts[0] };
@@ -370,6 +418,11 @@ static void bytes_without_a_meaning_must_be_zero(void **state)
         {any_resolve, sizeof(struct sku_resolve) + 6, 2},
         {any_receive, sizeof(struct stock_receive) + 5, 3},
         {any_warehouse_put, sizeof(struct warehouse_put) + 2, 6},
+        {any_act, offsetof(struct order_act, zero), 4},
+        {any_parcel, offsetof(struct order_parcel, zero), 5},
+        {any_parcel, sizeof(struct order_parcel) + offsetof(struct parcel_line, rejected), 8},
+        {any_scans, offsetof(struct order_scans, zero), 4},
+        {any_scans, sizeof(struct order_scans) + offsetof(struct parcel_scan, zero), 6},
     };
     struct command_fault fault;
     for (uint32_t i = 0; i < sizeof zeros / sizeof zeros[0]; i++)
@@ -682,6 +735,38 @@ static void caps_are_of_different_channels_and_each_has_a_name(void **state)
     assert_wrong(&draft, CODE_TOO_LARGE, "channel_caps", 0);
 }
 
+static void a_wrong_field_of_a_parcel_is_named(void **state)
+{
+    (void)state;
+    struct draft draft;
+    draft_act(&draft)->decision = 0;
+    assert_wrong(&draft, CODE_INVALID, "decision", 0);
+    draft_act(&draft)->decision = REVIEW_REJECT + 1;
+    assert_wrong(&draft, CODE_INVALID, "decision", 0);
+    draft_parcel(&draft)->lines[1].line = 1;
+    assert_wrong(&draft, CODE_INVALID, "line", 2);
+    draft_parcel(&draft)->lines[0].units = 0;
+    assert_wrong(&draft, CODE_INVALID, "units", 1);
+    draft_parcel(&draft)->choice = RESOLVE_REFUND;
+    assert_wrong(&draft, CODE_INVALID, "choice", 0);
+    draft_parcel(&draft)->head.op = OP_SHIPMENT_PICK;
+    assert_wrong(&draft, CODE_MALFORMED, "parcel", 0);
+    draft_parcel(&draft)->head.op = OP_RETURN_CREATE;
+    assert_wrong(&draft, CODE_INVALID, "choice", 0);
+    draft.bytes[offsetof(struct order_parcel, choice)] = RETURN_GOODS;
+    assert_wrong(&draft, CODE_MALFORMED, "carrier", 0);
+    draft_parcel(&draft);
+    draft.bytes[sizeof(struct order_parcel) + 32 + 10] = ' ';
+    assert_wrong(&draft, CODE_INVALID, "shipment_id", 0);
+    draft_scans(&draft)->scans[1].at_ns = 0;
+    assert_wrong(&draft, CODE_INVALID, "at", 2);
+    draft_scans(&draft)->scan_count = SCANS_MAX + 1;
+    assert_wrong(&draft, CODE_INVALID, "scans", 0);
+    draft_scans(&draft);
+    draft.bytes[sizeof(struct order_scans) + 32 + 13] = ' ';
+    assert_wrong(&draft, CODE_INVALID, "code", 1);
+}
+
 static void a_table_of_costs_is_looked_at_row_by_row(void **state)
 {
     (void)state;
@@ -727,6 +812,9 @@ static void a_command_goes_to_the_slot_of_its_order_or_sku(void **state)
         TOPOLOGY_SLOT,
         sku_slot,
         5,
+        order_slot,
+        order_slot,
+        order_slot,
     };
     /* clang-format on */
     for (uint32_t i = 0; i < DRAFTS; i++) {
@@ -803,6 +891,7 @@ int main(void)
         cmocka_unit_test(a_wrong_field_of_stock_is_named),
         cmocka_unit_test(a_list_says_how_many_and_goes_on_only_for_a_customer),
         cmocka_unit_test(caps_are_of_different_channels_and_each_has_a_name),
+        cmocka_unit_test(a_wrong_field_of_a_parcel_is_named),
         cmocka_unit_test(a_table_of_costs_is_looked_at_row_by_row),
         cmocka_unit_test(a_command_goes_to_the_slot_of_its_order_or_sku),
         cmocka_unit_test(no_bytes_lead_beyond_the_end),

@@ -231,6 +231,83 @@ static void rules_see_skus_of_every_shard(void **state)
     }
 }
 
+/* An order in review, of `units` at the list price. */
+static uint32_t in_review(struct shop *shop, uint32_t units)
+{
+    uint32_t sku;
+    shop_stock_up(shop, &sku, 1, 10);
+    put_rules(shop, "rule all on order.create when total > 0 then review");
+    place(shop, "o-1", sku, units, 1999);
+    return sku;
+}
+
+static void who_accepts_lets_the_order_be_paid(void **state)
+{
+    (void)state;
+    EACH_SHOP(seed, shop)
+    {
+        uint32_t sku = in_review(shop, 2);
+        shop->now_ns += 1000;
+        const struct result *result = shop_act(shop, OP_ORDER_REVIEW, "o-1", REVIEW_ACCEPT, "");
+        assert_int_equal(result->code, CODE_OK);
+        const struct result_order *order = get(shop, "o-1");
+        assert_int_equal(order->state, ORDER_PENDING_PAYMENT);
+        assert_int_equal(order->stage_ns[STAGE_REVIEWED], shop->now_ns);
+        assert_int_equal(order->expires_ns, shop->now_ns + shop->options[0].payment_deadline_ns);
+        assert_int_equal(shop_stock(shop, sku).reserved, 2);
+        /* Once is enough; and who asks again hears what may be done now. */
+        const struct result_state *again =
+            (const void *)shop_act(shop, OP_ORDER_REVIEW, "o-1", REVIEW_REJECT, "");
+        assert_int_equal(again->head.code, CODE_ILLEGAL);
+        assert_int_equal(again->state, ORDER_PENDING_PAYMENT);
+        assert_true(again->allowed >> MOVE_CANCEL & 1);
+    }
+}
+
+static void who_rejects_frees_the_units(void **state)
+{
+    (void)state;
+    EACH_SHOP(seed, shop)
+    {
+        uint32_t sku = in_review(shop, 2);
+        assert_int_equal(shop_act(shop, OP_ORDER_REVIEW, "o-1", REVIEW_REJECT, "k")->code, CODE_OK);
+        assert_int_equal(get(shop, "o-1")->state, ORDER_REJECTED);
+        assert_int_equal(get(shop, "o-1")->expires_ns, 0);
+        assert_int_equal(shop_stock(shop, sku).reserved, 0);
+        assert_int_equal(shop_stock(shop, sku).free, 10);
+        assert_int_equal(shop_act(shop, OP_ORDER_REVIEW, "o-1", REVIEW_REJECT, "k")->code,
+                         CODE_REPLAYED);
+        assert_int_equal(shop_act(shop, OP_ORDER_REVIEW, "o-1", REVIEW_ACCEPT, "k")->code,
+                         CODE_KEY_REUSED);
+        assert_int_equal(shop_events(shop, EVENT_ORDER_REJECTED), 1);
+    }
+}
+
+static void a_buyer_may_cancel_what_is_in_review(void **state)
+{
+    (void)state;
+    EACH_SHOP(seed, shop)
+    {
+        uint32_t sku = in_review(shop, 2);
+        assert_int_equal(shop_cancel(shop, "o-1", NULL, 0, "")->code, CODE_OK);
+        assert_int_equal(get(shop, "o-1")->state, ORDER_CANCELLED);
+        assert_int_equal(shop_stock(shop, sku).free, 10);
+        assert_int_equal(shop_act(shop, OP_ORDER_REVIEW, "o-1", REVIEW_ACCEPT, "")->code,
+                         CODE_ILLEGAL);
+    }
+}
+
+static void what_has_not_come_cannot_be_confirmed(void **state)
+{
+    (void)state;
+    EACH_SHOP(seed, shop)
+    {
+        in_review(shop, 1);
+        assert_int_equal(shop_act(shop, OP_ORDER_CONFIRM, "o-1", 0, "")->code, CODE_ILLEGAL);
+        assert_int_equal(shop_act(shop, OP_ORDER_CONFIRM, "o-2", 0, "")->code, CODE_NOT_FOUND);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +320,10 @@ int main(void)
         cmocka_unit_test(a_review_that_nobody_makes_ends_by_itself),
         cmocka_unit_test(pay_by_counts_after_the_review),
         cmocka_unit_test(rules_see_skus_of_every_shard),
+        cmocka_unit_test(who_accepts_lets_the_order_be_paid),
+        cmocka_unit_test(who_rejects_frees_the_units),
+        cmocka_unit_test(a_buyer_may_cancel_what_is_in_review),
+        cmocka_unit_test(what_has_not_come_cannot_be_confirmed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

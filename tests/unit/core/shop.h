@@ -296,6 +296,8 @@ union shop_command {
     struct order_cancel cancel;
     struct order_list list;
     struct order_money money;
+    struct order_act act;
+    struct order_parcel parcel;
     struct sku_put put;
     struct sku_resolve resolve;
     struct stock_get stock;
@@ -441,6 +443,21 @@ static inline const struct result *shop_money(struct shop *shop, enum op op, str
     uint64_t request = shop_send_money(shop, op, said);
     shop_run(shop);
     return shop_answer(shop, request);
+}
+
+/* A decision about the order as a whole; 0: none, for a confirm. No key: "". */
+static inline const struct result *shop_act(struct shop *shop, enum op op, const char *id,
+                                            uint8_t decision, const char *key)
+{
+    union shop_command command;
+    memset(&command, 0, sizeof command);
+    command.act.decision = decision;
+    command.act.text_bytes[ACT_ORDER] = (uint8_t)strlen(id);
+    command.act.text_bytes[ACT_KEY] = (uint8_t)strlen(key);
+    memcpy(&command.act + 1, id, strlen(id));
+    memcpy((char *)(&command.act + 1) + strlen(id), key, strlen(key));
+    shop_head(&command.head, (uint16_t)op, sizeof command.act + strlen(id) + strlen(key));
+    return shop_ask(shop, &command.head);
 }
 
 static inline void shop_sku_of(union shop_command *command, const char *code)
