@@ -14,6 +14,7 @@ static const struct tool {
     {"log", "look at what is on the disk", tool_log},
     {"replay", "throw a trace at a server and audit what it did", tool_replay},
     {"serve", "take in orders", tool_serve},
+    {"top", "watch a server", tool_top},
     {"trace", "invent a peak day, and look at one", tool_trace},
 };
 

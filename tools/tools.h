@@ -7,6 +7,7 @@ int tool_call(int argc, char **argv);
 int tool_log(int argc, char **argv);
 int tool_replay(int argc, char **argv);
 int tool_serve(int argc, char **argv);
+int tool_top(int argc, char **argv);
 int tool_trace(int argc, char **argv);
 int tool_trace_gen(int argc, char **argv);
 int tool_trace_import(int argc, char **argv);
