@@ -11,6 +11,7 @@ void ledger_open(struct ledger *ledger, const struct orders *orders, const struc
     ledger->count = 0;
     ledger->opened_count = 0;
     ledger->why = "";
+    ledger->refund = (struct refund_facts){.amount = 0};
     ledger->refund_count = refund_count(orders, order);
     for (uint32_t record = 0; (record = payment_next(orders, order, record)) != 0;) {
         const struct payment *payment = payment_at(orders, record);
@@ -144,6 +145,14 @@ static struct text text_of(const char *at)
     return (struct text){at, (uint32_t)strlen(at)};
 }
 
+static const char own_prefix[] = "auto-";
+enum { OWN_PREFIX_BYTES = sizeof own_prefix - 1 };
+
+bool ledger_is_own_id(struct text id)
+{
+    return id.bytes > OWN_PREFIX_BYTES && memcmp(id.at, own_prefix, OWN_PREFIX_BYTES) == 0;
+}
+
 struct own_id {
     uint32_t number; /* the last that was looked at */
     char at[16];
@@ -158,10 +167,10 @@ static struct text next_own_id(const struct ledger *ledger, struct own_id *own)
         uint32_t count = 0;
         for (uint32_t left = ++own->number; left > 0; left /= 10)
             digits[count++] = (char)('0' + left % 10);
-        memcpy(own->at, "auto-", 5);
+        memcpy(own->at, own_prefix, OWN_PREFIX_BYTES);
         for (uint32_t i = 0; i < count; i++)
-            own->at[5 + i] = digits[count - 1 - i];
-        id.bytes = 5 + count;
+            own->at[OWN_PREFIX_BYTES + i] = digits[count - 1 - i];
+        id.bytes = OWN_PREFIX_BYTES + count;
     } while (refund_find(ledger->orders, ledger->order, id).refund != 0);
     return id;
 }
@@ -230,7 +239,7 @@ static void write_payment(const struct ledger *ledger, struct turn *turn, struct
     text_put(text_put(text_put(at, names.id), names.method), reason);
 }
 
-void ledger_write_refund(const struct ledger *ledger, struct turn *turn, struct event *event,
+static void write_refund(const struct ledger *ledger, struct turn *turn, struct event *event,
                          const struct refund_facts *facts)
 {
     char at[TEXT_BYTES_MAX];
@@ -255,6 +264,8 @@ void ledger_write(const struct ledger *ledger, struct turn *turn, struct event *
     for (uint32_t i = 0; i < ledger->count; i++)
         if (ledger->entries[i].changed)
             write_payment(ledger, turn, event, &ledger->entries[i], reason);
+    if (ledger->refund.id.bytes > 0)
+        write_refund(ledger, turn, event, &ledger->refund);
     struct own_id own = {.number = 0};
     for (uint32_t i = 0; i < ledger->opened_count; i++) {
         const struct ledger_refund *opened = &ledger->opened[i];
@@ -266,6 +277,6 @@ void ledger_write(const struct ledger *ledger, struct turn *turn, struct event *
                                            .amount = opened->amount,
                                            .state = REFUND_REQUESTED,
                                            .asked = ASKED_BY_NOBODY};
-        ledger_write_refund(ledger, turn, event, &facts);
+        write_refund(ledger, turn, event, &facts);
     }
 }

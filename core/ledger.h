@@ -21,6 +21,16 @@ struct ledger_entry {
     bool renamed; /* its method is the ledger's from now on */
 };
 
+/* The refund that an event is about, as it is from now on. */
+struct refund_facts {
+    struct text payment;
+    struct text id; /* no bytes: it is about none */
+    struct text reason;
+    int64_t amount;
+    uint8_t state;
+    uint8_t asked;
+};
+
 /* A refund that the event opens by itself. */
 struct ledger_refund {
     uint32_t entry;
@@ -33,6 +43,7 @@ struct ledger {
     struct ledger_entry entries[PAYMENTS_MAX];
     uint32_t count;
     uint32_t refund_count; /* that the order has */
+    struct refund_facts refund;
     struct ledger_refund opened[PAYMENTS_MAX];
     uint32_t opened_count;
     const char *why;    /* the opened ones' reason */
@@ -66,25 +77,15 @@ void ledger_give_back_any(struct ledger *ledger, struct ledger_entry *first, int
 /* The order ends: authorisations are voided, captures refunded. */
 void ledger_end(struct ledger *ledger, const char *why);
 
+/* Whether a refund may be named so by the ledger alone. */
+bool ledger_is_own_id(struct text id);
 /* Whether the opened refunds keep to what an order may have. An order's end always may, since what
  * leads there leaves room for one refund of each payment. */
 bool ledger_refunds_fit(const struct ledger *ledger, uint32_t most);
 /* The memory that writing it takes, besides the order's struct order_more. */
 uint64_t ledger_room(const struct ledger *ledger);
-/* The changed payments and the opened refunds, as slices. */
+/* The changed payments, the refund and the opened ones, as slices. */
 void ledger_write(const struct ledger *ledger, struct turn *turn, struct event *event,
                   struct text reason);
-
-/* One refund as it is from now on. */
-struct refund_facts {
-    struct text payment;
-    struct text id;
-    struct text reason;
-    int64_t amount;
-    uint8_t state;
-    uint8_t asked;
-};
-void ledger_write_refund(const struct ledger *ledger, struct turn *turn, struct event *event,
-                         const struct refund_facts *facts);
 
 #endif

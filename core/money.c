@@ -21,7 +21,7 @@ struct deal {
     struct ledger ledger;
     struct ledger_entry *entry; /* the payment that it is about */
     int64_t captured_before;    /* of the entry */
-    struct refund_facts refund; /* that it is about; no id: none */
+    uint8_t state_before;       /* likewise; 0: it comes to be */
     bool refund_is_new;
 };
 
@@ -47,7 +47,7 @@ static void take_apart(struct deal *deal, struct shard *shard, struct turn *turn
     deal->cause = (struct cause){.by = request->caller, .reason = deal->texts[MONEY_REASON]};
     deal->entry = NULL;
     deal->captured_before = 0;
-    deal->refund = (struct refund_facts){.amount = 0};
+    deal->state_before = 0;
     deal->refund_is_new = false;
 }
 
@@ -161,8 +161,9 @@ static const struct order_step *order_moves(const struct deal *deal)
 {
     enum order_state state = (enum order_state)deal->order->state;
     const struct ledger *ledger = &deal->ledger;
-    bool came = deal->entry->captured > deal->captured_before || deal->entry->captured == 0;
-    if (deal->entry->state == PAYMENT_CAPTURED && came &&
+    if (deal->entry->state == deal->state_before && deal->entry->captured == deal->captured_before)
+        return NULL;
+    if (deal->entry->state == PAYMENT_CAPTURED &&
         ledger_covers(ledger, order_total(&deal->shard->orders, deal->order)))
         return order_step(state, MOVE_PAY);
     if (is_open(deal->entry))
@@ -193,7 +194,7 @@ static enum code has_room(const struct deal *deal)
     if (order_state_is_terminal((enum order_state)deal->order->state))
         refunds_max = REFUNDS_MAX;
     if (deal->refund_is_new) {
-        bytes += refund_room(deal->refund.id, deal->refund.reason);
+        bytes += refund_room(deal->ledger.refund.id, deal->ledger.refund.reason);
         if (deal->ledger.refund_count >= refunds_max)
             return CODE_LIMIT;
     }
@@ -221,8 +222,6 @@ static bool carry_out(struct deal *deal, enum event_kind kind)
     const struct order_step *step = order_moves(deal);
     struct event *event = move_event(deal->shard, turn, deal->order, kind, &deal->cause);
     ledger_write(&deal->ledger, turn, event, deal->cause.reason);
-    if (deal->refund.id.bytes > 0)
-        ledger_write_refund(&deal->ledger, turn, event, &deal->refund);
     if (step != NULL) {
         uint64_t deadline_ns = step->to == ORDER_PAID ? 0 : order_deadline_ns(deal->order);
         move_add_step(turn, event, deal->order, step, deadline_ns, &deal->cause);
@@ -241,6 +240,7 @@ static void open_entry(struct deal *deal, uint32_t payment)
     ledger_open(&deal->ledger, &deal->shard->orders, deal->order);
     deal->entry = ledger_entry(&deal->ledger, payment);
     deal->captured_before = deal->entry->captured;
+    deal->state_before = deal->entry->state;
 }
 
 static bool same_text(struct text a, struct text b)
@@ -272,6 +272,7 @@ static void create_again(const struct deal *deal, const struct payment *payment)
 static void adopt(struct deal *deal, uint32_t record)
 {
     open_entry(deal, record);
+    deal->ledger.id = deal->texts[MONEY_PAYMENT];
     deal->ledger.method = deal->texts[MONEY_METHOD];
     deal->entry->amount = deal->money->amount;
     deal->entry->by_notice = false;
@@ -321,9 +322,7 @@ static void create(struct deal *deal)
 {
     uint32_t record = find_payment(deal);
     const struct payment *known = record != 0 ? payment_at(&deal->shard->orders, record) : NULL;
-    if (!currency_fits(deal))
-        refuse_field(deal, CODE_CURRENCY_MISMATCH, "currency");
-    else if (known != NULL && !known->by_notice)
+    if (known != NULL && !known->by_notice)
         create_again(deal, known);
     else if (is_too_old(deal->shard, deal->turn, deal->money->issued_at_ns))
         refuse(deal, CODE_EXPIRED_REQUEST);
@@ -454,6 +453,10 @@ static void create_refund(struct deal *deal)
                      payment_allowed((enum payment_state)deal->entry->state));
         return;
     }
+    if (ledger_is_own_id(deal->texts[MONEY_REFUND])) {
+        refuse_field(deal, CODE_INVALID, "refund_id");
+        return;
+    }
     bool all = deal->money->amount == MONEY_NOT_SAID;
     int64_t kept = ledger_kept_of(deal->entry);
     int64_t amount = all ? kept : deal->money->amount;
@@ -462,12 +465,12 @@ static void create_refund(struct deal *deal)
         return;
     }
     deal->refund_is_new = true;
-    deal->refund = (struct refund_facts){.payment = deal->texts[MONEY_PAYMENT],
-                                         .id = deal->texts[MONEY_REFUND],
-                                         .reason = deal->texts[MONEY_REASON],
-                                         .amount = amount,
-                                         .state = REFUND_REQUESTED,
-                                         .asked = all ? ASKED_ALL : ASKED_AMOUNT};
+    deal->ledger.refund = (struct refund_facts){.payment = deal->texts[MONEY_PAYMENT],
+                                                .id = deal->texts[MONEY_REFUND],
+                                                .reason = deal->texts[MONEY_REASON],
+                                                .amount = amount,
+                                                .state = REFUND_REQUESTED,
+                                                .asked = all ? ASKED_ALL : ASKED_AMOUNT};
     if (carry_out(deal, EVENT_REFUND_REQUESTED))
         answer_refund(deal, CODE_CREATED, find_refund(deal));
 }
@@ -485,12 +488,12 @@ static const struct {
 /* The refund as it will be; its texts as they are. */
 static void change_refund(struct deal *deal, const struct refund *refund, enum refund_state state)
 {
-    deal->refund = (struct refund_facts){.payment = deal->texts[MONEY_PAYMENT],
-                                         .id = deal->texts[MONEY_REFUND],
-                                         .reason = refund_reason(refund),
-                                         .amount = refund->amount,
-                                         .state = (uint8_t)state,
-                                         .asked = refund->asked};
+    deal->ledger.refund = (struct refund_facts){.payment = deal->texts[MONEY_PAYMENT],
+                                                .id = deal->texts[MONEY_REFUND],
+                                                .reason = refund_reason(refund),
+                                                .amount = refund->amount,
+                                                .state = (uint8_t)state,
+                                                .asked = refund->asked};
 }
 
 static void move_refund(struct deal *deal)
@@ -586,18 +589,22 @@ static void notice_of_payment(struct deal *deal)
         answer_notice(deal);
 }
 
-/* Money that is refunded has been captured, though nobody has said so yet. */
-static bool may_refund(struct deal *deal, int64_t amount)
+/* Money that is refunded has been captured, though nobody has said so yet: it came, and it went. */
+static bool take_refund(struct deal *deal, enum refund_state state)
 {
     struct ledger_entry *entry = deal->entry;
+    int64_t amount = deal->money->amount;
     if (entry->state != PAYMENT_CAPTURED) {
         entry->state = PAYMENT_CAPTURED;
         entry->captured = amount;
         entry->authorized = larger(entry->authorized, amount);
         entry->changed = true;
-        deal->captured_before = amount; /* it came, and it went */
+        deal->captured_before = state == REFUND_FAILED ? 0 : amount;
     }
-    return amount <= ledger_kept_of(entry);
+    if (amount == 0 || amount > ledger_kept_of(entry))
+        return false;
+    entry->refunds.pending += state == REFUND_FAILED ? 0 : amount;
+    return true;
 }
 
 static void note_new_refund(struct deal *deal)
@@ -605,19 +612,23 @@ static void note_new_refund(struct deal *deal)
     uint8_t kind = deal->money->kind;
     const struct refund_step *step =
         refund_step(REFUND_REQUESTED, (enum refund_move)notices[kind].move, TOLD_BY_PROVIDER);
+    if (ledger_is_own_id(deal->texts[MONEY_REFUND])) {
+        refuse_field(deal, CODE_INVALID, "refund_id");
+        return;
+    }
     if (!open_noticed(deal))
         return;
-    if (deal->money->amount == 0 || !may_refund(deal, deal->money->amount)) {
+    if (!take_refund(deal, step->to)) {
         refuse_field(deal, CODE_LIMIT, "amount");
         return;
     }
     deal->refund_is_new = true;
-    deal->refund = (struct refund_facts){.payment = deal->texts[MONEY_PAYMENT],
-                                         .id = deal->texts[MONEY_REFUND],
-                                         .reason = deal->texts[MONEY_REASON],
-                                         .amount = deal->money->amount,
-                                         .state = (uint8_t)step->to,
-                                         .asked = ASKED_BY_NOBODY};
+    deal->ledger.refund = (struct refund_facts){.payment = deal->texts[MONEY_PAYMENT],
+                                                .id = deal->texts[MONEY_REFUND],
+                                                .reason = deal->texts[MONEY_REASON],
+                                                .amount = deal->money->amount,
+                                                .state = (uint8_t)step->to,
+                                                .asked = ASKED_BY_NOBODY};
     if (carry_out(deal, notices[kind].event))
         answer_notice(deal);
 }
@@ -660,6 +671,7 @@ static void notice(struct deal *deal)
     from_provider.caller = deal->texts[MONEY_METHOD];
     deal->retry = move_retry(deal->turn, &from_provider, deal->texts[MONEY_ORDER],
                              deal->texts[MONEY_KEY], digest_of(deal->money));
+    deal->retry.owner ^= 1; /* in the same slot, apart from what callers say */
     enum move_seen seen = move_seen(deal->shard, &deal->retry);
     if (seen == MOVE_SEEN) {
         answer_child(deal, CODE_REPLAYED);
@@ -667,10 +679,6 @@ static void notice(struct deal *deal)
     }
     if (seen == MOVE_SEEN_OTHERWISE) {
         refuse_field(deal, CODE_KEY_REUSED, "notice_id");
-        return;
-    }
-    if (!currency_fits(deal)) {
-        refuse_field(deal, CODE_CURRENCY_MISMATCH, "currency");
         return;
     }
     if (retries_have_room(&deal->shard->retries))
@@ -706,7 +714,9 @@ void money_request(struct shard *shard, struct turn *turn, const struct request 
     }
     deal.order = order_at(&shard->orders, record);
     uint32_t op = request->command->op;
-    if (op == OP_PAYMENT_CREATE)
+    if (!currency_fits(&deal))
+        refuse_field(&deal, CODE_CURRENCY_MISMATCH, "currency");
+    else if (op == OP_PAYMENT_CREATE)
         create(&deal);
     else if (op == OP_PAYMENT_GET)
         get(&deal);

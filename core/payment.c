@@ -80,8 +80,8 @@ struct refund_sums payment_refund_sums(const struct orders *orders, const struct
             sums.pending += refund->amount;
         else if (refund->state == REFUND_SUCCEEDED)
             sums.refunded += refund->amount;
-        else
-            sums.failed += refund->amount;
+        else if (__builtin_add_overflow(sums.failed, refund->amount, &sums.failed))
+            sums.failed = INT64_MAX; /* tried again and again: nothing bounds their sum */
         record = refund->next;
     }
     return sums;
@@ -273,7 +273,7 @@ const char *payments_audit(const struct orders *orders, const struct order *orde
         if (has_ended_unpaid(order) && payment->state == PAYMENT_AUTHORIZED)
             return "no authorisation outlives its order";
         if (has_ended_unpaid(order) &&
-            payment->captured > sums.pending + sums.refunded + sums.failed)
+            payment->captured - sums.pending - sums.refunded > sums.failed)
             return "no order that has ended keeps money";
     }
     return NULL;

@@ -38,6 +38,7 @@ struct step {
 
 /* Each ends with an entry without a name. */
 extern const struct step order_steps[];
+extern const struct step money_steps[];
 extern const struct step stock_steps[];
 extern const struct step time_steps[];
 
@@ -46,6 +47,8 @@ struct tally {
     uint64_t codes[STEPS_MAX][CODES_MAX];
     uint64_t events[EVENT_KINDS_MAX];
     uint64_t moves[ORDER_STATES][ORDER_STATES];
+    uint64_t payment_moves[PAYMENT_STATES][PAYMENT_STATES];
+    uint64_t refund_moves[REFUND_STATES][REFUND_STATES];
 };
 
 struct history {
@@ -83,6 +86,10 @@ uint32_t number_of(const struct history *h, uint32_t sku);
 
 /* An order that was placed; false: none was found. */
 bool draw_placed(struct history *h, uint32_t *order);
+
+/* An order's payments and refunds, as an answer lists them. */
+void compare_children(const struct history *h, const struct naive_money *money,
+                      const struct child *child, uint32_t count);
 
 /* All stock of a SKU, and whether the answer was the expected one. */
 enum code compare_stock(struct history *h, uint32_t sku);

@@ -11,10 +11,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/digest.h"
 #include "core/order.h"
+#include "core/refund.h"
 #include "tools/options.h"
 
-static const struct step *const tables[] = {order_steps, stock_steps, time_steps};
+static const struct step *const tables[] = {order_steps, money_steps, stock_steps, time_steps};
 
 /* ---- an episode ------------------------------------------------------------------------------------- */
 
@@ -72,7 +74,43 @@ static void go_through_images(struct history *h)
                  h->shop->shard_count);
 }
 
-static void count_slices(struct tally *tally, const struct event *event)
+/* Payments and refunds, as the slices of one episode leave them; by a digest of their names. */
+struct child_state {
+    uint64_t name;
+    uint8_t state;
+};
+enum { CHILDREN_MAX = 1 << 16 };
+
+static uint8_t *child_state(struct child_state *table, const char *texts, uint32_t bytes)
+{
+    uint64_t name = digest(texts, bytes, 1);
+    uint64_t at = name % CHILDREN_MAX;
+    while (table[at].name != 0 && table[at].name != name)
+        at = (at + 1) % CHILDREN_MAX;
+    table[at].name = name;
+    return &table[at].state;
+}
+
+static void count_money(struct tally *tally, struct child_state *table, const struct slice *slice)
+{
+    const struct slice_payment *payment = (const void *)slice;
+    const struct slice_refund *refund = (const void *)slice;
+    if (slice->kind == SLICE_PAYMENT) {
+        uint32_t bytes = payment->text_bytes[0] + payment->text_bytes[1];
+        uint8_t *state = child_state(table, (const char *)(payment + 1), bytes);
+        tally->payment_moves[*state][payment->state]++;
+        *state = payment->state;
+    } else if (slice->kind == SLICE_REFUND) {
+        uint32_t bytes = 0;
+        for (uint32_t i = 0; i < SLICE_REFUND_REASON; i++)
+            bytes += refund->text_bytes[i];
+        uint8_t *state = child_state(table, (const char *)(refund + 1), bytes);
+        tally->refund_moves[*state][refund->state]++;
+        *state = refund->state;
+    }
+}
+
+static void count_slices(struct tally *tally, struct child_state *table, const struct event *event)
 {
     const struct slice *slice = event_slices(event);
     for (uint32_t i = 0; i < event->slice_count; i++, slice = slice_next(slice)) {
@@ -81,12 +119,16 @@ static void count_slices(struct tally *tally, const struct event *event)
             tally->moves[0][((const struct slice_order_placed *)(const void *)slice)->state]++;
         if (slice->kind == SLICE_ORDER_MOVED)
             tally->moves[moved->from][moved->to]++;
+        count_money(tally, table, slice);
     }
 }
 
 static void count_events(const struct history *h)
 {
     const struct shop_pile *journal = &h->shop->journal;
+    struct child_state *table = calloc(CHILDREN_MAX, sizeof *table);
+    if (table == NULL)
+        exit(71);
     for (size_t at = 0; at < journal->used;) {
         uint64_t head[2];
         memcpy(head, journal->at + at, sizeof head);
@@ -94,10 +136,11 @@ static void count_events(const struct history *h)
         for (uint64_t i = 0; i < head[1]; i++) {
             const struct event *event = (const void *)(journal->at + at);
             h->tally->events[event->kind]++;
-            count_slices(h->tally, event);
+            count_slices(h->tally, table, event);
             at += event->bytes;
         }
     }
+    free(table);
 }
 
 static void reseed(struct history *h, uint64_t number)
@@ -242,6 +285,37 @@ static bool print_steps(const struct tally *tally, uint64_t needed)
     return whole;
 }
 
+/* Every move of a payment and a refund that there is; none may be missing. */
+static bool print_child_moves(const struct tally *tally, uint64_t needed)
+{
+    static const struct {
+        uint8_t from, to;
+    } payments[] =
+        {
+#define X(from, move, to, teller) {from, to},
+            PAYMENT_MOVES(X)
+#undef X
+        },
+      refunds[] = {
+#define X(from, move, to, teller) {from, to},
+          REFUND_MOVES(X)
+#undef X
+      };
+    bool whole = true;
+    char name[32];
+    for (uint32_t i = 0; i < sizeof payments / sizeof payments[0]; i++) {
+        snprintf(name, sizeof name, "payment %s", payment_state_name(payments[i].from));
+        whole &= print_line(name, payment_state_name(payments[i].to),
+                            tally->payment_moves[payments[i].from][payments[i].to], needed);
+    }
+    for (uint32_t i = 0; i < sizeof refunds / sizeof refunds[0]; i++) {
+        snprintf(name, sizeof name, "refund %s", refund_state_name(refunds[i].from));
+        whole &= print_line(name, refund_state_name(refunds[i].to),
+                            tally->refund_moves[refunds[i].from][refunds[i].to], needed);
+    }
+    return whole;
+}
+
 static bool print_moves(const struct tally *tally, uint64_t needed)
 {
     bool whole = true;
@@ -271,6 +345,7 @@ static bool print_coverage(const struct tally *tally, uint64_t needed)
 {
     bool whole = print_steps(tally, needed);
     whole &= print_moves(tally, needed);
+    whole &= print_child_moves(tally, needed);
     return print_events(tally, needed) && whole;
 }
 

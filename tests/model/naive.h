@@ -9,11 +9,14 @@
 #include "core/command.h"
 #include "core/result.h"
 
+#include "tests/model/naive_money.h"
+
 enum { NAIVE_SKUS = 12, NAIVE_WAREHOUSES = 4, NAIVE_LINES = 5 };
 
 struct naive_cell {
     uint64_t free;
     uint64_t reserved;
+    uint64_t committed;
     uint64_t quarantined;
     uint64_t incoming;
     uint64_t version;
@@ -42,6 +45,7 @@ struct naive_order {
     int64_t total;
     uint64_t deadline_ns;
     struct naive_line lines[NAIVE_LINES];
+    struct naive_money money;
 };
 
 /* Receipts and changes that were done, by their key. */

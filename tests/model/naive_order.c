@@ -2,24 +2,35 @@
 
 #include <string.h>
 
-static void release(struct naive *naive, struct naive_line *line, uint32_t units)
+/* Units of a line come free, from wherever the order's state has them. */
+static void release(struct naive *naive, const struct naive_order *order, struct naive_line *line,
+                    uint32_t units)
 {
     struct naive_cell *cell = &naive->skus[line->sku].cells[line->warehouse];
-    cell->reserved -= units;
+    if (order->state == ORDER_PAID)
+        cell->committed -= units;
+    else
+        cell->reserved -= units;
     cell->free += units;
-    line->cancelled += units;
 }
 
-static void release_all(struct naive *naive, struct naive_order *order, enum order_state state)
+static void end(struct naive *naive, struct naive_order *order, enum order_state state)
 {
-    for (uint32_t i = 0; i < order->line_count; i++) {
-        struct naive_line *line = &order->lines[i];
-        struct naive_cell *cell = &naive->skus[line->sku].cells[line->warehouse];
-        cell->reserved -= line->units - line->cancelled;
-        cell->free += line->units - line->cancelled;
-    }
+    for (uint32_t i = 0; i < order->line_count; i++)
+        release(naive, order, &order->lines[i], order->lines[i].units - order->lines[i].cancelled);
     order->state = (uint8_t)state;
     order->version++;
+    naive_money_end(&order->money, order_state_name(state));
+}
+
+static bool waits_for_money(const struct naive_order *order)
+{
+    return order->state == ORDER_PENDING_PAYMENT || order->state == ORDER_PAYMENT_FAILED;
+}
+
+static bool may_be_cancelled(const struct naive_order *order)
+{
+    return waits_for_money(order) || order->state == ORDER_PAID;
 }
 
 void naive_time(struct naive *naive, uint64_t now_ns)
@@ -27,9 +38,9 @@ void naive_time(struct naive *naive, uint64_t now_ns)
     naive->now_ns = now_ns;
     for (uint32_t i = naive->expired_to; i < naive->order_count; i++) {
         struct naive_order *order = &naive->orders[i];
-        if (order->state == ORDER_PENDING_PAYMENT && order->deadline_ns <= now_ns)
-            release_all(naive, order, ORDER_EXPIRED);
-        if (naive->expired_to == i && order->placed && order->state != ORDER_PENDING_PAYMENT)
+        if (waits_for_money(order) && order->deadline_ns <= now_ns)
+            end(naive, order, ORDER_EXPIRED);
+        if (naive->expired_to == i && order->placed && !waits_for_money(order))
             naive->expired_to = i + 1;
     }
 }
@@ -145,9 +156,9 @@ enum code naive_cancel_all(struct naive *naive, uint32_t number)
     struct naive_order *order = &naive->orders[number];
     if (!order->placed)
         return CODE_NOT_FOUND;
-    if (order->state != ORDER_PENDING_PAYMENT)
+    if (!may_be_cancelled(order))
         return CODE_ILLEGAL;
-    release_all(naive, order, ORDER_CANCELLED);
+    end(naive, order, ORDER_CANCELLED);
     return CODE_OK;
 }
 
@@ -156,13 +167,24 @@ enum code naive_cancel_line(struct naive *naive, uint32_t number, uint32_t line,
     struct naive_order *order = &naive->orders[number];
     if (!order->placed)
         return CODE_NOT_FOUND;
-    if (order->state != ORDER_PENDING_PAYMENT)
+    if (!may_be_cancelled(order))
         return CODE_ILLEGAL;
-    if (line >= order->line_count ||
-        units > order->lines[line].units - order->lines[line].cancelled)
+    struct naive_line *cancelled = &order->lines[line];
+    if (line >= order->line_count || units > cancelled->units - cancelled->cancelled)
         return CODE_INVALID;
-    release(naive, &order->lines[line], units);
-    order->total -= (int64_t)units * order->lines[line].unit_price;
+    int64_t total = order->total - (int64_t)units * cancelled->unit_price;
+    struct naive_money before = order->money;
+    naive_give_back(&order->money, NULL, naive_kept_all(&order->money) - total, "lines_cancelled");
+    if (order->money.refund_count > before.refund_count &&
+        order->money.refund_count > REFUNDS_MAX - PAYMENTS_MAX) {
+        order->money = before;
+        return CODE_LIMIT;
+    }
+    release(naive, order, cancelled, units);
+    cancelled->cancelled += units;
+    order->total = total;
     order->version++;
+    if (waits_for_money(order) && naive_covers(&order->money, total))
+        naive_pay(naive, order);
     return CODE_OK;
 }

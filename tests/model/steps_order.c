@@ -105,6 +105,7 @@ static void compare_order(const struct history *h, const struct naive_order *ord
                      i + 1, line->units, line->cancelled, order->lines[i].units,
                      order->lines[i].cancelled);
     }
+    compare_children(h, &order->money, result_order_children(record), record->child_count);
 }
 
 static void get(struct history *h, const struct step *step)
@@ -149,9 +150,17 @@ static void send_cancel(struct history *h, const struct step *step, uint32_t ord
     agree(h, step, &command.head, expected);
 }
 
+/* Any, or one of the newest, which are still alive. */
+static uint32_t draw_recent(struct history *h)
+{
+    uint32_t count = h->naive.order_count;
+    uint32_t back = 1 + (uint32_t)draw(h, 20);
+    return draw(h, 3) != 0 && back <= count ? count - back : (uint32_t)draw(h, count + 1);
+}
+
 static void cancel(struct history *h, const struct step *step)
 {
-    uint32_t order = (uint32_t)draw(h, h->naive.order_count + 1);
+    uint32_t order = draw_recent(h);
     tell(h, "order.cancel o-%u", order);
     send_cancel(h, step, order, NULL, naive_cancel_all(&h->naive, order));
 }
@@ -159,14 +168,14 @@ static void cancel(struct history *h, const struct step *step)
 /* Never the last units of an order: what that means is another step. */
 static void cancel_line(struct history *h, const struct step *step)
 {
-    uint32_t order = (uint32_t)draw(h, h->naive.order_count + 1);
+    uint32_t order = draw_recent(h);
     const struct naive_order *known = &h->naive.orders[order];
     uint64_t left = 0;
     for (uint32_t i = 0; known->placed && i < known->line_count; i++)
         left += known->lines[i].units - known->lines[i].cancelled;
     struct cancel_line line = {.line = 1 + (uint32_t)draw(h, NAIVE_LINES),
                                .units = 1 + (uint32_t)draw(h, 4)};
-    if (known->placed && known->state == ORDER_PENDING_PAYMENT && line.units >= left)
+    if (known->placed && line.units >= left)
         return;
     tell(h, "order.cancel o-%u, line %u x %u", order, line.line, line.units);
     send_cancel(h, step, order, &line,

@@ -60,8 +60,9 @@ static void compare_cell(const struct history *h, const struct result_cell *cell
                          const struct naive_cell *naive)
 {
     if (cell->free != naive->free || cell->reserved != naive->reserved ||
-        cell->quarantined != naive->quarantined || cell->incoming != naive->incoming ||
-        cell->version != naive->version || cell->held != 0 || cell->sellable != naive->free)
+        cell->committed != naive->committed || cell->quarantined != naive->quarantined ||
+        cell->incoming != naive->incoming || cell->version != naive->version || cell->held != 0 ||
+        cell->sellable != naive->free)
         disagree(h,
                  "a cell has free %llu, reserved %llu, quarantined %llu, incoming %llu, version "
                  "%llu in core; %llu, %llu, %llu, %llu, %llu in the model",
