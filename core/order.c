@@ -5,6 +5,7 @@
 #include "core/chain.h"
 #include "core/key.h"
 #include "core/payment.h"
+#include "core/shape.h"
 
 /* ---- moves ------------------------------------------------------------------------------------- */
 
@@ -700,21 +701,6 @@ enum shard_table order_apply(struct orders *orders, struct position position,
 
 /* ---- fetching ahead ---------------------------------------------------------------------------- */
 
-/* The id of the order that a slice moves; no bytes: it places one, or is about none. */
-static struct text moved_id(const struct slice *slice)
-{
-    const struct slice_order_moved *moved = (const void *)slice;
-    const struct slice_lines_cancelled *lines = (const void *)slice;
-    switch (slice->kind) {
-    case SLICE_ORDER_MOVED:
-        return (struct text){(const char *)(moved + 1), moved->id_bytes};
-    case SLICE_LINES_CANCELLED:
-        return (struct text){(const char *)(lines->lines + lines->line_count), lines->id_bytes};
-    default:
-        return (struct text){NULL, 0};
-    }
-}
-
 void order_fetch(const struct orders *orders, const struct slice *slice)
 {
     const struct slice_order_placed *placed = (const void *)slice;
@@ -723,7 +709,7 @@ void order_fetch(const struct orders *orders, const struct slice *slice)
         table_prefetch(&orders->by_customer, placed->customer_hash);
         return;
     }
-    struct text id = moved_id(slice);
+    struct text id = shape_order(slice);
     if (id.bytes > 0)
         table_prefetch(&orders->by_id, key_hash(id));
 }
@@ -746,7 +732,7 @@ void order_fetch_behind(const struct orders *orders, const struct slice *slice)
         fetch_record(orders, &orders->by_customer, placed->customer_hash);
         return;
     }
-    struct text id = moved_id(slice);
+    struct text id = shape_order(slice);
     if (id.bytes > 0)
         fetch_record(orders, &orders->by_id, key_hash(id));
 }

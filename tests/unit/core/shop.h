@@ -16,6 +16,7 @@
 #include "core/bug.h"
 #include "core/image.h"
 #include "core/rules.h"
+#include "core/shape.h"
 #include "core/shard.h"
 
 enum { SHOP_SHARDS_MAX = 8, SHOP_ANSWERS_MAX = 1 << 14 };
@@ -686,6 +687,15 @@ static inline void shop_audit(const struct shop *shop)
 }
 
 /* The journal through recovery, with so many shards. */
+/* Whatever a test brings forth can be shown by name, to its last byte. */
+static inline void shop_assert_described(const struct event *event)
+{
+    const struct slice *slice = event_slices(event);
+    assert_string_not_equal(event_name(event->kind), "unknown");
+    for (uint32_t i = 0; i < event->slice_count; i++, slice = slice_next(slice))
+        assert_int_equal(shape_bytes(slice), slice->bytes);
+}
+
 static inline struct shop *shop_replay(const struct shop *shop, uint32_t shard_count)
 {
     struct shop *again = shop_open_with(&shop->options[0], shard_count, 1);
@@ -698,6 +708,7 @@ static inline struct shop *shop_replay(const struct shop *shop, uint32_t shard_c
         for (uint16_t index = 0; index < head[1]; index++) {
             const struct event *event = (const void *)(shop->journal.at + at);
             assert_true(event_valid(event, shop->journal.used - at));
+            shop_assert_described(event);
             for (uint32_t i = 0; i < shard_count; i++)
                 assert_int_equal(
                     shard_recover(again->shards[i], (struct position){head[0], index}, event),
