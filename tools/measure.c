@@ -69,9 +69,12 @@ uint64_t coarse_at(const uint32_t buckets[COARSE_BUCKETS], uint32_t per_million)
     for (uint32_t i = 0; i < COARSE_BUCKETS; i++)
         total += buckets[i];
     uint64_t rank = (total * per_million + 999999) / 1000000;
-    for (uint32_t i = 0; i < COARSE_BUCKETS && total > 0; i++)
-        if ((seen += buckets[i]) >= rank)
-            return coarse_floor(i + 1);
+    for (uint32_t i = 0; i < COARSE_BUCKETS && total > 0; i++) {
+        if (seen + buckets[i] >= rank) /* as if a bucket's values lay evenly in it */
+            return coarse_floor(i) +
+                   (coarse_floor(i + 1) - coarse_floor(i)) * (rank - seen) / buckets[i];
+        seen += buckets[i];
+    }
     return 0;
 }
 
