@@ -22,6 +22,9 @@
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef SPATE_JEMALLOC
+#include <jemalloc/jemalloc.h>
+#endif
 
 /* --- addresses --- */
 
@@ -313,6 +316,17 @@ uint64_t env_cpu(struct env *env)
 {
     (void)env;
     return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
+uint64_t env_allocated(struct env *env)
+{
+    (void)env;
+    uint64_t bytes = 0;
+#ifdef SPATE_JEMALLOC /* sanitizers bring an allocator of their own */
+    size_t value_bytes = sizeof bytes;
+    CHECK(mallctl("thread.allocated", &bytes, &value_bytes, NULL, 0) == 0);
+#endif
+    return bytes;
 }
 
 uint64_t env_random(struct env *env)

@@ -33,7 +33,8 @@ struct lines;
     X(METRIC_CELLS,                "cells",                     "gauge",   "Pairs of SKU and warehouse in memory.") \
     X(METRIC_RETRIES,              "retries",                   "gauge",   "Requests that would be known again by their key.") \
     X(METRIC_FLIGHTS,              "flights",                   "gauge",   "Orders that wait for other shards.") \
-    X(METRIC_CPU_NS,               "cpu_ns_total",              "counter", "Processor time of the shard's thread.")
+    X(METRIC_CPU_NS,               "cpu_ns_total",              "counter", "Processor time of the shard's thread.") \
+    X(METRIC_ALLOCATED_BYTES,      "allocated_bytes_total",     "counter", "Bytes ever allocated by the shard's thread; it needs none to serve.")
 /* clang-format on */
 
 enum metric {

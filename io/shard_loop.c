@@ -970,6 +970,7 @@ static void note_gauges(struct shard_loop *loop)
     if (++loop->gauges_noted % (1000 * 1000 * 1000 / GAUGES_NS) == 0)
         hot_forget(&loop->metrics.hot);
     metric_set(&loop->metrics, METRIC_CPU_NS, env_cpu(loop->env));
+    metric_set(&loop->metrics, METRIC_ALLOCATED_BYTES, env_allocated(loop->env));
 }
 
 int shard_loop_run(struct shard_loop *loop, struct env *env)

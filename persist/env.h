@@ -106,8 +106,9 @@ int32_t env_provide(struct env *env, void *memory, uint32_t count, uint32_t byte
 void env_give_back(struct env *env, uint32_t buffer);
 
 /* Ends of the world that are no operations of the ring; all return >= 0 or a negative errno. */
-int32_t env_listen(struct env *env, const char *address,
-                   uint32_t backlog) MUST_LOOK; /* "127.0.0.1:80" or "unix:PATH"; SO_REUSEPORT; "fd:3":
+int32_t
+env_listen(struct env *env, const char *address,
+           uint32_t backlog) MUST_LOOK; /* "127.0.0.1:80" or "unix:PATH"; SO_REUSEPORT; "fd:3":
                                                    a descriptor of ours that listens already */
 /* Whether nobody listens there yet: sharing a port is for the shards of one server alone. */
 int32_t env_vacant(struct env *env, const char *address) MUST_LOOK;
@@ -128,6 +129,8 @@ uint64_t env_now(struct env *env);   /* ns since the epoch; may jump */
 uint64_t env_clock(struct env *env); /* ns, never backwards; for deadlines of env_reap */
 uint64_t env_random(struct env *env);
 uint64_t env_cpu(struct env *env); /* ns of processor time that this actor has used */
+uint64_t
+env_allocated(struct env *env); /* bytes that this actor ever had from malloc; 0: unknown */
 
 /* Memory that nobody needs now: its pages go back to the system. Reading it before writing gives
  * anything. */

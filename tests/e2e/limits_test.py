@@ -265,6 +265,21 @@ def a_server_with_nothing_to_do_does_nothing(server):
     customer.shops(1)
 
 
+def a_shard_that_serves_asks_for_no_memory(server):
+    set_up(server)
+    s = server.connect()
+
+    def orders(first, end):
+        s.sendall(b"".join(order(number) for number in range(first, end)))
+        server.settles("orders", end)  # the gauges are all taken together
+
+    orders(0, 50)
+    before = server.metric("allocated_bytes_total")
+    orders(50, 2000)
+    after = server.metric("allocated_bytes_total")
+    assert after == before > 0, f"{before} bytes became {after}"
+
+
 TESTS = [
     a_flood_of_connections_leaves_those_that_are_open_served,
     a_connection_too_many_is_told_so,
@@ -273,6 +288,7 @@ TESTS = [
     a_request_that_never_ends_is_ended,
     one_who_sends_without_end_leaves_room_for_the_others,
     a_server_with_nothing_to_do_does_nothing,
+    a_shard_that_serves_asks_for_no_memory,
 ]
 
 
