@@ -21,6 +21,8 @@ static uint32_t flight_bytes(uint32_t line_count, uint32_t part_count, uint32_t 
 
 static uint32_t granules(const struct shard_options *options)
 {
+    if (options->flight_count_max == 0)
+        return 1;
     uint64_t longest = flight_bytes(ORDER_LINES_MAX, SHARDS_MAX, COMMAND_BYTES_MAX, TEXT_BYTES_MAX);
     uint64_t bytes = (uint64_t)options->flight_count_max * FLIGHT_BYTES_USUAL;
     bytes += LONG_FLIGHTS * memory_record_bytes((uint32_t)longest);

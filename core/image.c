@@ -210,6 +210,6 @@ void shard_forget(struct shard *shard)
 {
     struct shard_options options = shard->options;
     struct catalogue *catalogue = shard->catalogue;
-    memset(shard, 0, shard_bytes(&options));
+    memset(shard, 0, shard_bytes(&options) - RECORD_BYTES_MAX);
     (void)shard_init(shard, &options, catalogue);
 }

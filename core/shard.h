@@ -50,6 +50,7 @@ enum shard_table {
 };
 const char *shard_table_name(enum shard_table table);
 
+/* The last RECORD_BYTES_MAX of them (core/image.h) need not be zeroed. */
 size_t shard_bytes(const struct shard_options *options);
 /* No catalogue: it can recover, be walked and hashed, and take no commands. */
 struct shard *shard_init(void *zeroed_memory, const struct shard_options *options,

@@ -228,7 +228,7 @@ static bool make_shard(struct fold *fold)
                    fold->slot, (unsigned long long)bytes);
         return false;
     }
-    memset(fold->shard_memory, 0, bytes);
+    memset(fold->shard_memory, 0, bytes - RECORD_BYTES_MAX);
     fold->shard = shard_init(fold->shard_memory, &options, NULL);
     return true;
 }

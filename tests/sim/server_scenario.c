@@ -553,6 +553,9 @@ static void draw_options(struct stage *stage)
     options->log.ring_groups = 8u << stream_below(swarm, 6);
     options->log.segment_bytes = 2u << 20;
     options->log.idle_ns = stream_skewed(swarm, 10 * MILLISECOND_NS);
+    options->compact.every_bytes = stream_hit(swarm, 3) ? 0 : 1 + stream_skewed(swarm, 4 << 20);
+    options->compact.every_ns = stream_hit(swarm, 3) ? 1 + stream_skewed(swarm, SECOND_NS) : 0;
+    options->compact.rate_bytes = stream_hit(swarm, 2) ? 0 : 1 + stream_skewed(swarm, 256 << 20);
     options->log.sync = stream_hit(swarm, 2) ? LOG_SYNC_DSYNC : LOG_SYNC_FDATASYNC;
     memcpy(options->bug, stage->run->shard_bug, sizeof options->bug);
     if (stage->oracle->orders_expire)
