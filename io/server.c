@@ -609,7 +609,11 @@ void server_stop(struct server *server)
 
 int server_close(struct server *server, struct env *env)
 {
-    return server_is_ready(server) && log_close(server->shared.log, env) < 0 ? EXIT_IO : 0;
+    uint64_t state_hash = 0;
+    for (uint32_t i = 0; i < server->options.shard_count; i++)
+        state_hash += server->hashes[i];
+    return server_is_ready(server) && log_close(server->shared.log, env, state_hash) < 0 ? EXIT_IO
+                                                                                         : 0;
 }
 
 uint64_t server_state_hash(const struct server *server)

@@ -42,7 +42,7 @@ struct compact {
     uint32_t spare; /* names below are taken */
 
     struct atomic64 asked;
-    struct atomic64 counts[7];
+    struct atomic64 counts[8];
 
     void *fold_memory;
     void *block;
@@ -50,7 +50,16 @@ struct compact {
     char *names;
 };
 
-enum { COUNT_ROUNDS, COUNT_FAILURES, COUNT_DAMAGED, COUNT_SEQ, COUNT_BYTES, COUNT_MADE, COUNT_NS };
+enum {
+    COUNT_ROUNDS,
+    COUNT_FAILURES,
+    COUNT_DAMAGED,
+    COUNT_SEQ,
+    COUNT_BYTES,
+    COUNT_MADE,
+    COUNT_NS,
+    COUNT_STEPS
+};
 
 struct compact_options compact_options_default(void)
 {
@@ -504,6 +513,7 @@ uint64_t compact_step(struct compact *compact, struct env *env, const struct com
         begin_round(compact, env, log->watermark);
         return 0;
     }
+    put_count(compact, COUNT_STEPS, atomic_load(&compact->counts[COUNT_STEPS]) + 1);
     step(compact, env);
     uint64_t rate = log->hurry ? 0 : compact->options.rate_bytes;
     return rate == 0 ? 0 : now_ns + work_bytes(compact) * UINT64_C(1000000000) / rate;
@@ -533,6 +543,7 @@ struct compact_counts compact_counts(const struct compact *compact)
 {
     const struct atomic64 *counts = compact->counts;
     return (struct compact_counts){
+        .steps = atomic_load(&counts[COUNT_STEPS]),
         .rounds = atomic_load(&counts[COUNT_ROUNDS]),
         .failures = atomic_load(&counts[COUNT_FAILURES]),
         .damaged = atomic_load(&counts[COUNT_DAMAGED]),

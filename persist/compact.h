@@ -62,6 +62,7 @@ void compact_end(struct compact *compact);
 void compact_ask(struct compact *compact);
 
 struct compact_counts {
+    uint64_t steps;
     uint64_t rounds;
     uint64_t failures;
     uint64_t damaged; /* 1: it has stopped for good */

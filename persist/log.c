@@ -658,7 +658,7 @@ bool log_is_full(const struct log *log)
     return atomic_load(&log->full) != 0;
 }
 
-static int32_t write_last_word(struct log *log, struct env *env)
+static int32_t write_last_word(struct log *log, struct env *env, uint64_t state_hash)
 {
     struct manifest *manifest = (void *)log->zeros; /* nobody prepares segments any more */
     int32_t error = manifest_read(env, log->directory, manifest);
@@ -667,12 +667,14 @@ static int32_t write_last_word(struct log *log, struct env *env)
     manifest->witness = atomic_load(&log->watermark);
     bool all = manifest->witness + 1 == atomic_load(&log->next_seq);
     manifest->flags |= all ? MANIFEST_CLOSED : 0;
+    manifest->state_seq = all ? manifest->witness : 0;
+    manifest->state_hash = state_hash;
     return manifest_write(env, log->directory, manifest);
 }
 
-int32_t log_close(struct log *log, struct env *env)
+int32_t log_close(struct log *log, struct env *env, uint64_t state_hash)
 {
-    int32_t error = write_last_word(log, env);
+    int32_t error = write_last_word(log, env, state_hash);
     uint64_t taken = atomic_load(&log->ready_taken), put = atomic_load(&log->ready_put);
     for (; error >= 0 && taken != put; taken++)
         error = close_file(env, log->ready[taken % READY_MAX].file);

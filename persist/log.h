@@ -97,8 +97,9 @@ uint64_t log_prepare(struct log *log, struct env *env, int32_t *failure);
 bool log_is_full(const struct log *log);
 
 /* After the last group is durable and every shard has stopped: the last sequence goes into the
- * manifest, so that the next start knows that nothing is missing. */
-int32_t log_close(struct log *log, struct env *env) MUST_LOOK;
+ * manifest, so that the next start knows that nothing is missing, and the hash of the state with it
+ * (0: not known). */
+int32_t log_close(struct log *log, struct env *env, uint64_t state_hash) MUST_LOOK;
 
 struct log_counts {
     uint64_t taken; /* the last sequence */

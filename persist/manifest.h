@@ -40,6 +40,8 @@ struct manifest {
     uint64_t begin_offset; /* ... at or behind this offset, ... */
     uint64_t begin_seq;    /* ... with this sequence, ... */
     uint64_t begin_chain;  /* ... whose group has this for its chain */
+    uint64_t state_seq;    /* when all was quiet after this sequence, ... */
+    uint64_t state_hash;   /* ... this was the state's hash (core/image.h); sequence 0: not known */
     uint32_t epoch_used;   /* the highest that was ever given to a start */
     uint32_t epoch_count;
     struct epoch epochs[EPOCHS_MAX];

@@ -1,46 +1,15 @@
-/* spate log - looks at a data directory and changes nothing. */
+/* spate log - looks into a data directory; info, verify and dump change nothing. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/env_uring.h"
-#include "persist/manifest.h"
-#include "persist/segment.h"
-#include "persist/start.h"
 #include "tools/log.h"
+#include "tools/log_state.h"
 #include "tools/tools.h"
 
-enum { EXIT_TORN = 1, QUEUE_ENTRIES = 16 };
-
-/* ---- what all verbs share ------------------------------------------------------------------------- */
-
-static int fail(const char *command, int exit_code, const char *message)
-{
-    fprintf(stderr, "%s: %s\n", command, message);
-    return exit_code;
-}
-
-int log_read(const char *command, const char *directory, struct start_visitor *visitor,
-             struct start *start, struct start_report *report)
-{
-    struct env_world world = {0};
-    struct env *env;
-    char message[ENV_MESSAGE_BYTES];
-    int exit_code;
-    struct start_options options = {.directory = directory, .read_only = true};
-    if (!env_uring_open(&world, 0, QUEUE_ENTRIES, &env, message, &exit_code))
-        return fail(command, exit_code, message);
-    void *scratch = aligned_alloc(BLOCK_BYTES, start_scratch_bytes(&options));
-    if (scratch == NULL) {
-        env_uring_close(env);
-        return fail(command, EXIT_OS, "not enough memory");
-    }
-    bool good = start_open(start, env, &options, scratch, visitor, report);
-    free(scratch);
-    env_uring_close(env);
-    return good ? 0 : fail(command, report->exit_code, report->message);
-}
+enum { EXIT_TORN = 1 };
 
 int log_arguments(const struct usage *usage, int argc, char **argv)
 {
@@ -54,75 +23,123 @@ int log_arguments(const struct usage *usage, int argc, char **argv)
     return EXIT_USAGE_ERROR;
 }
 
-static enum start_visit pass_over(struct start_visitor *visitor, const struct group_head *head)
-{
-    (void)visitor, (void)head;
-    return START_TAKEN;
-}
-
 /* ---- info, verify --------------------------------------------------------------------------------- */
 
-static int look(const struct usage *usage, int argc, char **argv, struct start *start,
-                struct start_report *report)
+static void print_info(const struct log_state *state)
 {
-    struct start_visitor visitor = {.on_group = pass_over};
-    int end = log_arguments(usage, argc, argv);
-    return end >= 0 ? end : log_read(usage->command, argv[0], &visitor, start, report);
+    const struct start_report *report = &state->report;
+    printf("log id         %016" PRIx64 "\n"
+           "epochs used    %" PRIu32 "\n"
+           "groups         %" PRIu64 "\n"
+           "events         %" PRIu64 "\n"
+           "first sequence %" PRIu64 "\n"
+           "last sequence  %" PRIu64 "\n"
+           "witnessed      %" PRIu64 "\n"
+           "bytes read     %" PRIu64 "\n"
+           "torn bytes     %" PRIu64 "\n",
+           state->start.begin.log_id, state->start.begin.epoch, report->groups, report->events,
+           state->manifest.begin_seq, state->start.begin.next_seq - 1, report->witness,
+           report->bytes, report->torn_bytes);
+    for (uint32_t i = 0; i < state->snapshot_count; i++)
+        printf("snapshot of    %" PRIu64 "\n", state->snapshots[i]);
 }
-
-static const struct option no_options[] = {{0}};
 
 static int info(int argc, char **argv)
 {
+    static const struct option no_options[] = {{0}};
     const struct usage usage = {
         .command = "spate log info",
         .arguments = "DIR",
         .summary = "Says what is in a log.",
         .options = no_options,
     };
-    struct start start = {.directory = -1};
-    struct start_report report;
-    int end = look(&usage, argc, argv, &start, &report);
-    if (end != 0 || start.directory < 0)
+    struct log_state state;
+    int end = log_arguments(&usage, argc, argv);
+    if (end >= 0)
         return end;
-    printf("log id         %016" PRIx64 "\n"
-           "epochs used    %" PRIu32 "\n"
-           "groups         %" PRIu64 "\n"
-           "events         %" PRIu64 "\n"
-           "last sequence  %" PRIu64 "\n"
-           "witnessed      %" PRIu64 "\n"
-           "bytes read     %" PRIu64 "\n"
-           "torn bytes     %" PRIu64 "\n",
-           start.begin.log_id, start.begin.epoch, report.groups, report.events,
-           start.begin.next_seq - 1, report.witness, report.bytes, report.torn_bytes);
+    end = log_state_open(&state, usage.command, argv[0], NULL);
+    if (end == 0)
+        print_info(&state);
+    log_state_close(&state);
+    return end;
+}
+
+static int verify_snapshot(struct log_state *state, uint64_t seq, void *block)
+{
+    char name[SNAPSHOT_NAME_BYTES];
+    struct snapshot_reader reader;
+    snapshot_name(name, seq);
+    int32_t error = snapshot_open(&reader, state->env, state->start.directory, name,
+                                  state->manifest.log_id, block);
+    while (error == 0 && snapshot_next(&reader, &error) != NULL)
+        continue;
+    uint64_t number = reader.next_block;
+    snapshot_close(&reader);
+    if (error < 0)
+        return log_fail(state->command, EXIT_DAMAGED, "%s/%s, block %" PRIu64 ": %s",
+                        state->directory, name, number,
+                        error == -EBADMSG ? "it is damaged" : strerror(-error));
+    printf("%s is whole: %" PRIu64 " records\n", name, reader.head.record_count);
     return 0;
+}
+
+static int verify_snapshots(struct log_state *state)
+{
+    int worst = 0;
+    void *block = log_memory(SNAPSHOT_BLOCK_BYTES);
+    if (block == NULL)
+        return log_fail(state->command, EXIT_OS, "not enough memory");
+    for (uint32_t i = 0; i < state->snapshot_count; i++) {
+        int end = verify_snapshot(state, state->snapshots[i], block);
+        worst = end != 0 ? end : worst;
+    }
+    return worst;
+}
+
+static int verify_all(struct log_state *state)
+{
+    const struct start_report *report = &state->report;
+    printf("%" PRIu64 " groups with %" PRIu64 " events are whole, up to sequence %" PRIu64
+           "; a witness covers %" PRIu64 "\n",
+           report->groups, report->events, state->start.begin.next_seq - 1, report->witness);
+    int end = verify_snapshots(state);
+    if (end != 0 || report->torn_bytes == 0)
+        return end;
+    printf("beyond them %" PRIu64
+           " bytes of a torn end; nothing in it was acknowledged, and a start "
+           "passes over it\n",
+           report->torn_bytes);
+    return EXIT_TORN;
 }
 
 static int verify(int argc, char **argv)
 {
+    bool with_state = false;
+    const struct option options[] = {
+        {.name = "state",
+         .help = "bring snapshots and log together as well, and compare what they come to",
+         .kind = OPTION_FLAG,
+         .into = &with_state},
+        {0},
+    };
     const struct usage usage = {
         .command = "spate log verify",
-        .arguments = "DIR",
-        .summary =
-            "Looks at every byte of a log. Exit code 0: whole; 1: whole but for a torn end that "
-            "was never acknowledged; 65: damaged, and where.",
-        .options = no_options,
+        .arguments = "DIR [OPTION...]",
+        .summary = "Looks at every byte of a log and its snapshots. Exit code 0: whole; 1: whole "
+                   "but for a "
+                   "torn end that was never acknowledged; 65: damaged, and where.",
+        .options = options,
     };
-    struct start start = {.directory = -1};
-    struct start_report report;
-    int end = look(&usage, argc, argv, &start, &report);
-    if (end != 0 || start.directory < 0)
+    struct log_state state;
+    int end = log_arguments(&usage, argc, argv);
+    if (end >= 0)
         return end;
-    printf("%" PRIu64 " groups with %" PRIu64 " events are whole, up to sequence %" PRIu64
-           "; a witness covers %" PRIu64 "\n",
-           report.groups, report.events, start.begin.next_seq - 1, report.witness);
-    if (report.torn_bytes == 0)
-        return 0;
-    printf("beyond them %" PRIu64
-           " bytes of a torn end; nothing in it was acknowledged, and a start "
-           "passes over it\n",
-           report.torn_bytes);
-    return EXIT_TORN;
+    end = log_state_open(&state, usage.command, argv[0], NULL);
+    if (end == 0)
+        end = verify_all(&state);
+    log_state_close(&state);
+    int of_state = with_state && end <= EXIT_TORN ? log_verify_state(usage.command, argv[0]) : 0;
+    return of_state != 0 ? of_state : end;
 }
 
 int tool_log(int argc, char **argv)
@@ -135,6 +152,7 @@ int tool_log(int argc, char **argv)
         {"info", "what is in a log", info},
         {"verify", "look at every byte of it", verify},
         {"dump", "print its events", log_dump},
+        {"compact", "make a snapshot, and let go of the log behind the one before", log_compact},
     };
     for (size_t i = 0; argc > 1 && i < sizeof verbs / sizeof *verbs; i++)
         if (strcmp(argv[1], verbs[i].name) == 0)

@@ -1,18 +1,18 @@
-/* tools/log.h - what the verbs of `spate log` share. */
+/* tools/log.h - the verbs of `spate log`, each in its own file, and what they share. */
 #ifndef SPATE_TOOLS_LOG_H
 #define SPATE_TOOLS_LOG_H
 
-#include "persist/start.h"
 #include "tools/options.h"
 
-/* Options and one directory: -1, or an exit code after saying what is wrong. */
+/* Options and one directory, which is argv[0] then: -1, or an exit code after saying what is wrong. */
 int log_arguments(const struct usage *usage, int argc, char **argv);
 
-/* Reads the whole log of a directory, changes nothing, and shows every group to the visitor. 0, or an
- * exit code after saying what is wrong. */
-int log_read(const char *command, const char *directory, struct start_visitor *visitor,
-             struct start *start, struct start_report *report);
-
+/* argv[0] is the verb. */
 int log_dump(int argc, char **argv);
+int log_compact(int argc, char **argv);
+
+/* `verify --state`: whether every snapshot, and the log from its beginning, lead to the same state, and
+ * to the one that was noted when all was quiet. The exit code. */
+int log_verify_state(const char *command, const char *directory);
 
 #endif

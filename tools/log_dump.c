@@ -10,6 +10,7 @@
 #include "core/stock.h"
 #include "io/time_text.h"
 #include "tools/log.h"
+#include "tools/log_state.h"
 
 struct dump {
     struct start_visitor visitor;
@@ -288,8 +289,11 @@ int log_dump(int argc, char **argv)
         .summary = "Prints the events of a log.",
         .options = options,
     };
-    struct start start;
-    struct start_report report;
+    struct log_state state;
     int end = log_arguments(&usage, argc, argv);
-    return end >= 0 ? end : log_read(usage.command, argv[0], &dump.visitor, &start, &report);
+    if (end >= 0)
+        return end;
+    end = log_state_open(&state, usage.command, argv[0], &dump.visitor);
+    log_state_close(&state);
+    return end;
 }

@@ -235,7 +235,7 @@ static void help(void *argument)
         uint64_t soon = env_clock(env) + 10 * MILLISECOND_NS;
         (void)env_reap(env, done, 4, until < soon ? until : soon);
     }
-    if (scene->stopping && !scene->failed && log_close(scene->log, env) < 0)
+    if (scene->stopping && !scene->failed && log_close(scene->log, env, 0) < 0)
         scene->failed = true;
     scene->helper_ended = true;
     world_wake(scene->run->world, scene->driver, 0);

@@ -340,7 +340,7 @@ static void a_clean_stop_witnesses_the_last_group(void **state)
     struct fixture *f = *state;
     assert_true(begin(f));
     append_many(f, 1, 3);
-    assert_int_equal(log_close(f->log, f->env), 0);
+    assert_int_equal(log_close(f->log, f->env, 0), 0);
     leave(f);
     destroy_group(f, 1, 3);
     assert_false(begin(f));

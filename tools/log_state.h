@@ -1,0 +1,50 @@
+/* tools/log_state.h - a data directory opened to be looked at, and its state slot by slot: what the
+ * verbs of `spate log` have in common. */
+#ifndef SPATE_TOOLS_LOG_STATE_H
+#define SPATE_TOOLS_LOG_STATE_H
+
+#include "io/env_uring.h"
+#include "persist/fold.h"
+#include "persist/start.h"
+
+struct log_state {
+    const char *command; /* of whom the lines on stderr are */
+    const char *directory;
+    struct env_world world;
+    struct env *env;
+    struct start start;
+    struct start_report report; /* of reading all of the log that is kept */
+    struct manifest manifest;
+    uint64_t snapshots[SNAPSHOTS_MAX]; /* newest first */
+    uint32_t snapshot_count;
+    struct fold fold;
+    void *memory;
+    size_t memory_bytes;
+    uint64_t said_ns; /* log_state_progress */
+};
+
+/* Says what is wrong; returns the exit code. */
+int log_fail(const char *command, int exit_code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Zeros that cost nothing before they are touched. */
+void *log_memory(size_t bytes);
+
+/* Reads the whole log and shows every group to the visitor (NULL: nobody looks). 0, or the exit code
+ * after saying why. */
+int log_state_open(struct log_state *state, const char *command, const char *directory,
+                   struct start_visitor *visitor) MUST_LOOK;
+void log_state_close(struct log_state *state);
+
+/* Nobody else may have the directory from now on; 0, or the exit code after saying why. */
+int log_state_lock(struct log_state *state) MUST_LOOK;
+
+/* Begins the fold up to `seq`, from a snapshot or (0) from the log alone; log_state_next goes on to
+ * the next slot: its shard, or NULL at the end, or when *exit_code is not 0. */
+void log_state_begin(struct log_state *state, uint64_t snapshot, uint64_t seq);
+struct shard *log_state_next(struct log_state *state, int *exit_code);
+
+/* How far it is, about once a second: over itself on a terminal, line by line in a pipe. */
+void log_state_progress(struct log_state *state, const char *what, uint64_t done, uint64_t all);
+
+#endif
