@@ -18,6 +18,14 @@
     X(BUG_UNORDERED_SECOND,     "unordered-second")     /* odd homes make their second attempt in descending order */ \
     X(BUG_MISSING_STAYS,        "missing-stays")        /* units that come free are not taken for missing ones */ \
     X(BUG_RELEASE_LOST,         "release-lost")         /* a cancelled or expired order's units stay reserved */ \
+    X(BUG_PAID_UNITS_FREE,      "paid-units-free")      /* the units of a paid order can be sold again */ \
+    X(BUG_COMMIT_LOST,          "commit-lost")          /* the units of a paid order stay reserved */ \
+    X(BUG_LATE_MONEY_KEPT,      "late-money-kept")      /* what comes for an order that has ended is kept */ \
+    X(BUG_CANCEL_KEEPS_MONEY,   "cancel-keeps-money")   /* an order is cancelled, its money stays */ \
+    X(BUG_NOTICE_ADDS,          "notice-adds")          /* a notice counts beside what is captured already */ \
+    X(BUG_PAID_AGAIN,           "paid-again")           /* a payment is made though another covers the order */ \
+    X(BUG_REFUND_UNSEEN,        "refund-unseen")        /* a refund does not see those that are pending */ \
+    X(BUG_OVER_PAYMENT_KEPT,    "over-payment-kept")    /* what is paid too much is kept */ \
     X(BUG_NEVER_EXPIRES,        "never-expires")        /* an unpaid order stays for ever */ \
     X(BUG_RULES_IGNORED,        "rules-ignored")        /* no rule ever matches */ \
     X(BUG_PUBLISHED_TOO_EARLY,  "published-too-early")  /* catalogue entries carry the sequence before theirs */

@@ -178,8 +178,9 @@ static void settle(struct deal *deal)
 {
     int64_t came = deal->entry->captured - deal->captured_before;
     if (order_state_is_terminal((enum order_state)deal->order->state)) {
-        turn_away(deal);
-    } else if (came > 0) {
+        if (!deal->shard->options.bug[BUG_LATE_MONEY_KEPT])
+            turn_away(deal);
+    } else if (came > 0 && !deal->shard->options.bug[BUG_OVER_PAYMENT_KEPT]) {
         int64_t over = ledger_kept(&deal->ledger) - order_total(&deal->shard->orders, deal->order);
         ledger_give_back_any(&deal->ledger, deal->entry, over, "over_payment");
     }
@@ -299,7 +300,7 @@ static void create_new(struct deal *deal)
         return;
     }
     ledger_open(&deal->ledger, &deal->shard->orders, deal->order);
-    if (is_covered(deal)) {
+    if (is_covered(deal) && !deal->shard->options.bug[BUG_PAID_AGAIN]) {
         refuse_field(deal, CODE_LIMIT, "amount");
         return;
     }
@@ -459,6 +460,8 @@ static void create_refund(struct deal *deal)
     }
     bool all = deal->money->amount == MONEY_NOT_SAID;
     int64_t kept = ledger_kept_of(deal->entry);
+    if (deal->shard->options.bug[BUG_REFUND_UNSEEN])
+        kept = deal->entry->captured;
     int64_t amount = all ? kept : deal->money->amount;
     if (amount <= 0 || amount > kept) {
         refuse_field(deal, amount == 0 && !all ? CODE_INVALID : CODE_LIMIT, "amount");
@@ -567,7 +570,9 @@ static void note_payment(const struct deal *deal)
         (enum payment_state)entry->state, (enum payment_move)notices[kind].move, TOLD_BY_PROVIDER);
     if (kind == NOTICE_AUTHORIZED || kind == NOTICE_CAPTURED)
         entry->authorized = larger(entry->authorized, amount);
-    if (kind == NOTICE_CAPTURED)
+    if (kind == NOTICE_CAPTURED && deal->shard->options.bug[BUG_NOTICE_ADDS])
+        entry->authorized = entry->captured += amount;
+    else if (kind == NOTICE_CAPTURED)
         entry->captured = larger(entry->captured, amount);
     if (step != NULL)
         entry->state = (uint8_t)step->to;

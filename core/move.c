@@ -156,10 +156,14 @@ void move_add_stock(struct shard *shard, struct turn *turn, struct event *event,
             add_all_units(shard, turn, event, order, SLICE_STOCK_RELEASE);
         break;
     case STOCK_COMMITTED:
-        add_all_units(shard, turn, event, order, SLICE_STOCK_COMMIT);
+        if (shard->options.bug[BUG_PAID_UNITS_FREE])
+            add_all_units(shard, turn, event, order, SLICE_STOCK_RELEASE);
+        else if (!shard->options.bug[BUG_COMMIT_LOST])
+            add_all_units(shard, turn, event, order, SLICE_STOCK_COMMIT);
         break;
     case STOCK_UNCOMMITTED:
-        add_all_units(shard, turn, event, order, SLICE_STOCK_UNCOMMIT);
+        if (!shard->options.bug[BUG_RELEASE_LOST])
+            add_all_units(shard, turn, event, order, SLICE_STOCK_UNCOMMIT);
         break;
     }
 }
@@ -393,9 +397,9 @@ static void cancel(struct shard *shard, struct turn *turn, const struct cancelli
     bool whole = is_whole(shard, c);
     struct ledger ledger;
     ledger_open(&ledger, &shard->orders, c->order);
-    if (whole)
+    if (whole && !shard->options.bug[BUG_CANCEL_KEEPS_MONEY])
         ledger_end(&ledger, order_state_name(step->to));
-    else
+    else if (!whole)
         ledger_give_back_any(&ledger, NULL, ledger_kept(&ledger) - total_without(shard, c),
                              "lines_cancelled");
     enum code code = cancel_has_room(shard, c, &ledger, whole);
