@@ -45,6 +45,10 @@ struct frame_hello {
 };
 
 /* Body of FRAME_WELCOME; behind it, for each shard, one byte of length and its "ADDR:PORT". */
+enum frame_capability {
+    FRAME_UNSYNCED = 1, /* of the server: a power cut loses what it acknowledges (--sync none) */
+};
+
 struct frame_welcome {
     uint16_t version;
     uint16_t shard_count;

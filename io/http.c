@@ -683,6 +683,8 @@ static struct opened response_open(const struct http *http, struct pile *head,
         head_number(head, "X-Commit-Seq: ", response->seq);
     if (response->version != 0)
         head_tag(head, response->version);
+    if (http->unsynced)
+        head_line(head, "X-Durability: ", "none; a power cut loses this");
     if (response->replayed)
         head_text(head, "Idempotent-Replayed: true\r\n");
     if (response->retry_after)
@@ -1094,6 +1096,7 @@ enum http_step http_feed(struct http *http, const struct http_server *server, vo
         if (count == 0)
             return HTTP_MORE;
         http->seen = 0;
+        http->unsynced = server->unsynced;
         http->stage = HTTP_STAGE_HEAD;
     }
     if (http->stage == HTTP_STAGE_HEAD && read_head(&reading, count)) {

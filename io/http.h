@@ -35,6 +35,7 @@ struct http_server {
     bool admin;                    /* the admin listener's routes instead of the shop's */
     bool ready;                    /* recovered and serving */
     bool draining;                 /* answers say Connection: close */
+    bool unsynced;                 /* and X-Durability: none; see --sync none */
     bool busy;                     /* requests get 503 before their body is read */
 };
 
@@ -82,6 +83,7 @@ struct http {
     uint64_t seen;        /* the highest sequence of what has been read from the catalogue */
     uint8_t caller_bytes; /* who asks */
     char caller[ID_BYTES_MAX];
+    bool unsynced; /* as the server's */
     uint8_t stage; /* enum http_stage */
     uint8_t page;  /* enum http_page, after HTTP_PAGE */
     bool waited;   /* set by the loop: HTTP_WAIT is over, one way or the other */

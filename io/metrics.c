@@ -144,6 +144,8 @@ static void put_log(struct page *page, const struct log *log)
          counts.witness_blocks},
         {"log_segments_ready", "gauge", "Segments made ready ahead of need.",
          counts.segments_ready},
+        {"log_synced", "gauge", "0 with --sync none: a power cut loses what was acknowledged.",
+         log_sync(log) != LOG_SYNC_NONE},
         {"log_full", "gauge", "1 while the disk has no room for another segment.",
          log_is_full(log)},
     };

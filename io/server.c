@@ -9,6 +9,7 @@
 #include "io/problem.h"
 #include "io/recovery.h"
 #include "io/shard_loop.h"
+#include "persist/sync.h"
 
 enum phase { PHASE_RECOVERS, PHASE_SERVES, PHASE_HAS_FAILED };
 enum { VACANCY_TRIES = 50 };
@@ -51,7 +52,7 @@ struct server_options server_options_default(void)
                 .write_bytes_max = 1 << 20,
                 .segment_bytes = 64 << 20,
                 .idle_ns = 1000 * 1000,
-                .sync = LOG_SYNC_DSYNC,
+                .sync = LOG_SYNC_AUTO,
             },
     };
     options.compact = compact_options_default();
@@ -188,6 +189,33 @@ static bool recover(struct server *server, struct env *env)
         *report = (struct start_report){.message = "stopped while recovering"};
     }
     return recovered;
+}
+
+/* False: the device failed while it was measured. */
+static bool choose_sync(struct server *server, struct env *env)
+{
+    enum log_sync *sync = &server->options.log.sync;
+    struct sync_measure measure = {0};
+    char line[160];
+    if (*sync == LOG_SYNC_NONE)
+        env_say(env,
+                "sync: none: A POWER CUT LOSES WHAT WAS ACKNOWLEDGED; killing the process does "
+                "not");
+    if (*sync != LOG_SYNC_AUTO)
+        return true;
+    int32_t error = sync_measure(env, server->start.directory, server->scratch, &measure);
+    if (error < 0 && error != -ENOSPC && error != -EDQUOT) {
+        server->report.exit_code = EXIT_IO;
+        snprintf(server->report.message, sizeof server->report.message,
+                 "writes to %.200s cannot be measured: %s", server->directory, strerror(-error));
+        return false;
+    }
+    *sync = sync_choose(&measure);
+    snprintf(line, sizeof line, "sync: %s; a block takes %u us with dsync, %u us with fdatasync",
+             *sync == LOG_SYNC_DSYNC ? "dsync" : "fdatasync", (uint32_t)(measure.dsync_ns / 1000),
+             (uint32_t)(measure.fdatasync_ns / 1000));
+    env_say(env, line);
+    return true;
 }
 
 /* ---- listening --------------------------------------------------------------------------------- */
@@ -334,6 +362,7 @@ static void welcome_fill(struct server *server)
     *body = (struct frame_welcome){
         .version = FRAME_VERSION,
         .shard_count = (uint16_t)server->options.shard_count,
+        .capabilities = server->options.log.sync == LOG_SYNC_NONE ? FRAME_UNSYNCED : 0,
         .frame_bytes_max = server->options.frame_bytes_max,
         .commands_max = FRAME_COMMANDS_MAX,
         .credits = UNANSWERED_MAX,
@@ -449,7 +478,8 @@ static bool get_compact_ready(struct server *server, struct env *env)
 static bool get_ready(struct server *server, struct env *env)
 {
     struct shared *shared = &server->shared;
-    if (!addresses_are_vacant(&server->options, env, &server->report) || !recover(server, env))
+    if (!addresses_are_vacant(&server->options, env, &server->report) || !recover(server, env) ||
+        !choose_sync(server, env))
         return false;
     shared->log = log_init(shared->log, &server->options.log, &server->start.begin);
     for (uint32_t i = 0; i < server->options.shard_count; i++)

@@ -172,6 +172,7 @@ struct shard_loop *shard_loop_init(void *zeroed_memory, struct shared *shared, u
         .body_bytes_max = HTTP_BODY_BYTES_MAX,
         .drain_status = 503,
         .ready = true,
+        .unsynced = shared->options->log.sync == LOG_SYNC_NONE,
     };
     loop->admin = loop->http;
     loop->admin.admin = true;

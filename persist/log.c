@@ -118,6 +118,7 @@ struct log *log_init(void *zeroed_memory, const struct log_options *options,
     CHECK(options->write_bytes_max <= WRITE_BYTES_MAX);
     CHECK(options->write_bytes_max + 2 * BLOCK_BYTES <= options->segment_bytes);
     CHECK(options->segment_bytes % BLOCK_BYTES == 0);
+    CHECK(options->sync != LOG_SYNC_AUTO);
     *log = (struct log){
         .options = *options,
         .log_id = begin->log_id,
@@ -683,6 +684,11 @@ int32_t log_close(struct log *log, struct env *env, uint64_t state_hash)
     if (error >= 0 && log->making_file >= 0)
         error = close_file(env, log->making_file);
     return error < 0 ? error : close_retired(log, env);
+}
+
+enum log_sync log_sync(const struct log *log)
+{
+    return log->options.sync;
 }
 
 struct log_counts log_counts(const struct log *log)

@@ -15,7 +15,8 @@
 
 struct log;
 
-enum log_sync { LOG_SYNC_DSYNC, LOG_SYNC_FDATASYNC, LOG_SYNC_NONE };
+/* AUTO is a wish, for persist/sync.h to fulfil: a log has one of the others. */
+enum log_sync { LOG_SYNC_DSYNC, LOG_SYNC_FDATASYNC, LOG_SYNC_NONE, LOG_SYNC_AUTO };
 
 struct log_options {
     uint32_t shard_count;
@@ -110,6 +111,8 @@ struct log_counts {
     uint64_t witness_blocks;
     uint64_t segments_ready;
 };
+enum log_sync log_sync(const struct log *log);
+
 struct log_counts log_counts(const struct log *log);
 
 #endif

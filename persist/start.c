@@ -184,7 +184,8 @@ static bool is_ours(const char *name)
 {
     return strcmp(name, "lock") == 0 || strcmp(name, "manifest.tmp") == 0 ||
            strcmp(name, LANES_FILE) == 0 || strcmp(name, SNAPSHOT_MAKING) == 0 ||
-           strcmp(name, SEGMENT_MAKING) == 0 || strcmp(name, "lost+found") == 0;
+           strcmp(name, SEGMENT_MAKING) == 0 || strcmp(name, "measure.tmp") == 0 ||
+           strcmp(name, "lost+found") == 0;
 }
 
 /* A directory whose own name is lost takes everything in it along. Who may not look into its parent

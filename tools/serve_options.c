@@ -18,7 +18,7 @@
 static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
 static const char *const log_forms[] = {"text", "logfmt", "json", NULL};
 static const char *const review_timeouts[] = {"reject", "accept", NULL};
-static const char *const sync_modes[] = {"dsync", "fdatasync", "none", NULL};
+static const char *const sync_modes[] = {"dsync", "fdatasync", "none", "auto", NULL};
 
 /* The one table: --help, the file, the environment, man page and sample are made of it. */
 static void fill_table(struct serve_options *options, struct option table[SERVE_ROWS_MAX])
@@ -197,7 +197,7 @@ static void fill_table(struct serve_options *options, struct option table[SERVE_
         {.group = "The log",
          .name = "sync",
          .value_name = "MODE",
-         .help = "dsync, fdatasync, or none: then nothing is safe from a power cut",
+         .help = "dsync, fdatasync, auto: the faster one; none: a power cut loses orders",
          .kind = OPTION_CHOICE,
          INTO(server->log.sync),
          .choices = sync_modes},

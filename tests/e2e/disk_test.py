@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Disks that are full or broken, for real: ext4 in an image.  usage: disk_test.py BUILD_DIR
 
-Prints TAP. Mounting needs root and loop devices; without them every test is skipped. Each test gets
-an image, a server and an empty directory of its own."""
+Prints TAP. Mounting needs root and loop devices; without them what needs an image is skipped. Each
+test gets a server and an empty directory of its own."""
 import contextlib
 import http.client
 import json
@@ -202,7 +202,22 @@ def a_failed_sync_ends_the_server_with_74_and_loses_nothing(directory):
     return a_failed_write(directory, "fdatasync")
 
 
+def a_server_that_does_not_sync_says_so_everywhere(directory):
+    with serving(directory, directory, "--sync", "none") as server:
+        assert "sync: none: A POWER CUT LOSES WHAT WAS ACKNOWLEDGED" in server.said()
+        assert server.ask("GET", "/v1/orders/o1")[2]["X-Durability"] == "none; a power cut loses this"
+        assert server.metric("log_synced") == 0
+    with serving(directory, directory, "--sync", "auto") as server:
+        assert "X-Durability" not in server.ask("GET", "/v1/orders/o1")[2]
+        assert server.metric("log_synced") == 1
+        chosen = re.search(r"^sync: .*$", server.said(), re.M)
+        assert re.match(r"sync: (dsync|fdatasync); a block takes \d+ us with dsync, \d+ us with fdatasync$",
+                        chosen[0]), server.said()
+    return chosen[0]
+
+
 TESTS = [
+    a_server_that_does_not_sync_says_so_everywhere,
     a_full_disk_refuses_orders_lets_the_rest_go_on_and_resumes_by_itself,
     a_failed_write_ends_the_server_with_74_and_loses_nothing,
     a_failed_sync_ends_the_server_with_74_and_loses_nothing,
@@ -225,7 +240,7 @@ def main():
     print(f"1..{len(TESTS)}")
     failed = False
     for number, test in enumerate(TESTS, 1):
-        if reason:
+        if reason and test != a_server_that_does_not_sync_says_so_everywhere:
             print(f"ok {number} - {test.__name__} # SKIP {reason}")
             continue
         with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:

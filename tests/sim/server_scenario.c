@@ -556,7 +556,8 @@ static void draw_options(struct stage *stage)
     options->compact.every_bytes = stream_hit(swarm, 3) ? 0 : 1 + stream_skewed(swarm, 4 << 20);
     options->compact.every_ns = stream_hit(swarm, 3) ? 1 + stream_skewed(swarm, SECOND_NS) : 0;
     options->compact.rate_bytes = stream_hit(swarm, 2) ? 0 : 1 + stream_skewed(swarm, 256 << 20);
-    options->log.sync = stream_hit(swarm, 2) ? LOG_SYNC_DSYNC : LOG_SYNC_FDATASYNC;
+    static const enum log_sync syncs[] = {LOG_SYNC_DSYNC, LOG_SYNC_FDATASYNC, LOG_SYNC_AUTO};
+    options->log.sync = syncs[stream_below(swarm, 3)];
     memcpy(options->bug, stage->run->shard_bug, sizeof options->bug);
     if (stage->oracle->orders_expire)
         machine_knobs(stage->run->machine)->wall_step_one_in = 0;

@@ -1,0 +1,89 @@
+#include "persist/sync.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "persist/segment.h"
+
+enum { ROUNDS = 15 };
+static const char name[] = "measure.tmp";
+
+static int32_t write_at(struct env *env, int32_t file, void *data, uint32_t bytes, uint64_t offset,
+                        uint32_t flags)
+{
+    int32_t wrote = env_do(env, &(struct env_op){.kind = ENV_WRITE,
+                                                 .file = file,
+                                                 .flags = flags,
+                                                 .offset = offset,
+                                                 .data = data,
+                                                 .bytes = bytes});
+    return wrote < 0 || wrote == (int32_t)bytes ? wrote : -EIO;
+}
+
+static int32_t time_dsync(struct env *env, int32_t file, void *block, uint64_t offset,
+                          uint64_t *took_ns)
+{
+    uint64_t begun = env_clock(env);
+    int32_t error = write_at(env, file, block, BLOCK_BYTES, offset, ENV_DSYNC);
+    *took_ns = env_clock(env) - begun;
+    return error;
+}
+
+static int32_t time_fdatasync(struct env *env, int32_t file, void *block, uint64_t offset,
+                              uint64_t *took_ns)
+{
+    uint64_t begun = env_clock(env);
+    int32_t error = write_at(env, file, block, BLOCK_BYTES, offset, 0);
+    if (error >= 0)
+        error =
+            env_do(env, &(struct env_op){.kind = ENV_FSYNC, .file = file, .flags = ENV_DATA_ONLY});
+    *took_ns = env_clock(env) - begun;
+    return error;
+}
+
+static uint64_t median(uint64_t *values, uint32_t count)
+{
+    for (uint32_t i = 1; i < count; i++)
+        for (uint32_t k = i; k > 0 && values[k - 1] > values[k]; k--) {
+            uint64_t larger = values[k - 1];
+            values[k - 1] = values[k];
+            values[k] = larger;
+        }
+    return values[count / 2];
+}
+
+static int32_t take_turns(struct env *env, int32_t file, void *blocks, struct sync_measure *out)
+{
+    uint64_t dsync_ns[ROUNDS], fdatasync_ns[ROUNDS];
+    memset(blocks, 0, SYNC_SCRATCH_BYTES);
+    int32_t error = write_at(env, file, blocks, SYNC_SCRATCH_BYTES, 0, 0);
+    if (error >= 0)
+        error = env_do(env, &(struct env_op){.kind = ENV_FSYNC, .file = file});
+    for (uint32_t i = 0; error >= 0 && i < ROUNDS; i++) {
+        error = time_dsync(env, file, blocks, (uint64_t)i * BLOCK_BYTES, &dsync_ns[i]);
+        if (error >= 0)
+            error = time_fdatasync(env, file, blocks, (uint64_t)i * BLOCK_BYTES, &fdatasync_ns[i]);
+    }
+    if (error < 0)
+        return error;
+    *out = (struct sync_measure){median(dsync_ns, ROUNDS), median(fdatasync_ns, ROUNDS)};
+    return 0;
+}
+
+int32_t sync_measure(struct env *env, int32_t directory, void *scratch, struct sync_measure *out)
+{
+    int32_t file = segment_open(env, directory, name, O_CREAT | O_TRUNC | O_RDWR);
+    if (file < 0)
+        return file;
+    int32_t error = take_turns(env, file, scratch, out);
+    int32_t closed = env_do(env, &(struct env_op){.kind = ENV_CLOSE, .file = file});
+    int32_t unlinked =
+        env_do(env, &(struct env_op){.kind = ENV_UNLINK, .file = directory, .path = name});
+    return error < 0 ? error : closed < 0 ? closed : unlinked;
+}
+
+enum log_sync sync_choose(const struct sync_measure *measure)
+{
+    return measure->fdatasync_ns < measure->dsync_ns / 5 * 4 ? LOG_SYNC_FDATASYNC : LOG_SYNC_DSYNC;
+}
