@@ -646,6 +646,11 @@ int server_close(struct server *server, struct env *env)
                                                                                          : 0;
 }
 
+const struct atomic64 *server_next_seq(const struct server *server)
+{
+    return log_next_seq(server->shared.log);
+}
+
 uint64_t server_state_hash(const struct server *server)
 {
     uint64_t hash = 0;

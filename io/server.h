@@ -88,6 +88,9 @@ void server_stop(struct server *server);
 /* After every actor has returned 0: the manifest's last word. Exit code. */
 int server_close(struct server *server, struct env *env);
 
+/* The next commit sequence; 0 before anything is recovered. */
+const struct atomic64 *server_next_seq(const struct server *server);
+
 /* Sum over the shards, for tests and tools; only while nothing runs. */
 uint64_t server_state_hash(const struct server *server);
 

@@ -686,6 +686,11 @@ int32_t log_close(struct log *log, struct env *env, uint64_t state_hash)
     return error < 0 ? error : close_retired(log, env);
 }
 
+const struct atomic64 *log_next_seq(const struct log *log)
+{
+    return &log->next_seq;
+}
+
 enum log_sync log_sync(const struct log *log)
 {
     return log->options.sync;

@@ -11,6 +11,7 @@
 #ifndef SPATE_PERSIST_LOG_H
 #define SPATE_PERSIST_LOG_H
 
+#include "core/atomics.h"
 #include "persist/env.h"
 
 struct log;
@@ -112,6 +113,9 @@ struct log_counts {
     uint64_t segments_ready;
 };
 enum log_sync log_sync(const struct log *log);
+/* The cell from which log_take takes, for whoever has to say it when all else is broken; also before
+ * log_init. */
+const struct atomic64 *log_next_seq(const struct log *log);
 
 struct log_counts log_counts(const struct log *log);
 

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "io/check_failed.h"
 #include "io/env_uring.h"
 #include "io/server.h"
 #include "tools/steward.h"
@@ -169,6 +170,7 @@ static int serve(struct steward *steward)
                       .memory = memory,
                       .tables_bytes = server_tables_bytes(options),
                       .shard_count = options->shard_count};
+    check_failed_seq = server_next_seq(server);
     if (steward->options.rules_path != NULL)
         CHECK(server_put_rules(server, steward->rules.text)); /* the first */
     if (!steward_start(steward, server))
