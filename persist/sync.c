@@ -42,7 +42,7 @@ static int32_t time_fdatasync(struct env *env, int32_t file, void *block, uint64
     return error;
 }
 
-static uint64_t median(uint64_t *values, uint32_t count)
+static uint64_t lower_quartile(uint64_t *values, uint32_t count)
 {
     for (uint32_t i = 1; i < count; i++)
         for (uint32_t k = i; k > 0 && values[k - 1] > values[k]; k--) {
@@ -50,7 +50,7 @@ static uint64_t median(uint64_t *values, uint32_t count)
             values[k - 1] = values[k];
             values[k] = larger;
         }
-    return values[count / 2];
+    return values[count / 4];
 }
 
 static int32_t take_turns(struct env *env, int32_t file, void *blocks, struct sync_measure *out)
@@ -67,7 +67,8 @@ static int32_t take_turns(struct env *env, int32_t file, void *blocks, struct sy
     }
     if (error < 0)
         return error;
-    *out = (struct sync_measure){median(dsync_ns, ROUNDS), median(fdatasync_ns, ROUNDS)};
+    *out = (struct sync_measure){lower_quartile(dsync_ns, ROUNDS),
+                                 lower_quartile(fdatasync_ns, ROUNDS)};
     return 0;
 }
 

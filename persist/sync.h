@@ -8,7 +8,7 @@
 #include "persist/log.h"
 
 struct sync_measure {
-    uint64_t dsync_ns; /* of one block, the median */
+    uint64_t dsync_ns; /* of one block, the lower quartile: others may disturb */
     uint64_t fdatasync_ns;
 };
 
