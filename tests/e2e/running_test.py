@@ -225,7 +225,27 @@ def the_unit_files_are_what_systemd_takes(directory):
     assert done.returncode == 0 and not ours, done.stderr
 
 
+def the_manual_and_the_completion_are_made_for_every_command(directory):
+    pages = os.path.join(DEPLOY, "..", "pages")
+    subprocess.run([pages, spate.PROGRAM, directory], check=True, timeout=spate.PATIENCE_S)
+    made = set(os.listdir(directory))
+    assert {"spate.1", "spate-serve.1", "spate-call.1", "spate-trace-gen.1", "spate.conf"} <= made, made
+    with open(os.path.join(directory, "spate-serve.1")) as page:
+        assert "payment\\-deadline" in page.read()
+    script = 'source "$1/spate.bash"; compopt() { :; }; COMP_WORDS=("${@:2}"); COMP_CWORD=$(($# - 2)); _spate; ' \
+             'echo "${COMPREPLY[@]}"'
+
+    def completed(*words):
+        return subprocess.run(["bash", "-c", script, "bash", directory, *words], capture_output=True, text=True,
+                              check=True, timeout=spate.PATIENCE_S).stdout.split()
+    assert completed("spate", "se") == ["serve"]
+    assert completed("spate", "trace", "ge") == ["gen"]
+    assert completed("spate", "serve", "--shards", "2", "--mem") == ["--memory="]
+    assert "order" in completed("spate", "call", "or")
+
+
 spate.run([
+    the_manual_and_the_completion_are_made_for_every_command,
     the_sample_file_says_what_holds_without_it,
     a_file_is_tested_without_starting_anything,
     sighup_takes_new_tokens_and_says_what_it_cannot_take,
