@@ -1,12 +1,13 @@
 /* bench/load.c - orders over the binary protocol, as fast as answers come.
  *
  *   spate-load ADDR:PORT [connections=2] [batch=512] [window=2] [seconds=5] [skus=1000] [first=0]
- *              [pid=0] [hot=0]
+ *              [pid=0] [hot=0] [only=0] [own=0]
  *
  * Each connection keeps `window` frames of `batch` two-line orders open and sends the next when one
  * has been answered. Connection i speaks with shard i modulo their number, and sends it the orders
  * whose home it is. With pid, also the processor time that the server took. hot=1: every order takes
- * the same SKU, and one of the others. It is its own program and not on libspate because what it
+ * the same SKU, and one of the others. only=N: all connections speak with the Nth shard, counted from 1.
+ * own=1: orders take SKUs of their home's shard alone, and concern no other shard. It is its own program and not on libspate because what it
  * costs is taken from the server on the same cores. */
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -52,6 +53,8 @@ struct wish {
     uint64_t first;
     uint64_t pid;
     uint64_t hot;
+    uint64_t only;
+    uint64_t own;
 };
 
 static struct wish wish = {.connections = 2, .batch = 512, .window = 2, .seconds = 5, .skus = 1000};
@@ -174,6 +177,15 @@ static void stock_up(struct client *c)
 
 /* --- the load --- */
 
+/* The SKU at that place, or the next one behind it that the connection's orders may take. */
+static uint32_t sku_at(const struct client *c, uint32_t place)
+{
+    while (wish.own != 0 &&
+           welcome.slot_shard[sku_slot(sku_numbers[place % wish.skus])] != c->shard)
+        place++;
+    return sku_numbers[place % wish.skus];
+}
+
 static uint32_t write_order(struct client *c, void *at)
 {
     for (;;) {
@@ -182,7 +194,7 @@ static uint32_t write_order(struct client *c, void *at)
         uint32_t first = wish.hot != 0 ? 0 : (uint32_t)((mixed >> 32) % wish.skus);
         uint32_t second =
             (first + 1 + (uint32_t)((mixed & 0xffff) % (wish.skus - 1))) % (uint32_t)wish.skus;
-        const uint32_t skus[2] = {sku_numbers[first], sku_numbers[second]};
+        const uint32_t skus[2] = {sku_at(c, first), sku_at(c, second)};
         uint32_t bytes = bench_order(at, number, skus, 2);
         if (welcome.slot_shard[command_slot(at)] == c->shard)
             return bytes;
@@ -334,7 +346,9 @@ static void read_arguments(int argc, char **argv)
                  {"skus", &wish.skus},
                  {"first", &wish.first},
                  {"pid", &wish.pid},
-                 {"hot", &wish.hot}};
+                 {"hot", &wish.hot},
+                 {"only", &wish.only},
+                 {"own", &wish.own}};
     CHECK(argc >= 2);
     wish.address = argv[1];
     for (int i = 2; i < argc; i++) {
@@ -362,7 +376,8 @@ int main(int argc, char **argv)
     stock_up(&clients[0]);
     close(clients[0].file);
     for (uint32_t i = 0; i < wish.connections; i++) {
-        const char *own = addresses[i % welcome.shard_count];
+        uint64_t shard = wish.only != 0 ? wish.only - 1 : i;
+        const char *own = addresses[shard % welcome.shard_count];
         open_client(&clients[i], own[0] == 0 ? wish.address : own);
         clients[i].next_number = wish.first + i * UINT64_C(10000000);
     }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -70,8 +71,12 @@ static bool enter(struct actor_thread *self, struct env **env)
 static void *run_actor(void *argument)
 {
     struct actor_thread *self = argument;
+    char name[16] = "compact";
     if (self->is_patient)
         (void)setpriority(PRIO_PROCESS, 0, PATIENCE);
+    else
+        snprintf(name, sizeof name, "shard-%u", self->actor);
+    (void)prctl(PR_SET_NAME, name); /* for whoever looks with top or perf */
     struct env *env;
     if (!enter(self, &env)) {
         server_stop(self->run->server);
