@@ -668,8 +668,8 @@ static void notice_of_refund(struct deal *deal)
 }
 
 /* A notice that changes nothing leaves no trace; one that does is remembered by its provider and its
- * id if there is room. If there is none it is taken all the same: coming again, it changes nothing.
- */
+ * id, as long as that leaves half of the room to those who need theirs. It is taken all the same
+ * where it cannot be remembered: coming again, it changes nothing. */
 static void notice(struct deal *deal)
 {
     struct request from_provider = *deal->request;
@@ -686,7 +686,7 @@ static void notice(struct deal *deal)
         refuse_field(deal, CODE_KEY_REUSED, "notice_id");
         return;
     }
-    if (retries_have_room(&deal->shard->retries))
+    if (deal->shard->retries.count < deal->shard->retries.count_max / 2)
         deal->cause.retry = &deal->retry;
     if (deal->cause.reason.bytes == 0)
         deal->cause.reason = deal->texts[MONEY_KEY];
