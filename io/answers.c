@@ -115,10 +115,12 @@ static struct text child_text(const struct child *child, uint32_t fixed_bytes, b
                 : (struct text){at, child->id_bytes};
 }
 
-static void write_refund(struct json_writer *writer, const struct child_refund *refund)
+static void write_refund(struct json_writer *writer, struct text order_id,
+                         const struct child_refund *refund)
 {
     json_write_open(writer, '{');
     json_member_text(writer, "refund_id", child_text(&refund->head, sizeof *refund, false));
+    member_said(writer, "order_id", order_id);
     json_member_text(writer, "state",
                      text_of(refund_state_name((enum refund_state)refund->head.state)));
     json_member_integer(writer, "amount", refund->amount);
@@ -148,7 +150,7 @@ static const struct child *write_payment(struct json_writer *writer, struct text
     json_write_open(writer, '[');
     for (child = child_next(child); child < end && child->kind == CHILD_REFUND;
          child = child_next(child))
-        write_refund(writer, (const void *)child);
+        write_refund(writer, (struct text){NULL, 0}, (const void *)child);
     json_write_close(writer, ']');
     json_write_close(writer, '}');
     return child;
@@ -167,11 +169,16 @@ static void write_payments(struct json_writer *writer, const struct result_order
     json_write_close(writer, ']');
 }
 
-static void write_child(struct json_writer *writer, const struct result_child *result)
+static void write_child(struct json_writer *writer, const struct result_child *result,
+                        const struct route *route)
 {
     struct text order_id = {(const char *)(result + 1), result->order_bytes};
+    const struct child *first = result_children(result);
     const struct child *end = (const void *)((const char *)result + result->head.bytes);
-    write_payment(writer, order_id, result_children(result), end);
+    if (route->answer == &answer_refund) /* it stands behind its payment */
+        write_refund(writer, order_id, (const void *)child_next(first));
+    else
+        write_payment(writer, order_id, first, end);
 }
 
 static void write_order(struct json_writer *writer, const struct http_server *server,
@@ -388,7 +395,7 @@ static void write_problem(struct json_writer *writer, const struct result *resul
 }
 
 void answer_write(struct json_writer *writer, const struct http_server *server,
-                  const struct result *result)
+                  const struct route *route, const struct result *result)
 {
     switch ((enum result_kind)result->kind) {
     case RESULT_PLAIN:
@@ -434,7 +441,7 @@ void answer_write(struct json_writer *writer, const struct http_server *server,
     case RESULT_RULES_FAULT:
         break; /* not to be had over HTTP */
     case RESULT_CHILD:
-        write_child(writer, (const void *)result);
+        write_child(writer, (const void *)result, route);
         return;
     }
     CHECK(false);
@@ -518,6 +525,36 @@ static const char *const order_states[] = {
     "partially_shipped", "shipped",   "ship_failed", "delivered",      "completed",
     "cancelled",         "expired",   NULL};
 
+static const char *const payment_states[] = {"created", "authorized", "captured", "failed",
+                                             "voided",  "unknown",    NULL};
+static const char *const refund_states[] = {"requested", "processing", "succeeded",
+                                            "failed",    "unknown",    NULL};
+
+static const struct schema_field refund_fields[] = {
+    ID_MEMBER("refund_id", true),
+    ID_MEMBER("order_id", false),
+    {.name = "state", .type = SCHEMA_CHOICE, .required = true, .choices = refund_states},
+    MONEY_MEMBER("amount"),
+    TEXT_MEMBER("reason", false),
+    TIME_MEMBER("created_at", NULL),
+};
+ANSWER(answer_refund, "Refund", refund_fields);
+
+static const struct schema_field payment_fields[] = {
+    ID_MEMBER("payment_id", true),
+    ID_MEMBER("order_id", false),
+    ID_MEMBER("method", false),
+    {.name = "state", .type = SCHEMA_CHOICE, .required = true, .choices = payment_states},
+    MONEY_MEMBER("amount"),
+    MONEY_MEMBER("authorized"),
+    MONEY_MEMBER("captured"),
+    MONEY_MEMBER("refund_pending"),
+    MONEY_MEMBER("refunded"),
+    TIME_MEMBER("created_at", NULL),
+    LIST_MEMBER("refunds", true, &answer_refund),
+};
+ANSWER(answer_payment, "Payment", payment_fields);
+
 static const struct schema_field answer_order_fields[] = {
     ID_MEMBER("order_id", true),
     {.name = "state", .type = SCHEMA_CHOICE, .required = true, .choices = order_states},
@@ -541,6 +578,7 @@ static const struct schema_field answer_order_fields[] = {
     TEXT_MEMBER("created_by", true),
     TEXT_MEMBER("modified_by", true),
     TIME_MEMBER("expires_at", "Unpaid by then, the order expires."),
+    LIST_MEMBER("payments", false, &answer_payment),
 };
 ANSWER(answer_order, "Order", answer_order_fields);
 
@@ -585,6 +623,21 @@ ANSWER(answer_change, "StockChange", answer_change_fields);
 
 static const struct schema_field answer_sku_fields[] = {SKU_MEMBER};
 ANSWER(answer_sku, "Sku", answer_sku_fields);
+
+static const struct schema_field limit_fields[] = {COUNT_MEMBER("units"), COUNT_MEMBER("window_s")};
+static ANSWER(answer_limit, "CustomerLimitState", limit_fields);
+
+static const struct schema_field sku_record_fields[] = {
+    SKU_MEMBER,
+    {.name = "currency", .type = SCHEMA_CURRENCY, .required = true},
+    MONEY_MEMBER("list_price"),
+    {.name = "flash", .type = SCHEMA_BOOL, .required = true},
+    COUNT_MEMBER("max_per_order"),
+    COUNT_MEMBER("weight_g"),
+    {.name = "max_per_customer", .type = SCHEMA_OBJECT, .required = true, .of = &answer_limit},
+    {.name = "channel_caps", .type = SCHEMA_MAP, .required = true, .max = INT64_MAX},
+};
+ANSWER(answer_sku_record, "SkuRecord", sku_record_fields);
 
 static const struct schema_field answer_done_fields[] = {COUNT_MEMBER("commit_seq")};
 ANSWER(answer_done, "Done", answer_done_fields);
@@ -635,12 +688,12 @@ static const struct schema_field answer_problem_fields[] = {
      .of = &answer_short_line,
      .about = "What is short."},
     {.name = "state",
-     .type = SCHEMA_CHOICE,
-     .choices = order_states,
-     .about = "Where the order stands, if that does not allow the move."},
+     .type = SCHEMA_TEXT,
+     .max = TEXT_BYTES_MAX,
+     .about = "Of the order, payment, ..., if it does not allow the move."},
     {.name = "allowed",
      .type = SCHEMA_NAMES,
-     .max = ORDER_MOVE_COUNT,
+     .max = 32,
      .about = "The moves that its state allows."},
 };
 ANSWER(answer_problem, "Problem", answer_problem_fields);

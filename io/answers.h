@@ -9,7 +9,7 @@
 
 /* The resource, or the problem, as result->code says. */
 void answer_write(struct json_writer *writer, const struct http_server *server,
-                  const struct result *result);
+                  const struct route *route, const struct result *result);
 
 /* The version of the one resource in it, which an If-Match may name; 0: it has none. */
 uint64_t answer_version(const struct result *result);
@@ -20,9 +20,12 @@ extern const struct schema answer_done;
 extern const struct schema answer_health;
 extern const struct schema answer_order;
 extern const struct schema answer_order_results;
+extern const struct schema answer_payment;
 extern const struct schema answer_problem;
 extern const struct schema answer_quote;
+extern const struct schema answer_refund;
 extern const struct schema answer_sku;
+extern const struct schema answer_sku_record;
 extern const struct schema answer_sku_results;
 extern const struct schema answer_stock;
 

@@ -212,6 +212,7 @@ static enum http_header header_of(struct text name)
         [HTTP_IDEMPOTENCY_KEY] = NAME("idempotency-key"),
         [HTTP_IF_MATCH] = NAME("if-match"),
         [HTTP_EXPECT] = NAME("expect"),
+        [HTTP_SIGNATURE] = NAME("x-signature"),
     };
 #undef NAME
     for (uint32_t i = 0; i < HTTP_HEADERS; i++)
@@ -510,9 +511,10 @@ static void judge_head(struct http *http, const struct http_server *server, cons
     http->body = (struct http_span){http->head_bytes, http->chunked ? 0 : (uint32_t)length};
     if (has_header(http, HTTP_EXPECT) && !text_is(expect, "100-continue"))
         refuse(http, CODE_MALFORMED, "the only expectation known is 100-continue");
-    check_caller(http, server, bytes);
     http->route =
         route_find(server->admin, http->method, target_of(http, bytes).path, &http->allowed);
+    if (http->route == NULL || !http->route->is_signed)
+        check_caller(http, server, bytes);
     if (http->route == NULL) {
         refuse(http, http->allowed != 0 ? CODE_METHOD : CODE_NOT_FOUND, NULL);
         return;
@@ -886,7 +888,7 @@ static void answer_item(struct http *http, const struct http_server *server,
     if (status < 400)
         status = http->route->each->status;
     struct piece piece = item_open(http, output, status);
-    answer_write(&piece.writer, server, result);
+    answer_write(&piece.writer, server, http->route->each, result);
     json_member_unsigned(&piece.writer, "commit_seq", result->seq);
     if (result->code == CODE_REPLAYED) {
         json_write_key(&piece.writer, "replayed");
@@ -913,7 +915,7 @@ bool http_answer(struct http *http, const struct http_server *server, const stru
         response.version = answer_version(result);
     }
     struct opened opened = response_open(http, output, &response);
-    answer_write(&(struct json_writer){.pile = output}, server, result);
+    answer_write(&(struct json_writer){.pile = output}, server, http->route, result);
     response_close(http, output, opened);
     return end_request(http);
 }
@@ -972,6 +974,65 @@ static void prepare(const struct reading *reading, struct route_request *request
     request->warehouse_count = 0;
 }
 
+/* ---- what a provider has signed ----------------------------------------------------------------- */
+
+enum { SIGNED_WINDOW_S = 300 };
+
+static bool read_hex(struct text hex, uint8_t out[CALLER_DIGEST_BYTES])
+{
+    if (hex.bytes != 2 * CALLER_DIGEST_BYTES)
+        return false;
+    for (uint32_t i = 0; i < hex.bytes; i++) {
+        uint8_t c = (uint8_t)(hex.at[i] | 0x20);
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
+            return false;
+        uint8_t digit = (uint8_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+        out[i / 2] = (uint8_t)(i % 2 == 0 ? digit << 4 : out[i / 2] | digit);
+    }
+    return true;
+}
+
+/* "t=SECONDS,v1=HEX" */
+static bool read_signature(struct text header, struct text *time, uint8_t out[CALLER_DIGEST_BYTES])
+{
+    const char *comma = header.bytes > 2 ? memchr(header.at, ',', header.bytes) : NULL;
+    if (comma == NULL || memcmp(header.at, "t=", 2) != 0)
+        return false;
+    *time = (struct text){header.at + 2, (uint32_t)(comma - header.at) - 2};
+    struct text rest = {comma + 1, header.bytes - time->bytes - 3};
+    return is_length(*time) && rest.bytes > 3 && memcmp(rest.at, "v1=", 3) == 0 &&
+           read_hex((struct text){rest.at + 3, rest.bytes - 3}, out);
+}
+
+static bool is_near(struct text time, uint64_t now_ns)
+{
+    uint64_t seconds = 0, now = now_ns / 1000000000;
+    for (uint32_t i = 0; i < time.bytes; i++)
+        seconds = seconds * 10 + (uint64_t)(time.at[i] - '0');
+    return seconds > now ? seconds - now <= SIGNED_WINDOW_S : now - seconds <= SIGNED_WINDOW_S;
+}
+
+/* False: refused. The provider is then who has called. Expects the body as it came. */
+static bool is_signed(const struct reading *reading, struct text provider, uint64_t now_ns)
+{
+    struct http *http = reading->http;
+    const struct callers *callers = reading->server->callers;
+    struct text header = header_text(http, reading->bytes, HTTP_SIGNATURE), time;
+    struct text body = text_at(reading->bytes, http->body);
+    uint8_t signature[CALLER_DIGEST_BYTES];
+    if (!read_signature(header, &time, signature))
+        refuse(http, CODE_UNAUTHORIZED, "X-Signature is no t=SECONDS,v1=HEX");
+    else if (!is_near(time, now_ns))
+        refuse(http, CODE_UNAUTHORIZED, "X-Signature has a time that is more than 300 s off");
+    else if (callers == NULL || !callers_signed(callers, provider, time, body, signature))
+        refuse(http, CODE_UNAUTHORIZED, "X-Signature is none of that provider");
+    if (http->fault != CODE_OK)
+        return false;
+    http->caller_bytes = (uint8_t)provider.bytes;
+    memcpy(http->caller, provider.at, provider.bytes);
+    return true;
+}
+
 /* The body is left where it is while the request is read into a command. */
 static enum http_step read_command(struct reading *reading, struct pile *command,
                                    struct pile *output, uint64_t now_ns)
@@ -979,6 +1040,8 @@ static enum http_step read_command(struct reading *reading, struct pile *command
     struct http *http = reading->http;
     struct route_request request;
     prepare(reading, &request, command, now_ns);
+    if (http->route->is_signed && !is_signed(reading, request.params[0], now_ns))
+        return respond_refusal(http, reading->server, output);
     bool is_read = route_read(&request, target_of(http, reading->bytes).query,
                               reading->bytes + http->body.at, http->body.bytes);
     http->seen = request.seen;

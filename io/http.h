@@ -70,6 +70,7 @@ enum http_header {
     HTTP_IDEMPOTENCY_KEY,
     HTTP_IF_MATCH,
     HTTP_EXPECT,
+    HTTP_SIGNATURE,
     HTTP_HEADERS
 };
 

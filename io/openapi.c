@@ -98,6 +98,13 @@ static void write_type(struct json_writer *writer, const struct schema_field *fi
         return;
     case SCHEMA_MAP:
         open_member(writer, "additionalProperties", '{');
+        if (field->of == NULL) {
+            member(writer, "type", "integer");
+            member(writer, "format", "int64");
+            write_range(writer, field);
+            json_write_close(writer, '}');
+            return;
+        }
         member(writer, "type", "array");
         json_member_integer(writer, "minItems", 1);
         json_member_integer(writer, "maxItems", field->max);
@@ -242,6 +249,12 @@ static void write_parameters(struct json_writer *writer, const struct route *rou
         .type = SCHEMA_TEXT,
         .max = TEXT_BYTES_MAX,
         .about = "The version in quotes, as an ETag says it; another one is refused."};
+    static const struct schema_field signature = {
+        .name = "X-Signature",
+        .type = SCHEMA_TEXT,
+        .max = 256,
+        .about = "t=SECONDS,v1=HEX: HMAC-SHA256, with the provider's secret, of t, a dot and the "
+                 "body."};
     open_member(writer, "parameters", '[');
     write_path_parameters(writer, route->pattern);
     for (uint32_t i = 0; route->query != NULL && i < route->query->field_count; i++)
@@ -251,6 +264,8 @@ static void write_parameters(struct json_writer *writer, const struct route *rou
         write_parameter(writer, "query", &min_seq, false);
     if (route->key != ROUTE_TAKES_NOT)
         write_parameter(writer, "header", &key, route->key == ROUTE_NEEDS);
+    if (route->is_signed)
+        write_parameter(writer, "header", &signature, true);
     if (route->match != ROUTE_TAKES_NOT)
         write_parameter(writer, "header", &match, route->match == ROUTE_NEEDS);
     json_write_close(writer, ']');
@@ -391,7 +406,7 @@ static void write_operation(struct json_writer *writer, const struct route *rout
     open_member(writer, "tags", '[');
     json_write_text(writer, text_of(admin ? "admin" : "shop"));
     json_write_close(writer, ']');
-    if (admin) {
+    if (admin || route->is_signed) {
         open_member(writer, "security", '[');
         json_write_close(writer, ']');
     }

@@ -311,7 +311,50 @@ static bool build_order_cancel(struct route_request *request)
     return true;
 }
 
+/* ---- what people decide ------------------------------------------------------------------------ */
+
+struct form_act {
+    struct text reason;
+    uint64_t issued_at;
+    uint8_t decision;
+};
+
+#define ACT_FIELDS                                                                                 \
+    FIELD(form_act, reason, .type = SCHEMA_TEXT, .max = TEXT_BYTES_MAX),                           \
+        FIELD(form_act, issued_at, .type = SCHEMA_TIME,                                            \
+              .about = "A request older than the window for retries is never executed.")
+
+static const char *const decisions[] = {"accept", "reject", NULL};
+static const struct schema_field review_fields[] = {
+    FIELD(form_act, decision, .type = SCHEMA_CHOICE, .required = true, .choices = decisions),
+    ACT_FIELDS,
+};
+static SCHEMA(review_schema, "ReviewRequest", review_fields, struct form_act);
+
+static const struct schema_field confirm_fields[] = {ACT_FIELDS};
+static SCHEMA(confirm_schema, "ConfirmRequest", confirm_fields, struct form_act);
+
+static bool build_act(struct route_request *request)
+{
+    const struct form_act *form = (const void *)request->form;
+    struct order_act *act = route_command(request);
+    const struct text texts[ACT_TEXTS] = {
+        [ACT_ORDER] = request->params[0], [ACT_REASON] = form->reason, [ACT_KEY] = request->key};
+    act->issued_at_ns = form->issued_at;
+    if (request->route->op == OP_ORDER_REVIEW)
+        act->decision = (uint8_t)(REVIEW_ACCEPT + form->decision);
+    for (uint32_t i = 0; i < ACT_TEXTS; i++) {
+        uint8_t bytes = route_append_text(request, texts[i]);
+        ((struct order_act *)route_command(request))->text_bytes[i] = bytes;
+    }
+    return true;
+}
+
 /* ---- the table --------------------------------------------------------------------------------- */
+
+#define ACT_REFUSALS                                                                               \
+    REFUSALS(CODE_NOT_FOUND, CODE_ILLEGAL, CODE_EXPIRED_REQUEST, CODE_KEY_REUSED,                  \
+             CODE_STORAGE_FULL, CODE_FULL)
 
 /* Every row that has OP_ORDER_CREATE for its op. */
 #define CREATE                                                                                     \
@@ -382,9 +425,32 @@ static const struct route routes[] = {
      .body = &cancel_schema,
      .key = ROUTE_TAKES,
      .answer = &answer_order,
-     .refusals = REFUSALS(CODE_NOT_FOUND, CODE_ILLEGAL, CODE_EXPIRED_REQUEST, CODE_KEY_REUSED,
-                          CODE_STORAGE_FULL, CODE_FULL),
+     .refusals = ACT_REFUSALS,
      .build = build_order_cancel},
+    {.method = ROUTE_POST,
+     .pattern = "/v1/orders/{id}/review",
+     .name = "reviewOrder",
+     .about = "Accepts or rejects an order that a rule has put aside for a person.",
+     .status = 200,
+     .op = OP_ORDER_REVIEW,
+     .command_bytes = sizeof(struct order_act),
+     .body = &review_schema,
+     .key = ROUTE_TAKES,
+     .answer = &answer_order,
+     .refusals = ACT_REFUSALS,
+     .build = build_act},
+    {.method = ROUTE_POST,
+     .pattern = "/v1/orders/{id}/confirm",
+     .name = "confirmOrder",
+     .about = "The buyer has what was delivered: the order is completed.",
+     .status = 200,
+     .op = OP_ORDER_CONFIRM,
+     .command_bytes = sizeof(struct order_act),
+     .body = &confirm_schema,
+     .key = ROUTE_TAKES,
+     .answer = &answer_order,
+     .refusals = ACT_REFUSALS,
+     .build = build_act},
 };
 
 const struct route_table route_orders = {routes, sizeof routes / sizeof routes[0]};

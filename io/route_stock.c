@@ -35,8 +35,31 @@ struct form_sku {
     int64_t weight_g;
     struct form_customer_limit max_per_customer;
     uint32_t currency;
+    uint32_t channel_caps;
     bool flash;
 };
+
+/* Caps stand right behind the fixed part. */
+static bool add_cap(struct schema_reader *reader, const void *item)
+{
+    int64_t units;
+    struct route_request *request = route_request_of(reader);
+    struct sku_put *put = route_command(request);
+    struct text channel = schema_map_key(reader);
+    memcpy(&units, item, sizeof units);
+    if (put->cap_count == CHANNEL_CAPS_MAX)
+        return schema_refuse(reader, CODE_INVALID, "too_many", NULL);
+    for (uint32_t i = 0; i < put->cap_count; i++)
+        if (put->caps[i].channel_bytes == channel.bytes &&
+            memcmp(put->caps[i].channel, channel.at, channel.bytes) == 0)
+            return schema_refuse(reader, CODE_MALFORMED, "duplicate", NULL);
+    put->cap_count++;
+    struct sku_cap *cap = pile_append(request->command, sizeof *cap);
+    cap->units = (uint64_t)units;
+    cap->channel_bytes = (uint8_t)channel.bytes;
+    memcpy(cap->channel, channel.at, channel.bytes);
+    return true;
+}
 
 #define SKU_FIELDS                                                                                 \
     FIELD(form_sku, currency, .type = SCHEMA_CURRENCY, .required = true),                          \
@@ -46,7 +69,9 @@ struct form_sku {
               .about = "A flash sale's article; rules may look at it."),                           \
         FIELD(form_sku, max_per_order, .type = SCHEMA_INTEGER, .min = 1, .max = UINT32_MAX),       \
         FIELD(form_sku, weight_g, .type = SCHEMA_INTEGER, .max = UINT32_MAX),                      \
-        FIELD(form_sku, max_per_customer, .type = SCHEMA_OBJECT, .of = &customer_limit_schema)
+        FIELD(form_sku, max_per_customer, .type = SCHEMA_OBJECT, .of = &customer_limit_schema),    \
+        FIELD(form_sku, channel_caps, .type = SCHEMA_MAP, .max = JSON_INTEGER_MAX,                 \
+              .take = add_cap, .about = "To a channel, the units that it may sell at most.")
 
 static const struct schema_field sku_fields[] = {SKU_FIELDS};
 static SCHEMA(sku_schema, "SkuRequest", sku_fields, struct form_sku);
@@ -91,6 +116,13 @@ static const struct schema_field stock_query_fields[] = {
      .offset = offsetof(struct form_stock_query, sku)},
 };
 static SCHEMA(stock_query_schema, "StockQuery", stock_query_fields, struct form_stock_query);
+
+static bool build_sku_get(struct route_request *request)
+{
+    struct stock_get *get = route_command(request);
+    get->sku = route_find_sku(request, request->params[0]);
+    return get->sku != 0 || schema_refuse(&request->reader, CODE_NOT_FOUND, "unknown_sku", "sku");
+}
 
 static bool build_stock_get(struct route_request *request)
 {
@@ -384,6 +416,17 @@ static const struct route routes[] = {
      .answer = &answer_sku,
      .refusals = REFUSALS(CODE_CURRENCY_MISMATCH, CODE_STORAGE_FULL, CODE_FULL),
      .build = build_sku_put},
+    {.method = ROUTE_GET,
+     .pattern = "/v1/skus/{sku}",
+     .name = "getSku",
+     .about = "A SKU and its policy; what its channels have sold of their caps.",
+     .status = 200,
+     .op = OP_SKU_GET,
+     .command_bytes = sizeof(struct stock_get),
+     .takes_min_seq = true,
+     .answer = &answer_sku_record,
+     .refusals = REFUSALS(CODE_NOT_FOUND, CODE_UNKNOWN_SKU),
+     .build = build_sku_get},
     {.method = ROUTE_POST,
      .pattern = "/v1/skus:batch",
      .name = "putSkus",

@@ -71,7 +71,8 @@ static const struct route admin_routes[] = {
 
 static const struct route_table admin = {admin_routes,
                                          sizeof admin_routes / sizeof admin_routes[0]};
-static const struct route_table *const shop_tables[] = {&route_orders, &route_stock, NULL};
+static const struct route_table *const shop_tables[] = {&route_orders, &route_money, &route_stock,
+                                                        NULL};
 static const struct route_table *const admin_tables[] = {&admin, NULL};
 
 const struct route *route_at(bool is_admin, uint32_t index)
@@ -152,9 +153,9 @@ void route_params(const struct route *route, struct text path, struct text param
 {
     const char *at = path.at, *end = path.at + path.bytes;
     const char *pattern = route->pattern;
+    memset(params, 0, ROUTE_PARAMS_MAX * sizeof params[0]);
     for (uint32_t i = 0; i < ROUTE_PARAMS_MAX; i++) {
         const char *brace = strchr(pattern, '{');
-        params[i].bytes = 0;
         if (brace == NULL)
             return;
         at += brace - pattern;
@@ -291,8 +292,10 @@ static bool read_path(struct route_request *request)
 static bool read_body(struct route_request *request, void *body, uint32_t bytes)
 {
     const struct route *route = request->route;
-    if (route->body != NULL && bytes == 0 && route_body_optional(route))
+    if (route->body != NULL && bytes == 0 && route_body_optional(route)) {
+        schema_read_nothing(route->body, request->form);
         return true;
+    }
     if (route->body != NULL)
         return schema_read(&request->reader, route->body, body, bytes, request->form);
     return bytes == 0 || refuse_query(request, CODE_MALFORMED, "takes_no_body");

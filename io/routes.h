@@ -59,6 +59,7 @@ struct route {
     enum route_takes key;
     enum route_takes match;
     bool takes_min_seq;
+    bool is_signed; /* by the provider that the path names (X-Signature), instead of a token */
     const struct route *each;    /* a batch: what each item of the body's list is asked like */
     const char *each_name;       /* what its resource is called in the results */
     const struct schema *answer; /* NULL: no JSON */
@@ -78,6 +79,7 @@ struct route_table {
     const struct route *at;
     uint32_t count;
 };
+extern const struct route_table route_money;
 extern const struct route_table route_orders;
 extern const struct route_table route_stock;
 

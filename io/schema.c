@@ -183,7 +183,16 @@ static bool read_list(struct schema_reader *reader, const struct schema_field *f
 
 struct text schema_map_key(const struct schema_reader *reader)
 {
-    return reader->json.levels[reader->json.depth - 1].key;
+    const struct json *json = &reader->json;
+    return json->levels[json->depth - json->levels[json->depth].is_array].key;
+}
+
+static bool read_counted(struct schema_reader *reader, const struct schema_field *field)
+{
+    int64_t value;
+    if (json_next(&reader->json) != JSON_INTEGER)
+        return refuse_token(reader);
+    return put_integer(reader, field, reader->json.integer, &value) && field->take(reader, &value);
 }
 
 static bool read_map(struct schema_reader *reader, const struct schema_field *field, void *to)
@@ -201,7 +210,7 @@ static bool read_map(struct schema_reader *reader, const struct schema_field *fi
             return refuse_token(reader);
         if (!id_valid(reader->json.text))
             return refuse_value(reader, "characters");
-        if (!read_list(reader, &list, &items))
+        if (field->of != NULL ? !read_list(reader, &list, &items) : !read_counted(reader, field))
             return false;
     }
     memcpy(to, &count, sizeof count);
@@ -271,14 +280,30 @@ static bool check_required(struct schema_reader *reader, const struct schema *sc
     return true;
 }
 
+static void fill_in(const struct schema *schema, uint32_t seen, void *into)
+{
+    for (uint32_t i = 0; i < schema->field_count; i++) {
+        const struct schema_field *field = &schema->fields[i];
+        if (field->otherwise != 0 && !(seen >> i & 1))
+            memcpy((char *)into + field->offset, &field->otherwise, sizeof field->otherwise);
+    }
+}
+
+void schema_read_nothing(const struct schema *schema, void *into)
+{
+    fill_in(schema, 0, into);
+}
+
 /* Behind the opening brace. */
 static bool read_object(struct schema_reader *reader, const struct schema *schema, void *into)
 {
     uint32_t seen = 0, index = schema->field_count - 1;
     for (;;) {
         enum json_token token = json_next(&reader->json);
-        if (token == JSON_OBJECT_END)
+        if (token == JSON_OBJECT_END) {
+            fill_in(schema, seen, into);
             return check_required(reader, schema, seen);
+        }
         if (token != JSON_KEY)
             return refuse_token(reader);
         const struct schema_field *field = field_find(schema, reader->json.text, &index);

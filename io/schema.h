@@ -24,8 +24,8 @@ enum schema_type {
     SCHEMA_CHOICE,   /* -> uint8_t, the place in `choices` */
     SCHEMA_OBJECT,   /* -> the struct of `of` */
     SCHEMA_LIST,     /* -> uint32_t, how many; each item goes to `take`. min..max items */
-    SCHEMA_MAP,   /* -> uint32_t, how many; an object of any ids, each with a list of 1..max items,
-                      * which go to `take`; schema_map_key is whose */
+    SCHEMA_MAP,   /* -> uint32_t, how many; an object of any ids, each with an integer min..max, or
+                   * with a list of 1..max `of`, which go to `take`; schema_map_key is whose */
     SCHEMA_NAMES, /* texts, at most `max`: of an answer, and never read */
 };
 
@@ -40,6 +40,7 @@ struct schema_field {
     int64_t max;
     const struct schema *of;    /* of an object, or of a list's items */
     const char *const *choices; /* NULL at the end */
+    int64_t otherwise;          /* of an integer that is not there */
     const char *about;          /* for /openapi.json */
     /* Takes an item of a list; false: refused, with schema_refuse. NULL: nobody does. */
     bool (*take)(struct schema_reader *reader, const void *item);
@@ -93,6 +94,9 @@ bool schema_list_begin(struct schema_reader *reader, const struct schema *schema
                        uint32_t count, uint32_t *at) MUST_LOOK;
 enum schema_item schema_list_next(struct schema_reader *reader, const struct schema *item,
                                   void *bytes, uint32_t count, uint32_t *at, void *into) MUST_LOOK;
+
+/* What stands in the struct when there is no body at all. */
+void schema_read_nothing(const struct schema *schema, void *into);
 
 /* One field from a text that is no JSON, e.g. of a query; `name` is where the fault points to. */
 bool schema_read_text(struct schema_reader *reader, const struct schema_field *field,

@@ -2,6 +2,8 @@
 """HTTP/JSON as its callers see it, against a real `spate serve`.  usage: http_test.py BUILD_DIR
 
 Prints TAP. Each test gets a server of its own on free loopback ports, with an empty directory."""
+import hashlib
+import hmac
 import http.client
 import json
 import os
@@ -294,6 +296,86 @@ def a_region_is_served_from_where_it_costs_least(server):
                         ('{"warehouses":{"w1":[{"distance":1,"weight":1}],'
                          '"w2":[{"distance":1,"weight":1}],"w1":[{"distance":1,"weight":1}]}}', 400)):
         equal(server.ask("PUT", "/v1/regions/sh/costs", bad)[0], status, bad)
+
+
+def a_sku_is_read_with_its_caps(server):
+    stock_up(server)
+    put = {"currency": "CNY", "list_price": 5, "flash": True, "max_per_order": 3,
+           "max_per_customer": {"units": 2, "window_s": 60}, "channel_caps": {"store": 4, "web": 1}}
+    equal(server.ask("PUT", "/v1/skus/SKU-1", put)[0], 200)
+    body = server.ask("GET", "/v1/skus/SKU-1")[2]
+    equal({k: body[k] for k in put}, put)
+    equal(server.ask("GET", "/v1/skus/NONE")[0], 404)
+    equal(server.ask("POST", "/v1/orders", order("o-1", channel="web", lines=[("SKU-1", 2, 1)]))[0], 409)
+    twice = '{"currency":"CNY","list_price":5,"channel_caps":{"a":1,"b":2,"a":3}}'
+    equal(server.ask("PUT", "/v1/skus/SKU-1", twice)[0], 400)
+
+
+def an_order_is_paid_and_refunded(server):
+    stock_up(server)
+    server.ask("POST", "/v1/orders", order("O", lines=[("SKU-1", 2, 1000)]))
+    base = "/v1/orders/O/payments"
+    status, _, payment = server.ask("POST", base, {"payment_id": "p-1", "method": "alipay",
+                                                   "amount": 2000})
+    equal((status, payment["state"], payment["order_id"]), (201, "created", "O"))
+    equal(server.ask("POST", base + "/p-1/authorize")[2]["authorized"], 2000)
+    equal(server.ask("POST", base + "/p-1/capture", {})[2]["captured"], 2000)
+    equal(server.ask("GET", "/v1/orders/O")[2]["state"], "paid")
+    equal(server.ask("POST", base + "/p-1/void", {})[2]["allowed"], [])
+    status, _, refund = server.ask("POST", base + "/p-1/refunds",
+                                   {"refund_id": "f-1", "amount": 500, "reason": "late"})
+    equal((status, refund["refund_id"], refund["amount"]), (201, "f-1", 500))
+    status, _, refund = server.ask("POST", base + "/p-1/refunds/f-1/succeed", {})
+    equal((status, refund["state"]), (200, "succeeded"))
+    payment = server.ask("GET", base + "/p-1")[2]
+    equal((payment["refunded"], payment["refunds"][0]["refund_id"]), (500, "f-1"))
+    equal(server.ask("GET", "/v1/orders/O")[2]["payments"][0]["captured"], 2000)
+    equal(server.ask("POST", base + "/p-2/capture", {})[0], 404)
+    equal(server.ask("POST", base + "/p-1/refunds", {"refund_id": "f-2", "amount": 1501})[0], 409)
+
+
+def a_notice_counts_when_its_provider_has_signed_it(server, directory):
+    server.stop()
+    path = os.path.join(directory, "callers.txt")
+    secrets = ["an old secret".replace(" ", "-") + "x" * 60, "a-new-secret-of-theirs"]
+    with open(path, "w") as file:
+        file.write("shop:0123456789abcdef\n" + "".join(f"alipay:hmac:{s}\n" for s in secrets))
+    again = Server(directory, options=["--callers", path])
+    token = {"Authorization": "Bearer 0123456789abcdef"}
+    try:
+        def ask(method, path, body, headers=()):
+            return again.ask(method, path, body, {**token, **dict(headers)})
+
+        ask("PUT", "/v1/warehouses/w1", {"priority": 1})
+        ask("PUT", "/v1/skus/SKU-1", {"currency": "CNY", "list_price": 1})
+        ask("POST", "/v1/stock/receive", {"sku": "SKU-1", "warehouse": "w1", "units": 9},
+            {"Idempotency-Key": "k"})
+        equal(ask("POST", "/v1/orders", order("O"))[0], 201)
+
+        def note(notice_id, secret=secrets[1], at=None, spoil="", provider="alipay"):
+            at = str(int(time.time()) if at is None else at)
+            body = json.dumps({"notice_id": notice_id, "order_id": "O", "payment_id": "p-1",
+                               "kind": "captured", "amount": 1999, "currency": "CNY"})
+            mac = hmac.new(secret.encode(), f"{at}.{body}".encode(), hashlib.sha256).hexdigest()
+            return again.ask("POST", f"/v1/payment-notices/{provider}", body + spoil,
+                             {"X-Signature": f"t={at},v1={mac}"})
+
+        now = int(time.time())
+        for refused in (note("n", secret="another-secret-of-theirs"), note("n", at=now - 400),
+                        note("n", at=now + 400), note("n", spoil=" "), note("n", provider="shop"),
+                        again.ask("POST", "/v1/payment-notices/alipay", "{}"),
+                        again.ask("POST", "/v1/payment-notices/alipay", "{}",
+                                  {"X-Signature": f"t={now},v1=00"})):
+            equal((refused[0], refused[2]["code"]), (401, "unauthorized"))
+        equal(ask("GET", "/v1/orders/O", None)[2]["state"], "pending_payment")
+        for notice_id, secret in (("n-1", secrets[0]), ("n-1", secrets[0]), ("n-2", secrets[1])):
+            status, _, payment = note(notice_id, secret)
+            equal((status, payment["state"], payment["captured"]), (200, "captured", 1999))
+        got = ask("GET", "/v1/orders/O", None)[2]
+        equal((got["state"], got["modified_by"]), ("paid", "alipay"))
+        equal(again.stop(), 0)
+    finally:
+        again.kill()
 
 
 def an_order_is_cancelled_line_by_line_and_then_no_more(server):
@@ -613,6 +695,10 @@ class Drawer:
         if kind == "array":
             count = self.random.choice([schema["minItems"], 1, 2, 3])
             return [self.value(schema["items"]) for _ in range(count)]
+        if kind == "object" and "properties" not in schema and (
+                schema["additionalProperties"]["type"] == "integer"):
+            return {name: self.value(schema["additionalProperties"])
+                    for name in self.random.sample(["store", "online"], self.random.randrange(3))}
         if kind == "object" and "properties" not in schema:
             return {name: [self.value(schema["additionalProperties"]["items"])
                            for _ in range(self.random.randrange(1, 3))]

@@ -1,5 +1,5 @@
-#include "io/hot.h"
 #include "core/command.h"
+#include "io/hot.h"
 #include "tests/unit/random.h"
 #include "tests/unit/test.h"
 
