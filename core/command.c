@@ -681,6 +681,73 @@ static enum code check_rules_get(const struct rules_get *get, struct command_fau
     return get->head.bytes == sizeof *get ? CODE_OK : wrong(fault, CODE_MALFORMED, "rules", 0);
 }
 
+static enum code check_transfer_ship(const struct transfer_ship *ship, struct command_fault *fault)
+{
+    if (ship->head.bytes < sizeof *ship || ship->zero != 0 ||
+        !ends_after(&ship->head,
+                    (uint32_t)sizeof *ship + ship->from_bytes + ship->to_bytes + ship->id_bytes))
+        return wrong(fault, CODE_MALFORMED, "transfer", 0);
+    struct text from = text_behind(ship, sizeof *ship, ship->from_bytes);
+    struct text to = {from.at + from.bytes, ship->to_bytes};
+    if (ship->sku == 0)
+        return wrong(fault, CODE_UNKNOWN_SKU, "sku", 0);
+    if (!id_valid(from))
+        return wrong(fault, CODE_INVALID, "from", 0);
+    if (!id_valid(to) || (to.bytes == from.bytes && memcmp(to.at, from.at, to.bytes) == 0))
+        return wrong(fault, CODE_INVALID, "to", 0);
+    if (!id_valid((struct text){to.at + to.bytes, ship->id_bytes}))
+        return wrong(fault, CODE_INVALID, "transfer_id", 0);
+    if (ship->units > units_max)
+        return wrong(fault, CODE_OVERFLOW, "units", 0);
+    return ship->units > 0 ? CODE_OK : wrong(fault, CODE_INVALID, "units", 0);
+}
+
+static enum code check_transfer_receive(const struct transfer_receive *receive,
+                                        struct command_fault *fault)
+{
+    if (receive->head.bytes < sizeof *receive || !is_zero(receive->zero, sizeof receive->zero) ||
+        !ends_after(&receive->head,
+                    (uint32_t)sizeof *receive + receive->id_bytes + receive->key_bytes))
+        return wrong(fault, CODE_MALFORMED, "transfer", 0);
+    struct text id = text_behind(receive, sizeof *receive, receive->id_bytes);
+    if (receive->sku == 0)
+        return wrong(fault, CODE_UNKNOWN_SKU, "sku", 0);
+    if (!id_valid(id))
+        return wrong(fault, CODE_INVALID, "transfer_id", 0);
+    if (!text_valid((struct text){id.at + id.bytes, receive->key_bytes}))
+        return wrong(fault, CODE_INVALID, "Idempotency-Key", 0);
+    if (receive->ok > units_max)
+        return wrong(fault, CODE_OVERFLOW, "ok", 0);
+    if (receive->damaged > units_max)
+        return wrong(fault, CODE_OVERFLOW, "damaged", 0);
+    if (receive->lost > units_max)
+        return wrong(fault, CODE_OVERFLOW, "lost", 0);
+    return receive->ok + receive->damaged + receive->lost > 0 ? CODE_OK
+                                                              : wrong(fault, CODE_INVALID, "ok", 0);
+}
+
+static enum code check_transfer_get(const struct transfer_get *get, struct command_fault *fault)
+{
+    if (get->head.bytes < sizeof *get || !is_zero(get->zero, sizeof get->zero) ||
+        !ends_after(&get->head, (uint32_t)sizeof *get + get->id_bytes))
+        return wrong(fault, CODE_MALFORMED, "transfer", 0);
+    if (get->sku == 0)
+        return wrong(fault, CODE_UNKNOWN_SKU, "sku", 0);
+    return id_valid(text_behind(get, sizeof *get, get->id_bytes))
+               ? CODE_OK
+               : wrong(fault, CODE_INVALID, "transfer_id", 0);
+}
+
+static enum code check_cell_list(const struct cell_list *list, struct command_fault *fault)
+{
+    if (list->head.bytes != sizeof *list || !is_zero(list->zero, sizeof list->zero) ||
+        list->slot >= SLOT_COUNT || list->wanted > CELLS_WARNED)
+        return wrong(fault, CODE_MALFORMED, "cells", 0);
+    return list->limit >= WAREHOUSES_MAX && list->limit <= CELL_LIST_MAX
+               ? CODE_OK
+               : wrong(fault, CODE_INVALID, "limit", 0);
+}
+
 static enum code check_warehouse_put(const struct warehouse_put *put, struct command_fault *fault)
 {
     if (put->head.bytes < sizeof *put || !is_zero(put->zero, sizeof put->zero) ||
@@ -829,6 +896,14 @@ enum code command_check(const struct command *command, uint64_t available,
         return check_rules_put((const void *)command, fault);
     case OP_RULES_GET:
         return check_rules_get((const void *)command, fault);
+    case OP_TRANSFER_SHIP:
+        return check_transfer_ship((const void *)command, fault);
+    case OP_TRANSFER_RECEIVE:
+        return check_transfer_receive((const void *)command, fault);
+    case OP_TRANSFER_GET:
+        return check_transfer_get((const void *)command, fault);
+    case OP_CELL_LIST:
+        return check_cell_list((const void *)command, fault);
     case OP_WAREHOUSE_PUT:
         return check_warehouse_put((const void *)command, fault);
     case OP_REGION_COSTS:
@@ -913,6 +988,14 @@ uint32_t command_slot(const struct command *command)
         return slot_of(order_parcel_text(fixed, PARCEL_ORDER));
     case OP_SHIPMENT_SCAN:
         return slot_of(order_scans_text(fixed, 0));
+    case OP_TRANSFER_SHIP:
+        return sku_slot(((const struct transfer_ship *)fixed)->sku);
+    case OP_TRANSFER_RECEIVE:
+        return sku_slot(((const struct transfer_receive *)fixed)->sku);
+    case OP_TRANSFER_GET:
+        return sku_slot(((const struct transfer_get *)fixed)->sku);
+    case OP_CELL_LIST:
+        return ((const struct cell_list *)fixed)->slot;
     case OP_RULES_PUT:
     case OP_RULES_GET:
     case OP_WAREHOUSE_PUT:

@@ -63,6 +63,10 @@ enum op {
     OP_STOCK_COUNT = 73,
     OP_STOCK_POLICY = 74,
     OP_SKU_GET = 75, /* struct stock_get */
+    OP_TRANSFER_SHIP = 76,
+    OP_TRANSFER_RECEIVE = 77,
+    OP_TRANSFER_GET = 78,
+    OP_CELL_LIST = 79,
     OP_WAREHOUSE_PUT = 96,
     OP_REGION_COSTS = 97,
 };
@@ -368,6 +372,55 @@ struct stock_policy { /* behind it: the warehouse */
     uint64_t if_version;    /* STOCK_ANY_VERSION: not said */
     uint32_t sku;
     uint8_t warehouse_bytes;
+    uint8_t zero[3];
+};
+
+/* Behind it: the warehouse it leaves, the one it goes to, the transfer's id. */
+struct transfer_ship {
+    struct command head;
+    uint64_t issued_at_ns; /* 0: not said */
+    uint64_t units;
+    uint32_t sku;
+    uint8_t from_bytes;
+    uint8_t to_bytes;
+    uint8_t id_bytes;
+    uint8_t zero;
+};
+
+/* All of its units that have arrived or are known to be lost, or some of them. Behind it: the
+ * transfer's id, the Idempotency-Key. Without a key, a transfer is received once. */
+struct transfer_receive {
+    struct command head;
+    uint64_t issued_at_ns; /* 0: not said */
+    uint64_t ok;
+    uint64_t damaged;
+    uint64_t lost;
+    uint32_t sku;
+    uint8_t id_bytes;
+    uint8_t key_bytes;
+    uint8_t zero[2];
+};
+
+struct transfer_get { /* behind it: the id */
+    struct command head;
+    uint32_t sku;
+    uint8_t id_bytes;
+    uint8_t zero[3];
+};
+
+enum cells_wanted {
+    CELLS_MISSING, /* with units missing: the open tasks of stocktakes */
+    CELLS_WARNED,  /* at or below their reorder point */
+};
+enum { CELL_LIST_MAX = 256 };
+
+/* Cells of one shard; see core/shelf.h. */
+struct cell_list {
+    struct command head;
+    uint64_t cursor; /* 0, then what the answer says */
+    uint16_t slot;   /* any of the shard that is asked */
+    uint16_t limit;  /* WAREHOUSES_MAX..CELL_LIST_MAX */
+    uint8_t wanted;  /* enum cells_wanted */
     uint8_t zero[3];
 };
 

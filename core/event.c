@@ -7,6 +7,7 @@
 #include "core/rules.h"
 #include "core/stock.h"
 #include "core/topology.h"
+#include "core/transfer.h"
 
 static uint32_t padded(uint32_t bytes)
 {
@@ -151,6 +152,12 @@ static bool warning_valid(const struct slice_stock_warning *warning)
            warning->warehouse < WAREHOUSES_MAX;
 }
 
+static bool task_valid(const struct slice_stock_task *task)
+{
+    return task->head.bytes == sizeof *task && is_sku_of(&task->head, task->sku) &&
+           task->warehouse < WAREHOUSES_MAX;
+}
+
 static bool retry_valid(const struct slice_retry *retry)
 {
     return retry->head.bytes == sizeof *retry;
@@ -207,6 +214,14 @@ bool slice_valid(const struct slice *slice)
         return policy_valid(fields);
     case SLICE_STOCK_WARNING:
         return warning_valid(fields);
+    case SLICE_STOCK_TASK:
+        return task_valid(fields);
+    case SLICE_TRANSFER_SHIPPED:
+        return transfer_shipped_valid(fields);
+    case SLICE_TRANSFER_RECEIVED:
+        return transfer_received_valid(fields);
+    case SLICE_TRANSFER_FORGOTTEN:
+        return transfer_forgotten_valid(fields);
     case SLICE_RETRY:
         return retry_valid(fields);
     case SLICE_RETRY_FORGOTTEN:

@@ -50,6 +50,9 @@
     X(EVENT_STOCK_POLICY,           73, "stock_policy") \
     X(EVENT_STOCK_WARNING,          74, "stock_warning") \
     X(EVENT_STOCK_RECOVERED,        75, "stock_recovered") \
+    X(EVENT_TRANSFER_SHIPPED,       76, "transfer_shipped") \
+    X(EVENT_TRANSFER_RECEIVED,      77, "transfer_received") \
+    X(EVENT_TRANSFER_FORGOTTEN,     78, "transfer_forgotten") \
     X(EVENT_RETRIES_FORGOTTEN, 90, "retries_forgotten") \
     X(EVENT_WAREHOUSE_PUT,          96, "warehouse_put") \
     X(EVENT_REGION_COSTS,           97, "region_costs")
@@ -90,6 +93,10 @@ enum slice_kind {
     SLICE_STOCK_RELEASE = 67,
     SLICE_STOCK_POLICY = 68,
     SLICE_STOCK_WARNING = 69,
+    SLICE_STOCK_TASK = 72,
+    SLICE_TRANSFER_SHIPPED = 73, /* core/transfer.h */
+    SLICE_TRANSFER_RECEIVED = 74,
+    SLICE_TRANSFER_FORGOTTEN = 75,
     SLICE_STOCK_COMMIT = 80,
     SLICE_STOCK_UNCOMMIT = 81,
     SLICE_RETRY = 90, /* core/retry.h */

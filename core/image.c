@@ -35,6 +35,7 @@ enum walk_stage {
     WALK_RULES,
     WALK_SKUS,
     WALK_LIMITS,
+    WALK_TRANSFERS,
     WALK_RETRIES,
     WALK_ORDERS,
     WALK_END
@@ -53,6 +54,8 @@ static bool next_of(const struct shard *shard, enum walk_stage stage, uint64_t *
         return stock_image(&shard->stock, at, out);
     case WALK_LIMITS:
         return limits_image(&shard->stock.limits, at, out);
+    case WALK_TRANSFERS:
+        return transfers_image(&shard->stock.transfers, at, out);
     case WALK_RETRIES:
         return retries_image(&shard->retries, at, out);
     case WALK_ORDERS:
@@ -117,6 +120,8 @@ static bool part_valid(const struct record *record, const struct part *part)
         return cell_part_valid(fields);
     case PART_LIMIT:
         return limit_part_valid(fields, record->slot);
+    case PART_TRANSFER:
+        return transfer_part_valid(fields, record->slot);
     case PART_RETRY:
         return part->bytes == sizeof(struct part_retry);
     case PART_RULES:
@@ -167,6 +172,8 @@ static enum shard_table load_part(struct shard *shard, const struct record *reco
         return cell_load(&shard->stock, (const void *)record_first(record), fields);
     case PART_LIMIT:
         return limit_load(&shard->stock.limits, fields);
+    case PART_TRANSFER:
+        return transfer_load(&shard->stock.transfers, fields);
     case PART_RETRY:
         return retry_load(&shard->retries, record->slot, fields);
     case PART_RULES:
@@ -202,6 +209,7 @@ void shard_loaded(struct shard *shard)
 {
     orders_loaded(&shard->orders);
     retries_loaded(&shard->retries);
+    transfers_loaded(&shard->stock.transfers);
     if (shard->catalogue != NULL)
         stock_publish(&shard->stock, shard->catalogue, 0);
 }

@@ -31,6 +31,7 @@ enum part_kind {
     PART_SKU = 64,       /* core/stock.h; opens a record */
     PART_CELL = 65,      /* of a SKU, by warehouse */
     PART_LIMIT = 66,     /* core/limit.h; opens a record */
+    PART_TRANSFER = 67,  /* core/transfer.h; opens a record */
     PART_RETRY = 90,     /* core/retry.h; opens a record */
     PART_WAREHOUSE = 96, /* core/topology.h; opens a record */
     PART_REGION = 97,    /* core/region.h; opens a record */

@@ -205,13 +205,15 @@ static bool is_too_much(const struct shard *shard, const struct change *c)
 
 /* ---- deciding ---------------------------------------------------------------------------------- */
 
-static void answer_change(struct shard *shard, struct turn *turn, const struct request *request,
-                          enum code code, int64_t delta, uint64_t missing)
+static void answer_change(struct shard *shard, struct turn *turn, const struct change *c,
+                          enum code code)
 {
     struct result_change *result =
-        answer(shard, turn, request, code, RESULT_CHANGE, sizeof *result);
-    result->delta = delta;
-    result->missing = missing;
+        answer(shard, turn, c->request, code, RESULT_CHANGE, sizeof *result);
+    const struct stock_cell *cell = stock_cell(&shard->stock, c->sku, c->warehouse);
+    result->delta = c->delta;
+    result->missing = c->missing;
+    result->task_ns = c->missing > 0 ? cell->task_ns : 0;
 }
 
 /* CODE_OK: it can be done, and the slice is complete. */
@@ -242,6 +244,20 @@ static void *add_slice(struct turn *turn, struct event *event, uint32_t slot, en
     return slice;
 }
 
+static bool opens_task(const struct change *c)
+{
+    return c->missing > 0 && (c->cell == NULL || c->cell->missing == 0);
+}
+
+static void add_task(struct turn *turn, struct event *event, const struct change *c)
+{
+    struct slice_stock_task *task =
+        event_add(turn, event, sku_slot(c->sku_number), SLICE_STOCK_TASK, sizeof *task);
+    task->opened_ns = turn->now_ns;
+    task->sku = c->sku_number;
+    task->warehouse = (uint8_t)c->warehouse;
+}
+
 static void emit(struct shard *shard, struct turn *turn, struct change *c, struct retry_key key)
 {
     struct event *event = shard_event(shard, turn, c->kind, c->request->caller);
@@ -263,8 +279,18 @@ static void emit(struct shard *shard, struct turn *turn, struct change *c, struc
     *slice = c->slice;
     slice->head = head;
     text_put((char *)(slice + 1), c->reason);
+    if (opens_task(c))
+        add_task(turn, event, c);
     add_slice(turn, event, slot, SLICE_RETRY, &retry.head, sizeof retry);
     shard_apply(shard, turn, event);
+}
+
+static void answer_known(struct shard *shard, struct turn *turn, struct change *c,
+                         const struct retry *known)
+{
+    c->delta = (int64_t)known->facts[0];
+    c->missing = known->facts[1];
+    answer_change(shard, turn, c, CODE_REPLAYED);
 }
 
 static void change_stock(struct shard *shard, struct turn *turn, struct change *c)
@@ -280,8 +306,7 @@ static void change_stock(struct shard *shard, struct turn *turn, struct change *
     const struct retry *known = retry_find(&shard->retries, c->sku_number, key);
     if (known != NULL) {
         if (known->digest == c->digest || shard->options.bug[BUG_OTHER_BODY_REPLAYED])
-            answer_change(shard, turn, c->request, CODE_REPLAYED, (int64_t)known->facts[0],
-                          known->facts[1]);
+            answer_known(shard, turn, c, known);
         else
             answer_plain(shard, turn, c->request, CODE_KEY_REUSED);
         return;
@@ -292,29 +317,29 @@ static void change_stock(struct shard *shard, struct turn *turn, struct change *
         return;
     }
     emit(shard, turn, c, key);
-    answer_change(shard, turn, c->request, CODE_OK, c->delta, c->missing);
+    answer_change(shard, turn, c, CODE_OK);
 }
 
-static void set_policy(struct shard *shard, struct turn *turn, const struct request *request)
+/* ---- policy ------------------------------------------------------------------------------------ */
+
+static enum code policy_refusal(const struct shard *shard, const struct stock_policy *policy,
+                                const struct stock_sku *sku, uint32_t warehouse)
 {
-    const struct stock_policy *policy = (const void *)request->command;
-    struct text name = {(const char *)(policy + 1), policy->warehouse_bytes};
-    const struct stock_sku *sku = stock_sku(&shard->stock, policy->sku);
-    uint32_t warehouse = topology_find(&shard->topology, name);
-    if (sku == NULL || warehouse == WAREHOUSES_MAX) {
-        answer_plain(shard, turn, request, sku == NULL ? CODE_UNKNOWN_SKU : CODE_UNKNOWN_WAREHOUSE);
-        return;
-    }
+    if (sku == NULL)
+        return CODE_UNKNOWN_SKU;
+    if (warehouse == WAREHOUSES_MAX)
+        return CODE_UNKNOWN_WAREHOUSE;
     const struct stock_cell *cell = stock_cell(&shard->stock, sku, warehouse);
     if (policy->if_version != STOCK_ANY_VERSION &&
-        policy->if_version != (cell != NULL ? cell->version : 0)) {
-        answer_plain(shard, turn, request, CODE_STALE);
-        return;
-    }
-    if (!stock_has_cell_room(&shard->stock, sku, warehouse)) {
-        answer_plain(shard, turn, request, CODE_FULL);
-        return;
-    }
+        policy->if_version != (cell != NULL ? cell->version : 0))
+        return CODE_STALE;
+    return stock_has_cell_room(&shard->stock, sku, warehouse) ? CODE_OK : CODE_FULL;
+}
+
+static void emit_policy(struct shard *shard, struct turn *turn, const struct request *request,
+                        uint32_t warehouse)
+{
+    const struct stock_policy *policy = (const void *)request->command;
     struct event *event = shard_event(shard, turn, EVENT_STOCK_POLICY, request->caller);
     struct slice_stock_policy *slice =
         event_add(turn, event, sku_slot(policy->sku), SLICE_STOCK_POLICY, sizeof *slice);
@@ -323,7 +348,18 @@ static void set_policy(struct shard *shard, struct turn *turn, const struct requ
     slice->sku = policy->sku;
     slice->warehouse = (uint8_t)warehouse;
     shard_apply(shard, turn, event);
-    answer_plain(shard, turn, request, CODE_OK);
+}
+
+static void set_policy(struct shard *shard, struct turn *turn, const struct request *request)
+{
+    const struct stock_policy *policy = (const void *)request->command;
+    struct text name = {(const char *)(policy + 1), policy->warehouse_bytes};
+    uint32_t warehouse = topology_find(&shard->topology, name);
+    enum code code =
+        policy_refusal(shard, policy, stock_sku(&shard->stock, policy->sku), warehouse);
+    if (code == CODE_OK)
+        emit_policy(shard, turn, request, warehouse);
+    answer_plain(shard, turn, request, code);
 }
 
 void inventory_request(struct shard *shard, struct turn *turn, const struct request *request)

@@ -27,6 +27,8 @@ enum result_kind {
     RESULT_RULES_FAULT,  /* struct result_rules_fault */
     RESULT_SKU_RECORD = 64, /* struct result_sku_record */
     RESULT_ORDERS = 65,     /* struct result_orders */
+    RESULT_TRANSFER = 66,   /* struct result_transfer */
+    RESULT_CELLS = 67,      /* struct result_cells */
 };
 /* clang-format on */
 
@@ -246,8 +248,12 @@ struct result_cell {
     uint64_t missing;
     uint64_t sellable;
     uint64_t version;
+    uint64_t safety;
+    uint64_t reorder_point;
+    uint64_t task_ns; /* when the count was that opened its task; 0: no units are missing */
     uint8_t warehouse;
-    uint8_t zero[7];
+    uint8_t warned;
+    uint8_t zero[6];
 };
 
 struct result_stock {
@@ -261,6 +267,38 @@ struct result_change {
     struct result head;
     int64_t delta;    /* what came to the units on hand; of a count: counted - on hand */
     uint64_t missing; /* of a count: what free units did not cover */
+    uint64_t task_ns; /* likewise: when its task was opened; 0: none is open */
+};
+
+/* Cells of one shard that are looked for. */
+struct result_listed_cell {
+    uint32_t sku;
+    uint32_t zero;
+    struct result_cell cell;
+};
+
+struct result_cells {
+    struct result head;
+    uint64_t cursor; /* to go on with */
+    uint16_t cell_count;
+    uint8_t is_end;
+    uint8_t zero[5];
+    struct result_listed_cell cells[];
+};
+
+struct result_transfer { /* behind it: the id */
+    struct result head;
+    uint64_t units;
+    uint64_t ok;
+    uint64_t damaged;
+    uint64_t lost;
+    uint64_t shipped_ns;
+    uint64_t over_ns; /* when the last of it was received; 0: it is on its way */
+    uint32_t sku;
+    uint8_t from;
+    uint8_t to;
+    uint8_t id_bytes;
+    uint8_t zero;
 };
 
 /* How an order may move; what the moves do stands in core/order.h. */

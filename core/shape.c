@@ -173,6 +173,40 @@ static const struct shape_item stock_warning[] = {
     ITEM("warned", NUMBER, WARNING, warned),
     END};
 
+#define TASK struct slice_stock_task
+static const struct shape_item stock_task[] = {
+    ITEM("sku", SKU, TASK, sku),
+    ITEM("warehouse", NUMBER, TASK, warehouse),
+    ITEM("opened", TIME, TASK, opened_ns),
+    END};
+
+#define SHIPPED struct slice_transfer_shipped
+static const struct shape_item transfer_shipped[] = {
+    ITEM("sku", SKU, SHIPPED, sku),
+    ITEM("from", NUMBER, SHIPPED, from),
+    ITEM("to", NUMBER, SHIPPED, to),
+    ITEM("units", NUMBER, SHIPPED, units),
+    ITEM("at", TIME, SHIPPED, at_ns),
+    ITEM("digest", HASH, SHIPPED, digest),
+    ITEM("transfer", TEXT, SHIPPED, id_bytes),
+    END};
+
+#define ARRIVED struct slice_transfer_received
+static const struct shape_item transfer_received[] = {
+    ITEM("sku", SKU, ARRIVED, sku),
+    ITEM("ok", NUMBER, ARRIVED, ok),
+    ITEM("damaged", NUMBER, ARRIVED, damaged),
+    ITEM("lost", NUMBER, ARRIVED, lost),
+    ITEM("at", TIME, ARRIVED, at_ns),
+    ITEM("transfer", TEXT, ARRIVED, id_bytes),
+    END};
+
+#define OVER struct slice_transfer_forgotten
+static const struct shape_item transfer_forgotten[] = {
+    ITEM("sku", SKU, OVER, sku),
+    ITEM("transfer", TEXT, OVER, id_bytes),
+    END};
+
 #define RETRY struct slice_retry
 static const struct shape_item retry[] = {
     ITEM("key_hash", HASH, RETRY, key.word[0]),
@@ -228,6 +262,10 @@ static const struct shape_item region_costs[] = {
     X(SLICE_STOCK_CHANGE,    "stock_change",    CHANGE,    stock_change) \
     X(SLICE_STOCK_POLICY,    "stock_policy",    POLICY,    stock_policy) \
     X(SLICE_STOCK_WARNING,   "stock_warning",   WARNING,   stock_warning) \
+    X(SLICE_STOCK_TASK,      "stock_task",      TASK,      stock_task) \
+    X(SLICE_TRANSFER_SHIPPED,   "transfer_shipped",   SHIPPED,  transfer_shipped) \
+    X(SLICE_TRANSFER_RECEIVED,  "transfer_received",  ARRIVED,  transfer_received) \
+    X(SLICE_TRANSFER_FORGOTTEN, "transfer_forgotten", OVER,     transfer_forgotten) \
     X(SLICE_RETRY,           "retry",           RETRY,     retry) \
     X(SLICE_RETRY_FORGOTTEN, "retry_forgotten", FORGOTTEN, forgotten) \
     X(SLICE_WAREHOUSE_PUT,   "warehouse_put",   WAREHOUSE, warehouse_put) \

@@ -13,7 +13,9 @@
 #include "core/place.h"
 #include "core/refund.h"
 #include "core/review.h"
+#include "core/shelf.h"
 #include "core/sku.h"
+#include "core/transport.h"
 
 /* ---- memory ------------------------------------------------------------------------------------ */
 
@@ -34,6 +36,8 @@ const char *shard_table_name(enum shard_table table)
         return "retry keys";
     case SHARD_TABLE_LIMITS:
         return "limits per buyer";
+    case SHARD_TABLE_TRANSFERS:
+        return "transfers";
     }
     return "none";
 }
@@ -227,45 +231,6 @@ static void get_order(struct shard *shard, struct turn *turn, const struct reque
                      request->origin, request->command->request, CODE_OK);
 }
 
-static struct result_cell result_cell(const struct stock_cell *cell)
-{
-    return (struct result_cell){
-        .free = cell->free,
-        .held = cell->held,
-        .reserved = cell->reserved,
-        .committed = cell->committed,
-        .quarantined = cell->quarantined,
-        .incoming = cell->incoming,
-        .in_transfer = cell->in_transfer,
-        .missing = cell->missing,
-        .sellable = stock_sellable(cell),
-        .version = cell->version,
-        .warehouse = cell->warehouse,
-    };
-}
-
-static void get_stock(struct shard *shard, struct turn *turn, const struct request *request)
-{
-    const struct stock_get *get = (const void *)request->command;
-    const struct stock_sku *sku = stock_sku(&shard->stock, get->sku);
-    if (sku == NULL) {
-        answer_plain(shard, turn, request, CODE_UNKNOWN_SKU);
-        return;
-    }
-    uint32_t count = 0;
-    struct result_cell cells[WAREHOUSES_MAX];
-    for (uint32_t i = 0; i < shard->topology.warehouse_count; i++) {
-        const struct stock_cell *cell = stock_cell(&shard->stock, sku, i);
-        if (cell != NULL)
-            cells[count++] = result_cell(cell);
-    }
-    struct result_stock *result = answer(shard, turn, request, CODE_OK, RESULT_STOCK,
-                                         sizeof *result + count * sizeof cells[0]);
-    result->sku = get->sku;
-    result->cell_count = count;
-    memcpy(result->cells, cells, count * sizeof cells[0]);
-}
-
 /* ---- what comes in ----------------------------------------------------------------------------- */
 
 static const struct order_create *create_of(const struct command *command)
@@ -348,7 +313,13 @@ void shard_request(struct shard *shard, struct turn *turn, const struct request 
         sku_request(shard, turn, request);
         break;
     case OP_STOCK_GET:
-        get_stock(shard, turn, request);
+    case OP_CELL_LIST:
+        shelf_request(shard, turn, request);
+        break;
+    case OP_TRANSFER_SHIP:
+    case OP_TRANSFER_RECEIVE:
+    case OP_TRANSFER_GET:
+        transport_request(shard, turn, request);
         break;
     case OP_STOCK_RECEIVE:
     case OP_STOCK_EXPECT:
@@ -444,38 +415,51 @@ void shard_message(struct shard *shard, struct turn *turn, const struct message 
     work(shard, turn);
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* When the oldest retry key may go. A clock that went backwards only makes it stay. */
-static uint64_t forget_ns(const struct shard *shard)
+static uint64_t retry_forget_ns(const struct shard *shard)
 {
     const struct retry *oldest = retries_oldest(&shard->retries);
     return oldest != NULL ? oldest->at_ns + shard->options.retry_window_ns + 1 : UINT64_MAX;
 }
 
-static void forget_retries(struct shard *shard, struct turn *turn)
+static uint64_t forget_ns(const struct shard *shard)
+{
+    return earlier(retry_forget_ns(shard), transport_forget_ns(shard));
+}
+
+static void forget_retry(struct shard *shard, struct turn *turn)
+{
+    const struct retry *oldest = retries_oldest(&shard->retries);
+    struct event *event = shard_event(shard, turn, EVENT_RETRIES_FORGOTTEN, (struct text){"", 0});
+    struct slice_retry_forgotten *slice =
+        event_add(turn, event, oldest->slot, SLICE_RETRY_FORGOTTEN, sizeof *slice);
+    slice->key = oldest->key;
+    slice->owner = oldest->owner;
+    shard_apply(shard, turn, event);
+}
+
+/* What was remembered for a time. */
+static void forget(struct shard *shard, struct turn *turn)
 {
     for (uint32_t i = 0; i < EXPIRE_MAX && turn_has_room(turn) && forget_ns(shard) <= turn->now_ns;
          i++) {
-        const struct retry *oldest = retries_oldest(&shard->retries);
-        struct event *event =
-            shard_event(shard, turn, EVENT_RETRIES_FORGOTTEN, (struct text){"", 0});
-        struct slice_retry_forgotten *slice =
-            event_add(turn, event, oldest->slot, SLICE_RETRY_FORGOTTEN, sizeof *slice);
-        slice->key = oldest->key;
-        slice->owner = oldest->owner;
-        shard_apply(shard, turn, event);
+        if (retry_forget_ns(shard) <= turn->now_ns)
+            forget_retry(shard, turn);
+        else
+            transport_forget(shard, turn);
     }
-}
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
 }
 
 void shard_expire(struct shard *shard, struct turn *turn)
 {
     uint32_t budget = shard->options.bug[BUG_NEVER_EXPIRES] ? 0 : EXPIRE_MAX;
     work(shard, turn);
-    forget_retries(shard, turn);
+    forget(shard, turn);
     while (turn_has_room(turn)) {
         uint32_t record = timers_due(&shard->orders.timers, turn->now_ns, &budget);
         if (record == 0)

@@ -46,7 +46,8 @@ enum shard_table {
     SHARD_TABLE_SKUS,
     SHARD_TABLE_CELLS,
     SHARD_TABLE_RETRIES,
-    SHARD_TABLE_LIMITS
+    SHARD_TABLE_LIMITS,
+    SHARD_TABLE_TRANSFERS
 };
 const char *shard_table_name(enum shard_table table);
 

@@ -25,7 +25,8 @@ static size_t cells_bytes(const struct shard_options *options)
 
 size_t stock_bytes(const struct shard_options *options)
 {
-    return skus_bytes(options) + cells_bytes(options) + limits_bytes(options) + caps_bytes(options);
+    return skus_bytes(options) + cells_bytes(options) + limits_bytes(options) +
+           caps_bytes(options) + transfers_bytes(options);
 }
 
 void stock_init(struct stock *stock, void *zeroed_memory, const struct shard_options *options)
@@ -38,7 +39,9 @@ void stock_init(struct stock *stock, void *zeroed_memory, const struct shard_opt
     };
     char *at = (char *)stock->cells + cells_bytes(options);
     limits_init(&stock->limits, at, options);
-    caps_init(&stock->caps, at + limits_bytes(options), options);
+    at += limits_bytes(options);
+    caps_init(&stock->caps, at, options);
+    transfers_init(&stock->transfers, at + caps_bytes(options), options);
     uint16_t rank = 0;
     for (uint32_t slot = 0; slot < SLOT_COUNT; slot++) {
         bool own = options->slot_shard[slot] == options->shard;
@@ -81,6 +84,18 @@ struct stock_cell *stock_cell(const struct stock *stock, const struct stock_sku 
     while ((cell = stock_next_cell(stock, sku, cell)) != NULL)
         if (cell->warehouse == warehouse)
             return cell;
+    return NULL;
+}
+
+const struct stock_sku *stock_each(const struct stock *stock, uint64_t *at)
+{
+    for (; *at < (uint64_t)SLOT_COUNT << SKU_INDEX_BITS; ++*at) {
+        uint32_t slot = (uint32_t)(*at >> SKU_INDEX_BITS);
+        uint32_t index = sku_index((uint32_t)*at);
+        if (index < stock->slot_sku_count[slot])
+            return stock_sku_at(stock, (uint32_t)(*at)++ + 1);
+        *at |= (1u << SKU_INDEX_BITS) - 1;
+    }
     return NULL;
 }
 
@@ -292,6 +307,11 @@ static void apply_warning(struct stock *stock, const struct slice_stock_warning 
     cell_of(stock, warning->sku, warning->warehouse)->warned = warning->warned != 0;
 }
 
+static void apply_task(struct stock *stock, const struct slice_stock_task *task)
+{
+    cell_of(stock, task->sku, task->warehouse)->task_ns = task->opened_ns;
+}
+
 static void move_units(uint64_t *from, uint64_t *to, uint64_t units)
 {
     CHECK(*from >= units);
@@ -390,6 +410,14 @@ uint32_t stock_slice_sku(const struct slice *slice)
         return ((const struct slice_stock_change *)(const void *)slice)->sku;
     case SLICE_STOCK_POLICY:
         return ((const struct slice_stock_policy *)(const void *)slice)->sku;
+    case SLICE_STOCK_TASK:
+        return ((const struct slice_stock_task *)(const void *)slice)->sku;
+    case SLICE_TRANSFER_SHIPPED:
+        return ((const struct slice_transfer_shipped *)(const void *)slice)->sku;
+    case SLICE_TRANSFER_RECEIVED:
+        return ((const struct slice_transfer_received *)(const void *)slice)->sku;
+    case SLICE_TRANSFER_FORGOTTEN:
+        return ((const struct slice_transfer_forgotten *)(const void *)slice)->sku;
     case SLICE_STOCK_WARNING:
         return ((const struct slice_stock_warning *)(const void *)slice)->sku;
     default:
@@ -406,6 +434,13 @@ enum shard_table stock_apply(struct stock *stock, const struct slice *slice)
         return apply_change(stock, (const void *)slice);
     case SLICE_STOCK_POLICY:
         return apply_policy(stock, (const void *)slice);
+    case SLICE_STOCK_TASK:
+        apply_task(stock, (const void *)slice);
+        return SHARD_TABLE_NONE;
+    case SLICE_TRANSFER_SHIPPED:
+    case SLICE_TRANSFER_RECEIVED:
+    case SLICE_TRANSFER_FORGOTTEN:
+        return transfer_apply(&stock->transfers, slice);
     case SLICE_STOCK_WARNING:
         apply_warning(stock, (const void *)slice);
         return SHARD_TABLE_NONE;
@@ -461,19 +496,6 @@ void stock_publish(struct stock *stock, struct catalogue *catalogue, uint64_t se
 
 /* ---- looking at all of it ---------------------------------------------------------------------- */
 
-/* The SKUs of all of the shard's slots one after the other, NULL at the end; start with *at = 0. */
-static const struct stock_sku *each_sku(const struct stock *stock, uint64_t *at)
-{
-    for (; *at < (uint64_t)SLOT_COUNT << SKU_INDEX_BITS; ++*at) {
-        uint32_t slot = (uint32_t)(*at >> SKU_INDEX_BITS);
-        uint32_t index = sku_index((uint32_t)*at);
-        if (index < stock->slot_sku_count[slot])
-            return stock_sku_at(stock, (uint32_t)(*at)++ + 1);
-        *at |= (1u << SKU_INDEX_BITS) - 1;
-    }
-    return NULL;
-}
-
 struct sums {
     int64_t on_hand;
     int64_t in_transfer;
@@ -504,7 +526,7 @@ const char *stock_audit(const struct stock *stock)
 {
     struct sums all = {0};
     const struct stock_sku *sku;
-    for (uint64_t at = 0; (sku = each_sku(stock, &at)) != NULL;) {
+    for (uint64_t at = 0; (sku = stock_each(stock, &at)) != NULL;) {
         struct sums sums = sums_of(stock, sku);
         if (sums.on_hand + sums.in_transfer != flows_balance(&sku->flows))
             return "on_hand of a SKU";
@@ -513,6 +535,8 @@ const char *stock_audit(const struct stock *stock)
         all.reserved += sums.reserved;
         all.committed += sums.committed;
     }
+    if (all.in_transfer != (int64_t)transfers_on_their_way(&stock->transfers))
+        return "transfers";
     if (all.on_hand != stock->on_hand || all.in_transfer != stock->in_transfer)
         return "on_hand";
     if (all.reserved != stock->reserved)
@@ -537,13 +561,14 @@ static void cell_image(const struct stock_cell *cell, struct pile *out, struct r
     part->safety = cell->safety;
     part->version = cell->version;
     part->reorder_point = cell->reorder_point;
+    part->task_ns = cell->task_ns;
     part->warehouse = cell->warehouse;
     part->warned = cell->warned;
 }
 
 bool stock_image(const struct stock *stock, uint64_t *at, struct pile *out)
 {
-    const struct stock_sku *sku = each_sku(stock, at);
+    const struct stock_sku *sku = stock_each(stock, at);
     if (sku == NULL)
         return false;
     struct record *record = record_begin(out, sku_slot(sku->sku));
@@ -636,6 +661,7 @@ enum shard_table cell_load(struct stock *stock, const struct part_sku *sku,
     cell->safety = part->safety;
     cell->version = part->version;
     cell->reorder_point = part->reorder_point;
+    cell->task_ns = part->task_ns;
     cell->warned = part->warned != 0;
     stock->on_hand += (int64_t)stock_on_hand(cell);
     stock->in_transfer += (int64_t)cell->in_transfer;

@@ -17,6 +17,7 @@
 #include "core/image.h"
 #include "core/limit.h"
 #include "core/shard.h"
+#include "core/transfer.h"
 
 /* ---- slices ------------------------------------------------------------------------------------ */
 
@@ -78,6 +79,16 @@ struct slice_stock_warning {
 };
 _Static_assert(sizeof(struct slice_stock_warning) == 16, "as it stands in the log");
 
+/* Units of a cell were found missing: a task is open until none are. */
+struct slice_stock_task {
+    struct slice head;
+    uint64_t opened_ns;
+    uint32_t sku;
+    uint8_t warehouse;
+    uint8_t zero[3];
+};
+_Static_assert(sizeof(struct slice_stock_task) == 24, "as it stands in the log");
+
 /* One line's units: reserved, released, committed, uncommitted. Whose they are and which window they count in goes along,
  * so that every later move of the line can be applied by the SKU's slot alone. */
 struct slice_stock_units {
@@ -111,6 +122,7 @@ struct stock_cell {
     uint64_t in_transfer;
     uint64_t version;       /* counts physical and policy changes only */
     uint64_t reorder_point; /* 0: never low */
+    uint64_t task_ns;       /* when the last task was opened; it is open while units are missing */
 };
 
 /* What ever came in and went out of a SKU, in units. */
@@ -154,11 +166,12 @@ struct part_cell {
     uint64_t safety;
     uint64_t version;
     uint64_t reorder_point;
+    uint64_t task_ns;
     uint8_t warehouse;
     uint8_t warned;
     uint8_t zero[6];
 };
-_Static_assert(sizeof(struct part_cell) == 96, "as it stands in images");
+_Static_assert(sizeof(struct part_cell) == 104, "as it stands in images");
 
 struct stock_sku {
     uint32_t sku; /* 0: there is none (yet) */
@@ -186,6 +199,7 @@ struct stock_sku {
 struct stock {
     struct limits limits;
     struct caps caps;
+    struct transfers transfers;
     struct stock_sku *skus;
     struct stock_cell *cells; /* counted from 1 */
     uint32_t cell_count;
@@ -228,6 +242,9 @@ static inline struct stock_cell *stock_next_cell(const struct stock *stock,
     uint32_t next = cell == NULL ? sku->first_cell : cell->next;
     return next != 0 ? &stock->cells[next] : NULL;
 }
+
+/* The SKUs of all of the shard's slots one after the other, NULL at the end; start with *at = 0. */
+const struct stock_sku *stock_each(const struct stock *stock, uint64_t *at);
 
 uint64_t stock_on_hand(const struct stock_cell *cell);
 /* What a buyer may still have: free above the safety stock; none while units are missing. With the

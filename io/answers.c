@@ -266,6 +266,38 @@ static void write_sku(struct json_writer *writer, const struct http_server *serv
     json_write_close(writer, '}');
 }
 
+/* Cells with units missing, or that have warned; of one shard. */
+static void write_cells(struct json_writer *writer, const struct http_server *server,
+                        const struct result_cells *cells)
+{
+    json_write_open(writer, '{');
+    json_write_key(writer, "items");
+    json_write_open(writer, '[');
+    for (uint32_t i = 0; i < cells->cell_count; i++)
+        write_cell(writer, server, cells->cells[i].sku, &cells->cells[i].cell);
+    json_write_close(writer, ']');
+    json_write_close(writer, '}');
+}
+
+static void write_transfer(struct json_writer *writer, const struct http_server *server,
+                           const struct result_transfer *transfer)
+{
+    json_write_open(writer, '{');
+    json_member_text(writer, "transfer_id",
+                     (struct text){(const char *)(transfer + 1), transfer->id_bytes});
+    member_sku(writer, server, transfer->sku);
+    member_said(writer, "from", shard_warehouse(server->shard, transfer->from));
+    member_said(writer, "to", shard_warehouse(server->shard, transfer->to));
+    member_said(writer, "state", text_of(transfer->over_ns != 0 ? "received" : "in_transfer"));
+    json_member_unsigned(writer, "units", transfer->units);
+    json_member_unsigned(writer, "ok", transfer->ok);
+    json_member_unsigned(writer, "damaged", transfer->damaged);
+    json_member_unsigned(writer, "lost", transfer->lost);
+    member_time(writer, "shipped_at", transfer->shipped_ns);
+    member_time(writer, "received_at", transfer->over_ns);
+    json_write_close(writer, '}');
+}
+
 /* One shard's; whoever asked all shards puts them together. */
 static void write_orders(struct json_writer *writer, const struct http_server *server,
                          const struct result_orders *orders)
@@ -421,6 +453,12 @@ void answer_write(struct json_writer *writer, const struct http_server *server,
         return;
     case RESULT_SKU:
         write_sku(writer, server, (const void *)result);
+        return;
+    case RESULT_CELLS:
+        write_cells(writer, server, (const void *)result);
+        return;
+    case RESULT_TRANSFER:
+        write_transfer(writer, server, (const void *)result);
         return;
     case RESULT_ORDERS:
         write_orders(writer, server, (const void *)result);

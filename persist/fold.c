@@ -188,6 +188,7 @@ static void grow(struct fold_size *size, enum shard_table table)
         size->skus *= 2;
         break;
     case SHARD_TABLE_CELLS:
+    case SHARD_TABLE_TRANSFERS: /* they have a share of that */
         size->cells *= 2;
         break;
     case SHARD_TABLE_RETRIES:

@@ -169,8 +169,12 @@ struct spate_cell {
     uint64_t missing;
     uint64_t sellable;
     uint64_t version;
+    uint64_t safety;
+    uint64_t reorder_point;
+    uint64_t task_ns; /* when the count was that found units missing; 0: none are */
     uint8_t warehouse;
-    uint8_t zero[7];
+    uint8_t warned; /* at or below the reorder point */
+    uint8_t zero[6];
 };
 
 struct spate_short_line {

@@ -242,6 +242,49 @@ static struct order_scans *draft_scans(struct draft *draft)
     return scans;
 }
 
+static struct transfer_ship *draft_ship(struct draft *draft)
+{
+    struct transfer_ship *ship = draft_begin(draft, OP_TRANSFER_SHIP, sizeof *ship);
+    ship->units = 5;
+    ship->sku = sku_17;
+    ship->from_bytes = ship->to_bytes = 2;
+    ship->id_bytes = 3;
+    draft_text(draft, "w1w2x-1");
+    draft_end(draft);
+    return ship;
+}
+
+static struct transfer_receive *draft_arrive(struct draft *draft)
+{
+    struct transfer_receive *receive = draft_begin(draft, OP_TRANSFER_RECEIVE, sizeof *receive);
+    receive->ok = 4;
+    receive->lost = 1;
+    receive->sku = sku_17;
+    receive->id_bytes = receive->key_bytes = 3;
+    draft_text(draft, "x-1k-1");
+    draft_end(draft);
+    return receive;
+}
+
+static struct transfer_get *draft_transfer(struct draft *draft)
+{
+    struct transfer_get *get = draft_begin(draft, OP_TRANSFER_GET, sizeof *get);
+    get->sku = sku_17;
+    get->id_bytes = 3;
+    draft_text(draft, "x-1");
+    draft_end(draft);
+    return get;
+}
+
+static struct cell_list *draft_cells(struct draft *draft)
+{
+    struct cell_list *list = draft_begin(draft, OP_CELL_LIST, sizeof *list);
+    list->slot = 5;
+    list->limit = WAREHOUSES_MAX;
+    list->wanted = CELLS_WARNED;
+    return list;
+}
+
 typedef void draft_any(struct draft *draft);
 #define DRAFT(name)                                                                                \
     static void any_##name(struct draft *draft)                                                    \
@@ -264,6 +307,10 @@ DRAFT(list)
 DRAFT(act)
 DRAFT(parcel)
 DRAFT(scans)
+DRAFT(ship)
+DRAFT(arrive)
+DRAFT(transfer)
+DRAFT(cells)
 
 /* clang-format off */
 static draft_any *const drafts[] = {
@@ -283,6 +330,10 @@ static draft_any *const drafts[] = {
     any_act,
     any_parcel,
     any_scans,
+    any_ship,
+    any_arrive,
+    any_transfer,
+    any_cells,
 };
 /* clang-format on */
 enum { DRAFTS = sizeof drafts / sizeof drafts[0] };
@@ -410,6 +461,13 @@ static void bytes_without_a_meaning_must_be_zero(void **state)
         {any_costs, offsetof(struct region_costs, warehouse_bytes) + 2, WAREHOUSES_MAX - 2},
         {any_costs, sizeof(struct region_costs) + offsetof(struct cost_row, zero), 3},
         {any_costs, sizeof(struct region_costs) + 36 + 6, 6},
+        {any_ship, offsetof(struct transfer_ship, zero), 1},
+        {any_ship, sizeof(struct transfer_ship) + 7, 1},
+        {any_arrive, offsetof(struct transfer_receive, zero), 2},
+        {any_arrive, sizeof(struct transfer_receive) + 6, 2},
+        {any_transfer, offsetof(struct transfer_get, zero), 3},
+        {any_transfer, sizeof(struct transfer_get) + 3, 5},
+        {any_cells, offsetof(struct cell_list, zero), 3},
         {any_list, offsetof(struct order_list, zero), 1},
         {any_list, sizeof(struct order_list) + 17, 7},
         {any_get, sizeof(struct order_get) + 10, 6},
@@ -716,6 +774,40 @@ static void a_list_says_how_many_and_goes_on_only_for_a_customer(void **state)
     assert_wrong(&draft, CODE_INVALID, "customer", 0);
 }
 
+static void a_transfer_goes_from_one_warehouse_to_another(void **state)
+{
+    (void)state;
+    struct draft draft;
+    draft_ship(&draft);
+    draft.bytes[sizeof(struct transfer_ship) + 3] = '1';
+    assert_wrong(&draft, CODE_INVALID, "to", 0);
+    draft_ship(&draft)->units = 0;
+    assert_wrong(&draft, CODE_INVALID, "units", 0);
+    draft_ship(&draft)->units = UINT64_MAX;
+    assert_wrong(&draft, CODE_OVERFLOW, "units", 0);
+    draft_ship(&draft)->sku = 0;
+    assert_wrong(&draft, CODE_UNKNOWN_SKU, "sku", 0);
+    draft_ship(&draft);
+    draft.bytes[sizeof(struct transfer_ship)] = '/';
+    assert_wrong(&draft, CODE_INVALID, "from", 0);
+    draft_ship(&draft);
+    draft.bytes[sizeof(struct transfer_ship) + 4] = '/';
+    assert_wrong(&draft, CODE_INVALID, "transfer_id", 0);
+    struct transfer_receive *receive = draft_arrive(&draft);
+    receive->ok = receive->lost = 0;
+    assert_wrong(&draft, CODE_INVALID, "ok", 0);
+    draft_arrive(&draft)->ok = UINT64_MAX;
+    assert_wrong(&draft, CODE_OVERFLOW, "ok", 0);
+    draft_arrive(&draft)->damaged = UINT64_MAX;
+    assert_wrong(&draft, CODE_OVERFLOW, "damaged", 0);
+    draft_arrive(&draft)->lost = UINT64_MAX;
+    assert_wrong(&draft, CODE_OVERFLOW, "lost", 0);
+    draft_cells(&draft)->limit = WAREHOUSES_MAX - 1;
+    assert_wrong(&draft, CODE_INVALID, "limit", 0);
+    draft_cells(&draft)->wanted = CELLS_WARNED + 1;
+    assert_wrong(&draft, CODE_MALFORMED, "cells", 0);
+}
+
 static void caps_are_of_different_channels_and_each_has_a_name(void **state)
 {
     (void)state;
@@ -815,6 +907,10 @@ static void a_command_goes_to_the_slot_of_its_order_or_sku(void **state)
         order_slot,
         order_slot,
         order_slot,
+        5,
+        5,
+        5,
+        5,
     };
     /* clang-format on */
     for (uint32_t i = 0; i < DRAFTS; i++) {
@@ -890,6 +986,7 @@ int main(void)
         cmocka_unit_test(a_wrong_field_of_a_sku_is_named),
         cmocka_unit_test(a_wrong_field_of_stock_is_named),
         cmocka_unit_test(a_list_says_how_many_and_goes_on_only_for_a_customer),
+        cmocka_unit_test(a_transfer_goes_from_one_warehouse_to_another),
         cmocka_unit_test(caps_are_of_different_channels_and_each_has_a_name),
         cmocka_unit_test(a_wrong_field_of_a_parcel_is_named),
         cmocka_unit_test(a_table_of_costs_is_looked_at_row_by_row),

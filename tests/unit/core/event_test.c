@@ -48,6 +48,10 @@ struct parts {
     struct slice_retry *retry;
     struct slice_warehouse_put *warehouse_put;
     struct slice_region_costs *costs;
+    struct slice_stock_task *task;
+    struct slice_transfer_shipped *shipped;
+    struct slice_transfer_received *received;
+    struct slice_transfer_forgotten *forgotten;
 };
 
 static struct parts draft_begin(struct draft *draft)
@@ -95,6 +99,17 @@ static struct parts draft_begin(struct draft *draft)
                       sizeof *parts.costs + sizeof parts.costs->rows[0], "sh");
     parts.costs->row_count = 1;
     parts.costs->id_bytes = 2;
+    parts.task = add(draft, SLOT, SLICE_STOCK_TASK, sizeof *parts.task, "");
+    parts.task->sku = SKU;
+    parts.shipped = add(draft, SLOT, SLICE_TRANSFER_SHIPPED, sizeof *parts.shipped, "x-1");
+    parts.shipped->sku = SKU;
+    parts.shipped->id_bytes = 3;
+    parts.received = add(draft, SLOT, SLICE_TRANSFER_RECEIVED, sizeof *parts.received, "x-1");
+    parts.received->sku = SKU;
+    parts.received->id_bytes = 3;
+    parts.forgotten = add(draft, SLOT, SLICE_TRANSFER_FORGOTTEN, sizeof *parts.forgotten, "x-1");
+    parts.forgotten->sku = SKU;
+    parts.forgotten->id_bytes = 3;
     return parts;
 }
 
@@ -201,6 +216,17 @@ static void a_slice_that_does_not_add_up_is_not_valid(void **state)
     assert_spoilt(p.warehouse_put->id_bytes = 9);
     assert_spoilt(p.warehouse_put->warehouse = WAREHOUSES_MAX);
     assert_spoilt(p.warehouse_put->head.slot = 1);
+    assert_spoilt(p.task->warehouse = WAREHOUSES_MAX);
+    assert_spoilt(p.task->sku = 3);
+    assert_spoilt(p.shipped->from = WAREHOUSES_MAX);
+    assert_spoilt(p.shipped->to = WAREHOUSES_MAX);
+    assert_spoilt(p.shipped->id_bytes = 0);
+    assert_spoilt(p.shipped->id_bytes = 9);
+    assert_spoilt(p.shipped->sku = 3);
+    assert_spoilt(p.received->id_bytes = 9);
+    assert_spoilt(p.received->sku = 0);
+    assert_spoilt(p.forgotten->id_bytes = 0);
+    assert_spoilt(p.forgotten->head.slot = 1);
     assert_spoilt(p.costs->row_count = 2);
     assert_spoilt(p.costs->row_count = UINT16_MAX);
     assert_spoilt(p.costs->id_bytes = 0);

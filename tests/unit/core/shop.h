@@ -305,6 +305,10 @@ union shop_command {
     struct stock_receive receive;
     struct stock_change change;
     struct stock_policy policy;
+    struct transfer_ship ship;
+    struct transfer_receive arrive;
+    struct transfer_get transfer;
+    struct cell_list cells;
     struct warehouse_put warehouse;
     struct region_costs costs;
     struct rules_put rules;
@@ -594,6 +598,70 @@ static inline enum code shop_change(struct shop *shop, enum op op, uint32_t sku,
     char key[32];
     snprintf(key, sizeof key, "c-%llu", (unsigned long long)shop->request);
     return (enum code)shop_change_if(shop, op, sku, warehouse, units, STOCK_ANY_VERSION, key)->code;
+}
+
+static inline const struct result *shop_ship(struct shop *shop, const char *id, uint32_t sku,
+                                             const char *from, const char *to, uint64_t units)
+{
+    union shop_command command;
+    memset(&command, 0, sizeof command.ship + 128);
+    command.ship.units = units;
+    command.ship.sku = sku;
+    command.ship.from_bytes = (uint8_t)strlen(from);
+    command.ship.to_bytes = (uint8_t)strlen(to);
+    command.ship.id_bytes = (uint8_t)strlen(id);
+    int bytes = sprintf((char *)(&command.ship + 1), "%s%s%s", from, to, id);
+    shop_head(&command.head, OP_TRANSFER_SHIP, sizeof command.ship + (size_t)bytes);
+    return shop_ask(shop, &command.head);
+}
+
+struct shop_arrival {
+    uint64_t ok;
+    uint64_t damaged;
+    uint64_t lost;
+};
+
+/* No key: "". */
+static inline const struct result *shop_arrive(struct shop *shop, const char *id, uint32_t sku,
+                                               struct shop_arrival arrival, const char *key)
+{
+    union shop_command command;
+    memset(&command, 0, sizeof command.arrive + 128);
+    command.arrive.ok = arrival.ok;
+    command.arrive.damaged = arrival.damaged;
+    command.arrive.lost = arrival.lost;
+    command.arrive.sku = sku;
+    command.arrive.id_bytes = (uint8_t)strlen(id);
+    command.arrive.key_bytes = (uint8_t)strlen(key);
+    int bytes = sprintf((char *)(&command.arrive + 1), "%s%s", id, key);
+    shop_head(&command.head, OP_TRANSFER_RECEIVE, sizeof command.arrive + (size_t)bytes);
+    return shop_ask(shop, &command.head);
+}
+
+/* The cells of all shards with units missing, or that have warned. */
+static inline uint32_t shop_cells(struct shop *shop, enum cells_wanted wanted,
+                                  struct result_listed_cell *out)
+{
+    uint32_t count = 0;
+    for (uint32_t shard = 0; shard < shop->shard_count; shard++) {
+        const struct result_cells *cells;
+        uint64_t cursor = 0;
+        do {
+            union shop_command command;
+            memset(&command, 0, sizeof command.cells);
+            command.cells.cursor = cursor;
+            command.cells.slot = (uint16_t)shard; /* slot_shard[i] is i % shard_count */
+            command.cells.limit = WAREHOUSES_MAX;
+            command.cells.wanted = (uint8_t)wanted;
+            shop_head(&command.head, OP_CELL_LIST, sizeof command.cells);
+            cells = (const void *)shop_ask(shop, &command.head);
+            assert_int_equal(cells->head.code, CODE_OK);
+            memcpy(out + count, cells->cells, cells->cell_count * sizeof *out);
+            count += cells->cell_count;
+            cursor = cells->cursor;
+        } while (!cells->is_end);
+    }
+    return count;
 }
 
 static inline void shop_policy(struct shop *shop, uint32_t sku, const char *warehouse,
