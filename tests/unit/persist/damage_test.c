@@ -455,6 +455,56 @@ static void a_full_disk_is_said_and_the_log_resumes_by_itself(void **state)
     assert_int_equal(f->found_count, before + 1);
 }
 
+/* The item's head in a fresh copy of the log, to be changed and sealed again. */
+static struct group_head *reopen(struct fixture *f, const struct item *item)
+{
+    char name[SEGMENT_NAME_BYTES];
+    segment_name(name, item->serial);
+    memory_copy(f->env, f->pristine);
+    return (void *)(memory_find(f->env, name)->data + item->offset);
+}
+
+static void a_whole_group_that_does_not_follow_the_one_before_it_ends_the_log(void **state)
+{
+    struct fixture *f = *state;
+    static struct oracle oracle;
+    read_oracle(f, &oracle);
+    for (uint32_t i = 0; i < oracle.count; i++) {
+        const struct item *item = &oracle.items[i];
+        if (item->kind != ITEM_GROUP)
+            continue;
+        struct group_head *head = reopen(f, item);
+        head->chain ^= 1;
+        group_seal(head, group_seed(oracle.manifest.log_id, item->serial));
+        /* As if its events were damaged: it is missing, and its witness counts. */
+        expect(f, &oracle, FLIP, item->serial, item->offset + (uint32_t)sizeof *head);
+    }
+}
+
+/* Marks are no part of the chain, so what one says can be changed without breaking it. */
+static void a_witness_counts_for_what_its_own_epoch_owns_and_no_further(void **state)
+{
+    struct fixture *f = *state;
+    static struct oracle oracle;
+    uint32_t marks[2] = {0};
+    read_oracle(f, &oracle);
+    for (uint32_t i = 0; i < oracle.count; i++) {
+        const struct item *item = &oracle.items[i];
+        if (item->kind != ITEM_MARK)
+            continue;
+        bool is_latest = last_of(&oracle.manifest, item->epoch) == UINT64_MAX;
+        struct group_head *head = reopen(f, item);
+        head->witness = 1000;
+        group_seal(head, group_seed(oracle.manifest.log_id, item->serial));
+        assert_int_equal(begin(f), !is_latest);
+        assert_int_equal(f->found_count, oracle.last_seq);
+        if (is_latest)
+            assert_non_null(strstr(f->report.message, "everything up to 1000"));
+        marks[is_latest]++;
+    }
+    assert_true(marks[0] > 0 && marks[1] > 0);
+}
+
 static void another_logs_segment_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -490,6 +540,8 @@ int main(void)
         TEST(a_start_can_be_interrupted_after_any_change_and_run_again),
         TEST(segments_made_ready_and_never_used_are_used_by_the_next_server),
         TEST(a_full_disk_is_said_and_the_log_resumes_by_itself),
+        TEST(a_whole_group_that_does_not_follow_the_one_before_it_ends_the_log),
+        TEST(a_witness_counts_for_what_its_own_epoch_owns_and_no_further),
         TEST(another_logs_segment_is_refused),
         TEST(looking_changes_nothing),
     };
