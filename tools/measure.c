@@ -33,6 +33,7 @@ enum outcome outcome_of(uint32_t code)
         return OUTCOME_OUT_OF_STOCK;
     case CODE_LIMIT:
     case CODE_ILLEGAL:
+    case CODE_NOT_FOUND: /* what was to follow an order that came to nothing */
         return OUTCOME_REFUSED;
     default:
         return OUTCOME_FAILED;

@@ -132,12 +132,18 @@ static const struct trace_event *next_event(struct player *player)
 
 /* ---- what becomes of an order --------------------------------------------------------------------------------- */
 
-/* Whether the order that the event is about has been refused, or was never asked for. */
+/* Whether the event has nothing to follow: its order was refused, never asked for or not paid, its parcel
+ * never handed over. */
 static bool is_moot(const struct plan *plan, const struct trace_event *event, uint64_t pass)
 {
     if (!trace_has_order(event) || event->kind == TRACE_ORDER)
         return false;
-    return (plan->fates.fate[fate_index(plan, event, pass)] & FATE_BITS) != FATE_CREATED;
+    uint8_t fate = plan->fates.fate[fate_index(plan, event, pass)];
+    bool ships = event->kind == TRACE_SHIP || event->kind == TRACE_HANDOVER;
+    bool is_after =
+        event->kind == TRACE_DELIVER || event->kind == TRACE_RETURN || event->kind == TRACE_CONFIRM;
+    return (fate & FATE_BITS) != FATE_CREATED || (ships && !(fate & FATE_PAID)) ||
+           (is_after && !(fate & FATE_SHIPPED));
 }
 
 static void settle_fate(const struct plan *plan, const struct trace_event *event, uint64_t pass,
@@ -147,7 +153,7 @@ static void settle_fate(const struct plan *plan, const struct trace_event *event
     bool good = outcome == OUTCOME_DONE || outcome == OUTCOME_REPLAYED;
     if (event->kind == TRACE_CANCEL && good)
         *fate |= FATE_CANCELLED;
-    else if (event->kind == TRACE_CAPTURE && good)
+    else if (event->kind == TRACE_CAPTURE && (event->flags & TRACE_PAID) && good)
         *fate |= FATE_PAID;
     else if (event->kind == TRACE_HANDOVER && good)
         *fate |= FATE_SHIPPED;
@@ -341,6 +347,9 @@ static void on_answer(struct player *player, const struct spate_result *answer)
     const struct trace_event *event = tag_event(plan, answer->tag);
     uint64_t pass = tag_pass(answer->tag), fate = fate_index(plan, event, pass);
     enum outcome outcome = outcome_of(answer->code);
+    /* It was sent again since nobody knew what had become of it: it had been carried out. */
+    if (answer->code == SPATE_ILLEGAL && answer->attempts > 1)
+        outcome = OUTCOME_REPLAYED;
     uint64_t sent = answer->sent_ns - plan->t0_ns, done = answer->done_ns - plan->t0_ns;
     uint64_t intended = plan->max ? sent : intended_ns(plan, event, pass);
     if (again_later(player, answer, intended))

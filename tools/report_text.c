@@ -70,7 +70,7 @@ void report_print(const struct report *report)
     for (int kind = 0; kind < TRACE_KINDS; kind++)
         print_operation(report, (enum trace_kind)kind);
     if (report->moot > 0)
-        printf("  not sent, since their orders had been refused: %" PRIu64 "\n", report->moot);
+        printf("  not sent, since what they follow had been refused: %" PRIu64 "\n", report->moot);
     if (report->cannot > 0)
         printf("  not sent, since this protocol does not carry them: %" PRIu64 "\n",
                report->cannot);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/values.h"
+
 enum {
     CLIENTS_MAX = 256,
     BLOCK = 64, /* neighbours that go through the same client, in few frames */
@@ -78,29 +80,8 @@ void binary_target_close(struct binary_target *target)
 
 bool binary_target_can(enum trace_kind kind)
 {
-    switch (kind) {
-    case TRACE_WAREHOUSE:
-    case TRACE_SKU:
-    case TRACE_RECEIVE:
-    case TRACE_ORDER:
-    case TRACE_READ:
-    case TRACE_READ_STOCK:
-        return true;
-    case TRACE_COSTS:
-    case TRACE_PAY:
-    case TRACE_PAY_FAIL:
-    case TRACE_CANCEL:
-    case TRACE_SHIP:
-    case TRACE_DELIVER:
-    case TRACE_CONFIRM:
-    case TRACE_REFUND:
-    case TRACE_RETURN:
-    case TRACE_CAPTURE:
-    case TRACE_HANDOVER:
-    case TRACE_KINDS:
-        break;
-    }
-    return false;
+    return kind != TRACE_SHIP && kind != TRACE_HANDOVER && kind != TRACE_DELIVER &&
+           kind != TRACE_RETURN;
 }
 
 /* ---- what is sent ---------------------------------------------------------------------------------------- */
@@ -144,13 +125,94 @@ static bool send_order(struct binary_target *target, struct spate *client,
     trace_order_id(target->trace, event->order, pass, id);
     trace_name_of(target->trace, TRACE_CUSTOMERS, event->a, customer);
     trace_name_of(target->trace, TRACE_REGIONS, event->b, region);
-    const struct spate_order order = {.id = id,
-                                      .customer = customer,
-                                      .currency = target->trace->head->currency,
-                                      .region = region,
-                                      .lines = lines,
-                                      .line_count = event->line_count};
+    const struct spate_order order = {
+        .id = id,
+        .customer = customer,
+        .currency = target->trace->head->currency,
+        .region = region,
+        .pay_by_ns = event->flags & TRACE_DEPOSIT ? DEPOSIT_PAY_BY_S * 1000000000 : 0,
+        .lines = lines,
+        .line_count = event->line_count};
     return spate_order_create(client, &order, tag);
+}
+
+static bool send_money(struct binary_target *target, struct spate *client,
+                       const struct trace_event *event, uint64_t pass, uint64_t tag)
+{
+    char id[TRACE_NAME_BYTES], payment[16], refund[16];
+    bool is_new = event->kind == TRACE_PAY, is_refund = event->kind == TRACE_REFUND;
+    trace_order_id(target->trace, event->order, pass, id);
+    snprintf(payment, sizeof payment, "p-%u", event->b);
+    snprintf(refund, sizeof refund, "f-%u", event->b);
+    const struct spate_money money = {.order = id,
+                                      .payment = payment,
+                                      .refund = is_refund ? refund : NULL,
+                                      .method = is_new ? "alipay" : NULL,
+                                      .reason = is_refund ? "replayed" : NULL,
+                                      .amount = is_new || is_refund ? event->amount : SPATE_ALL};
+    enum spate_money_act act = is_new                          ? SPATE_PAYMENT_CREATE
+                               : is_refund                     ? SPATE_REFUND_CREATE
+                               : event->kind == TRACE_PAY_FAIL ? SPATE_PAYMENT_FAIL
+                                                               : SPATE_PAYMENT_CAPTURE;
+    return spate_order_money(client, act, &money, tag);
+}
+
+static bool send_parcel(struct binary_target *target, struct spate *client,
+                        const struct trace_event *event, uint64_t pass, uint64_t tag)
+{
+    struct spate_parcel_line lines[TRACE_LINES_MAX];
+    char id[TRACE_NAME_BYTES], parcel_id[16];
+    bool is_return = event->kind == TRACE_RETURN;
+    trace_order_id(target->trace, event->order, pass, id);
+    snprintf(parcel_id, sizeof parcel_id, "%c-%u", is_return ? 'r' : 's', event->b);
+    for (uint32_t i = 0; i < event->line_count; i++)
+        lines[i] = (struct spate_parcel_line){.line = trace_lines(event)[i].sku,
+                                              .units = trace_lines(event)[i].units};
+    const struct spate_parcel parcel = {.order = id,
+                                        .id = parcel_id,
+                                        .reason = is_return ? "replayed" : NULL,
+                                        .lines = lines,
+                                        .line_count = event->line_count};
+    enum spate_parcel_act act = is_return                       ? SPATE_RETURN_CREATE
+                                : event->kind == TRACE_SHIP     ? SPATE_SHIPMENT_CREATE
+                                : event->kind == TRACE_HANDOVER ? SPATE_SHIPMENT_HAND_OVER
+                                                                : SPATE_SHIPMENT_DELIVER;
+    return spate_order_parcel(client, act, &parcel, tag);
+}
+
+static bool send_act(struct binary_target *target, struct spate *client,
+                     const struct trace_event *event, uint64_t pass, uint64_t tag)
+{
+    char id[TRACE_NAME_BYTES];
+    trace_order_id(target->trace, event->order, pass, id);
+    return event->kind == TRACE_CANCEL
+               ? spate_order_cancel(client, id, "changed my mind", NULL, tag)
+               : spate_order_confirm(client, id, NULL, tag);
+}
+
+static bool send_costs(struct binary_target *target, struct spate *client,
+                       const struct trace_event *event, uint64_t tag)
+{
+    struct spate_cost rows[TRACE_LINES_MAX];
+    char region[TRACE_NAME_BYTES], names[WAREHOUSES_MAX][TRACE_NAME_BYTES];
+    const char *warehouses[WAREHOUSES_MAX];
+    uint32_t count = 0;
+    const struct trace_line *lines = trace_lines(event);
+    for (uint32_t i = 0; i < event->line_count; i++) {
+        bool known = i > 0 && lines[i].sku == lines[i - 1].sku;
+        if (!known && count == WAREHOUSES_MAX)
+            return false;
+        if (!known) {
+            trace_name_of(target->trace, TRACE_WAREHOUSES, lines[i].sku, names[count]);
+            warehouses[count] = names[count];
+            count++;
+        }
+        rows[i] = (struct spate_cost){.distance = lines[i].units,
+                                      .weight = (uint32_t)lines[i].unit_price,
+                                      .warehouse = (uint8_t)(count - 1)};
+    }
+    trace_name_of(target->trace, TRACE_REGIONS, event->a, region);
+    return spate_region_costs(client, region, warehouses, count, rows, event->line_count, tag);
 }
 
 bool binary_target_send(struct binary_target *target, const struct trace_event *event,
@@ -173,6 +235,21 @@ bool binary_target_send(struct binary_target *target, const struct trace_event *
     case TRACE_READ:
         trace_order_id(target->trace, event->order, pass, name);
         return spate_order_get(client, name, tag);
+    case TRACE_PAY:
+    case TRACE_PAY_FAIL:
+    case TRACE_CAPTURE:
+    case TRACE_REFUND:
+        return send_money(target, client, event, pass, tag);
+    case TRACE_SHIP:
+    case TRACE_HANDOVER:
+    case TRACE_DELIVER:
+    case TRACE_RETURN:
+        return send_parcel(target, client, event, pass, tag);
+    case TRACE_CANCEL:
+    case TRACE_CONFIRM:
+        return send_act(target, client, event, pass, tag);
+    case TRACE_COSTS:
+        return send_costs(target, client, event, tag);
     case TRACE_READ_STOCK:
         return spate_stock_get(client, target->numbers[event->a], tag);
     default:

@@ -162,6 +162,8 @@ static void say_order(const struct http_target *target, struct link *link,
     name_of(target, TRACE_REGIONS, event->b, name);
     if (name[0] != '\0')
         say(link, ",\"region\":\"%s\"", name);
+    if (event->flags & TRACE_DEPOSIT)
+        say(link, ",\"pay_by\":\"" DEPOSIT_PAY_BY_TEXT "\"");
     for (uint32_t i = 0; i < event->line_count; i++) {
         name_of(target, TRACE_SKUS, lines[i].sku, name);
         say(link, "%s{\"sku\":\"", i == 0 ? ",\"lines\":[" : ",");
@@ -193,7 +195,9 @@ static void say_costs(const struct http_target *target, struct link *link,
 static void say_return(struct link *link, const struct trace_event *event)
 {
     const struct trace_line *lines = trace_lines(event);
-    say(link, "{\"return_id\":\"r-1\",\"kind\":\"return\",\"reason\":\"replayed\",\"lines\":[");
+    say(link,
+        "{\"return_id\":\"r-%" PRIu32 "\",\"kind\":\"return\",\"reason\":\"replayed\",\"lines\":[",
+        event->b);
     for (uint32_t i = 0; i < event->line_count; i++)
         say(link, "%s{\"line\":%" PRIu32 ",\"units\":%" PRIu32 "}", i == 0 ? "" : ",", lines[i].sku,
             lines[i].units);
@@ -331,8 +335,6 @@ static void write_request(const struct http_target *target, struct link *link)
     if (event->kind == TRACE_RECEIVE) {
         receipt_key(target->trace, event, link->asks.pass, key);
         say(link, "Idempotency-Key: %s\r\n", key);
-    } else if (event->kind == TRACE_CANCEL) {
-        say(link, "Idempotency-Key: cancel-%s\r\n", id);
     }
     if (has_body)
         say(link, "Content-Type: application/json\r\nContent-Length: %" PRIu32 "\r\n", body_bytes);

@@ -36,4 +36,8 @@ enum { RECEIPT_KEY_BYTES = 64 };
 void receipt_key(const struct trace *trace, const struct trace_event *event, uint64_t pass,
                  char out[RECEIPT_KEY_BYTES]);
 
+/* Until when an order is to be paid that pays a deposit first: not before the last day of any trace. */
+#define DEPOSIT_PAY_BY_S    UINT64_C(4102444800)
+#define DEPOSIT_PAY_BY_TEXT "2100-01-01T00:00:00Z"
+
 #endif

@@ -9,7 +9,10 @@ int tool_replay(int argc, char **argv);
 int tool_serve(int argc, char **argv);
 int tool_top(int argc, char **argv);
 int tool_trace(int argc, char **argv);
+int tool_trace_cut(int argc, char **argv);
 int tool_trace_gen(int argc, char **argv);
 int tool_trace_import(int argc, char **argv);
+int tool_trace_merge(int argc, char **argv);
+int tool_trace_scale(int argc, char **argv);
 
 #endif

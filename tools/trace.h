@@ -31,19 +31,20 @@ enum trace_table {
 
 /* What a kind does not speak of is 0. Numbers of kinds never change. */
 enum trace_kind {
-    TRACE_WAREHOUSE = 1,   /* a: warehouse, b: priority */
-    TRACE_SKU = 2,         /* a: SKU, amount: list price, b: most units an order may have */
-    TRACE_RECEIVE = 3,     /* a: SKU, b: warehouse, amount: units */
-    TRACE_ORDER = 4,       /* order, a: customer, b: region; lines */
-    TRACE_COSTS = 5,       /* a: region; lines: warehouse, distance, weight */
-    TRACE_PAY = 6,         /* order, b: which payment, from 1, amount: it begins */
-    TRACE_PAY_FAIL = 7,    /* order, b: which payment: the provider says no */
-    TRACE_CANCEL = 8,      /* order */
-    TRACE_SHIP = 9,        /* order, b: which shipment, from 1: all that is left, planned */
-    TRACE_DELIVER = 10,    /* order, b: which shipment */
-    TRACE_CONFIRM = 11,    /* order */
-    TRACE_REFUND = 12,     /* order, b: of which payment, amount */
-    TRACE_RETURN = 13,     /* order; lines: number of the line from 1, units, 0 */
+    TRACE_WAREHOUSE = 1, /* a: warehouse, b: priority */
+    TRACE_SKU = 2,       /* a: SKU, amount: list price, b: most units an order may have */
+    TRACE_RECEIVE = 3,   /* a: SKU, b: warehouse, amount: units */
+    TRACE_ORDER = 4,     /* order, a: customer, b: region; lines */
+    TRACE_COSTS = 5,     /* a: region; lines: warehouse, distance, weight */
+    TRACE_PAY = 6,       /* order, b: which payment, from 1, amount: it begins */
+    TRACE_PAY_FAIL = 7,  /* order, b: which payment: the provider says no */
+    TRACE_CANCEL = 8,    /* order */
+    TRACE_SHIP = 9,      /* order, b: which shipment, from 1: all that is left, planned */
+    TRACE_DELIVER = 10,  /* order, b: which shipment */
+    TRACE_CONFIRM = 11,  /* order */
+    TRACE_REFUND = 12,   /* order, b: of which payment, amount */
+    TRACE_RETURN =
+        13, /* order, b: which return, from 1; lines: number of the line from 1, units, 0 */
     TRACE_READ = 14,       /* order */
     TRACE_READ_STOCK = 15, /* a: SKU */
     TRACE_CAPTURE = 16,    /* order, b: which payment: the money is there */
@@ -73,8 +74,10 @@ static inline const struct trace_line *trace_lines(const struct trace_event *eve
 }
 
 enum trace_flag {
-    TRACE_AGAIN = 1, /* sent once more, the same id and body */
-    TRACE_FLASH = 2, /* of a SKU: it is on flash sale */
+    TRACE_AGAIN = 1,   /* sent once more, the same id and body */
+    TRACE_FLASH = 2,   /* of a SKU: it is on flash sale */
+    TRACE_DEPOSIT = 4, /* of an order: it is paid much later, and must not expire before */
+    TRACE_PAID = 8,    /* of a capture: with it all is paid */
 };
 
 struct trace_names {

@@ -241,6 +241,9 @@ int tool_trace(int argc, char **argv)
         {"import", "make one of your own orders or access log", tool_trace_import},
         {"info", "what is in a trace", info},
         {"show", "its events, one a line", show},
+        {"cut", "a piece of it", tool_trace_cut},
+        {"scale", "make it shorter or longer, or smaller", tool_trace_scale},
+        {"merge", "lay two over each other", tool_trace_merge},
         {"verify", "look at every byte of it", verify},
     };
     for (size_t i = 0; argc > 1 && i < sizeof verbs / sizeof *verbs; i++)

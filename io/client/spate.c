@@ -20,6 +20,15 @@
 
 _Static_assert(sizeof(struct spate_line) == sizeof(struct command_line), "copied as they are");
 _Static_assert(sizeof(struct spate_adjustment) == sizeof(struct adjustment), "likewise");
+_Static_assert((int)SPATE_PAYMENT_CREATE == OP_PAYMENT_CREATE &&
+                   (int)SPATE_PAYMENT_FAIL == OP_PAYMENT_FAIL &&
+                   (int)SPATE_REFUND_FAIL == OP_REFUND_FAIL &&
+                   (int)SPATE_SHIPMENT_DELIVER == OP_SHIPMENT_DELIVER &&
+                   (int)SPATE_RETURN_CLOSE == OP_RETURN_CLOSE && SPATE_ALL == MONEY_NOT_SAID,
+               "numbers of the protocol");
+_Static_assert(sizeof(struct spate_cost) == sizeof(struct cost_row), "copied as they are");
+_Static_assert(sizeof(struct spate_parcel_line) == sizeof(struct parcel_line),
+               "copied as they are");
 _Static_assert(sizeof(struct spate_order_line) == sizeof(struct result_line), "overlaid");
 _Static_assert(offsetof(struct spate_order_line, warehouse) ==
                    offsetof(struct result_line, warehouse),
@@ -762,6 +771,132 @@ bool spate_warehouse_put(struct spate *client, const char *id, uint32_t priority
     put->priority = priority;
     put->id_bytes = (uint8_t)bytes;
     text_put((char *)(put + 1), id, bytes);
+    return call_ask(client);
+}
+
+bool spate_order_cancel(struct spate *client, const char *id, const char *reason, const char *key,
+                        uint64_t tag)
+{
+    uint32_t id_bytes = text_bytes(id), reason_bytes = text_bytes(reason);
+    uint32_t key_bytes = text_bytes(key);
+    if (!is_within(id_bytes, ID_BYTES_MAX) || reason_bytes > TEXT_BYTES_MAX ||
+        key_bytes > TEXT_BYTES_MAX)
+        return false;
+    uint32_t bytes = (uint32_t)sizeof(struct order_cancel) + id_bytes + reason_bytes + key_bytes;
+    struct order_cancel *cancel = call_begin(client, OP_ORDER_CANCEL, bytes, tag);
+    if (cancel == NULL)
+        return false;
+    cancel->id_bytes = (uint8_t)id_bytes;
+    cancel->reason_bytes = (uint8_t)reason_bytes;
+    cancel->key_bytes = (uint8_t)key_bytes;
+    char *at = text_put((char *)(cancel + 1), id, id_bytes);
+    at = text_put(at, reason, reason_bytes);
+    text_put(at, key, key_bytes);
+    return call_ask(client);
+}
+
+/* Lengths and bytes of texts that stand behind a command; false: one is too long. */
+static bool texts_measure(const char *const *texts, uint32_t count, uint8_t *lengths,
+                          uint32_t *bytes)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t length = text_bytes(texts[i]);
+        if (length > TEXT_BYTES_MAX)
+            return false;
+        lengths[i] = (uint8_t)length;
+        *bytes += length;
+    }
+    return true;
+}
+
+static void texts_put(char *at, const char *const *texts, const uint8_t *lengths, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        at = text_put(at, texts[i], lengths[i]);
+}
+
+bool spate_order_confirm(struct spate *client, const char *id, const char *key, uint64_t tag)
+{
+    const char *const texts[ACT_TEXTS] = {[ACT_ORDER] = id, [ACT_KEY] = key};
+    uint8_t lengths[ACT_TEXTS];
+    uint32_t bytes = sizeof(struct order_act);
+    if (!texts_measure(texts, ACT_TEXTS, lengths, &bytes))
+        return false;
+    struct order_act *act = call_begin(client, OP_ORDER_CONFIRM, bytes, tag);
+    if (act == NULL)
+        return false;
+    memcpy(act->text_bytes, lengths, sizeof lengths);
+    texts_put((char *)(act + 1), texts, lengths, ACT_TEXTS);
+    return call_ask(client);
+}
+
+bool spate_order_money(struct spate *client, enum spate_money_act act,
+                       const struct spate_money *money, uint64_t tag)
+{
+    const char *const texts[MONEY_TEXTS] = {
+        [MONEY_ORDER] = money->order,   [MONEY_PAYMENT] = money->payment,
+        [MONEY_REFUND] = money->refund, [MONEY_METHOD] = money->method,
+        [MONEY_REASON] = money->reason, [MONEY_KEY] = money->key};
+    uint8_t lengths[MONEY_TEXTS];
+    uint32_t bytes = sizeof(struct order_money);
+    if (!texts_measure(texts, MONEY_TEXTS, lengths, &bytes))
+        return false;
+    struct order_money *command = call_begin(client, (enum op)act, bytes, tag);
+    if (command == NULL)
+        return false;
+    command->amount = money->amount;
+    memcpy(command->text_bytes, lengths, sizeof lengths);
+    texts_put((char *)(command + 1), texts, lengths, MONEY_TEXTS);
+    return call_ask(client);
+}
+
+bool spate_order_parcel(struct spate *client, enum spate_parcel_act act,
+                        const struct spate_parcel *parcel, uint64_t tag)
+{
+    const char *const texts[PARCEL_TEXTS] = {[PARCEL_ORDER] = parcel->order,
+                                             [PARCEL_ID] = parcel->id,
+                                             [PARCEL_WAREHOUSE] = parcel->warehouse,
+                                             [PARCEL_CARRIER] = parcel->carrier,
+                                             [PARCEL_TRACKING] = parcel->tracking,
+                                             [PARCEL_REASON] = parcel->reason,
+                                             [PARCEL_KEY] = parcel->key};
+    uint8_t lengths[PARCEL_TEXTS];
+    uint32_t line_bytes = parcel->line_count * (uint32_t)sizeof(struct parcel_line);
+    uint32_t bytes = (uint32_t)sizeof(struct order_parcel) + line_bytes;
+    if (parcel->line_count > ORDER_LINES_MAX ||
+        !texts_measure(texts, PARCEL_TEXTS, lengths, &bytes))
+        return false;
+    struct order_parcel *command = call_begin(client, (enum op)act, bytes, tag);
+    if (command == NULL)
+        return false;
+    command->line_count = (uint16_t)parcel->line_count;
+    command->choice = act == SPATE_RETURN_CREATE ? RETURN_GOODS : 0;
+    memcpy(command->text_bytes, lengths, sizeof lengths);
+    char *at = text_put((char *)command->lines, (const char *)parcel->lines, line_bytes);
+    texts_put(at, texts, lengths, PARCEL_TEXTS);
+    return call_ask(client);
+}
+
+bool spate_region_costs(struct spate *client, const char *region, const char *const *warehouses,
+                        uint32_t warehouse_count, const struct spate_cost *rows, uint32_t row_count,
+                        uint64_t tag)
+{
+    uint8_t lengths[WAREHOUSES_MAX] = {0};
+    uint32_t region_bytes = text_bytes(region);
+    uint32_t row_bytes = row_count * (uint32_t)sizeof(struct cost_row);
+    uint32_t bytes = (uint32_t)sizeof(struct region_costs) + row_bytes + region_bytes;
+    if (!is_within(region_bytes, ID_BYTES_MAX) || warehouse_count > WAREHOUSES_MAX ||
+        row_count > COST_ROWS_MAX || !texts_measure(warehouses, warehouse_count, lengths, &bytes))
+        return false;
+    struct region_costs *costs = call_begin(client, OP_REGION_COSTS, bytes, tag);
+    if (costs == NULL)
+        return false;
+    costs->row_count = (uint16_t)row_count;
+    costs->warehouse_count = (uint8_t)warehouse_count;
+    costs->region_bytes = (uint8_t)region_bytes;
+    memcpy(costs->warehouse_bytes, lengths, sizeof lengths);
+    char *at = text_put((char *)costs->rows, (const char *)rows, row_bytes);
+    texts_put(text_put(at, region, region_bytes), warehouses, lengths, warehouse_count);
     return call_ask(client);
 }
 

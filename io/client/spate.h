@@ -115,8 +115,93 @@ SPATE_API bool spate_stock_receive(struct spate *client, const struct spate_rece
 SPATE_API bool spate_warehouse_put(struct spate *client, const char *id, uint32_t priority,
                                    uint64_t tag);
 
+/* What is done with an order as a whole. reason and key may be NULL; with a key (1..64 bytes) the
+ * same cancellation or confirmation may be asked for again. Cancels all that is left of it. */
+SPATE_API bool spate_order_cancel(struct spate *client, const char *id, const char *reason,
+                                  const char *key, uint64_t tag);
+SPATE_API bool spate_order_confirm(struct spate *client, const char *id, const char *key,
+                                   uint64_t tag);
+
+enum spate_money_act {
+    SPATE_PAYMENT_CREATE = 16,
+    SPATE_PAYMENT_GET = 17,
+    SPATE_PAYMENT_AUTHORIZE = 18,
+    SPATE_PAYMENT_CAPTURE = 19,
+    SPATE_PAYMENT_FAIL = 20,
+    SPATE_PAYMENT_VOID = 21,
+    SPATE_REFUND_CREATE = 23,
+    SPATE_REFUND_SUCCEED = 25,
+    SPATE_REFUND_FAIL = 26,
+};
+
+#define SPATE_ALL INT64_MIN /* an amount that is not said: all there is */
+
+/* A payment of an order, or a refund of a payment. What an act does not need is NULL. */
+struct spate_money {
+    const char *order;
+    const char *payment; /* unique within the order */
+    const char *refund;
+    const char *method; /* of a new payment */
+    const char *reason;
+    const char *key;
+    int64_t amount; /* in minor units, or SPATE_ALL */
+};
+
+SPATE_API bool spate_order_money(struct spate *client, enum spate_money_act act,
+                                 const struct spate_money *money, uint64_t tag);
+
+enum spate_parcel_act {
+    SPATE_SHIPMENT_CREATE = 32,
+    SPATE_SHIPMENT_GET = 33,
+    SPATE_SHIPMENT_PICK = 34,
+    SPATE_SHIPMENT_HAND_OVER = 35,
+    SPATE_SHIPMENT_DELIVER = 36,
+    SPATE_SHIPMENT_CANCEL = 38,
+    SPATE_RETURN_CREATE = 48,
+    SPATE_RETURN_APPROVE = 50,
+    SPATE_RETURN_RECEIVE = 53,
+    SPATE_RETURN_INSPECT = 54,
+    SPATE_RETURN_CLOSE = 55,
+};
+
+struct spate_parcel_line {
+    uint32_t line;     /* of the order, from 1 */
+    uint32_t units;    /* of an inspection: how many are accepted */
+    uint32_t rejected; /* of an inspection */
+    uint32_t zero;
+};
+
+/* A shipment or a return of an order. No lines: all that is left. */
+struct spate_parcel {
+    const char *order;
+    const char *id; /* unique within the order */
+    const char *warehouse;
+    const char *carrier;
+    const char *tracking;
+    const char *reason;
+    const char *key;
+    const struct spate_parcel_line *lines; /* ascending, each at most once */
+    uint32_t line_count;
+};
+
+/* A return is of goods: they come back, and the money goes back. */
+SPATE_API bool spate_order_parcel(struct spate *client, enum spate_parcel_act act,
+                                  const struct spate_parcel *parcel, uint64_t tag);
+
 /* Commands without an answer; open_max minus this can still be queued. */
 SPATE_API uint32_t spate_open_count(const struct spate *client);
+
+struct spate_cost {
+    uint32_t distance;
+    uint32_t weight;
+    uint8_t warehouse; /* which of those that are named, from 0 */
+    uint8_t zero[3];
+};
+
+/* Replaces the table of what it costs to ship to a region. */
+SPATE_API bool spate_region_costs(struct spate *client, const char *region,
+                                  const char *const *warehouses, uint32_t warehouse_count,
+                                  const struct spate_cost *rows, uint32_t row_count, uint64_t tag);
 
 /* Which of the server's shards owns a SKU; UINT32_MAX before the server has been reached. */
 SPATE_API uint32_t spate_sku_shard(const struct spate *client, uint32_t sku);

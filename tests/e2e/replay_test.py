@@ -65,9 +65,11 @@ class Server:
 class Case:
     """A directory with a trace, and a server."""
 
-    def __init__(self, directory, **options):
+    def __init__(self, directory, whole=False, **options):
         self.trace, self.json = os.path.join(directory, "day.trace"), os.path.join(directory, "report.json")
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        if not whole:
+            words.append("--orders-only")
         subprocess.run([SPATE, "trace", "gen", self.trace, *words], check=True, capture_output=True)
         self.server = Server(directory)
         SERVERS.append(self.server)
@@ -76,6 +78,11 @@ class Case:
         return subprocess.Popen([SPATE, "replay", self.trace, "--target", self.server.binary,
                                  "--json", self.json, "--max-lag", "5s", *options],
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def await_half_a_second(self, replay):
+        """Until the first orders have been under way for that long: the live view says so."""
+        while "%" not in replay.stderr.readline():
+            assert replay.poll() is None
 
     def finish(self, replay, code):
         out, errors = replay.communicate(timeout=60)
@@ -99,7 +106,7 @@ def a_stall_of_the_server_shows_in_the_response_as_arithmetic_says(directory):
     length, stall, rate = 4.0, 0.2, 2000
     case = Case(directory, orders=int(length * rate), duration="4s", seed=7, profile="steady")
     replay = case.replay("--no-audit")
-    time.sleep(1.5)
+    case.await_half_a_second(replay)
     began = time.monotonic()
     case.server.process.send_signal(signal.SIGSTOP)
     time.sleep(stall)
@@ -182,6 +189,19 @@ def a_day_goes_over_http_too(directory):
     assert again["requests_hash"] == report["requests_hash"], (again, report)
 
 
+def what_follows_an_order_is_carried_out(directory):
+    case = Case(directory, whole=True, orders=4000, duration="2s", seed=7, profile="double11")
+    out, report = case.finish(case.replay(), 0)
+    assert ": OK\n" in out and report["audit_counts"]["undone"] == 0, out
+    results = {kind: operation["results"] for kind, operation in report["operations"].items()}
+    assert results["capture"]["ok"] > 2000 and results["pay"]["created"] > 2000, out
+    for kind, answers in results.items():
+        expected = {"created", "replayed", "out_of_stock", "ok"} | ({"illegal_transition"} if kind == "cancel" else set())
+        assert set(answers) <= expected, (kind, answers)
+    for kind in ("pay_fail", "cancel", "refund", "read"):
+        assert results[kind], out
+
+
 def two_runs_offer_the_same_requests_and_a_dry_one_says_which(directory):
     case = Case(directory, orders=3000, duration="1s", seed=7)
     hashes = []
@@ -212,7 +232,7 @@ def a_window_leaves_out_the_rest_of_the_day(directory):
 def what_is_due_beyond_the_limit_is_skipped_and_counted(directory):
     case = Case(directory, orders=5000, duration="2s", seed=9, profile="steady")
     replay = case.replay("--max-in-flight", "64", "--connections", "1", "--slo", "errors<1%")
-    time.sleep(0.7)
+    case.await_half_a_second(replay)
     case.server.process.send_signal(signal.SIGSTOP)
     time.sleep(0.3)
     case.server.process.send_signal(signal.SIGCONT)
@@ -297,6 +317,7 @@ TESTS = [a_day_is_taken_in_and_every_order_and_unit_found_again,
          a_server_that_dies_and_comes_back_has_lost_nothing, a_loss_is_reported,
          an_order_that_was_refused_and_is_there_is_reported, units_that_somebody_else_took_are_reported,
          a_day_goes_over_http_too,
+         what_follows_an_order_is_carried_out,
          two_runs_offer_the_same_requests_and_a_dry_one_says_which, a_loop_takes_other_orders_each_time,
          a_window_leaves_out_the_rest_of_the_day, what_is_due_beyond_the_limit_is_skipped_and_counted,
          a_promise_that_is_not_kept_ends_with_3, a_schedule_that_is_not_kept_ends_with_4,

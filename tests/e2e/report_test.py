@@ -27,7 +27,7 @@ def make_report(directory, *, profile="double11", options=()):
     """Replays a small day and returns the page."""
     trace, page = os.path.join(directory, "day.trace"), os.path.join(directory, "report.html")
     binary = f"127.0.0.1:{free_port()}"
-    subprocess.run([SPATE, "trace", "gen", trace, "--orders", "8000", "--duration", "2s", "--profile", profile],
+    subprocess.run([SPATE, "trace", "gen", trace, "--orders", "8000", "--duration", "2s", "--profile", profile, "--orders-only"],
                    check=True, capture_output=True)
     with open(os.path.join(directory, "log.txt"), "w+", encoding="utf-8") as log:
         server = subprocess.Popen([SPATE, "serve", "--data", os.path.join(directory, "data"), "--shards", "2",

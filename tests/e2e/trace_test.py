@@ -144,10 +144,66 @@ def what_cannot_be_imported_is_named(directory):
     assert "two files" in spate("trace", "import", "-", code=2)
 
 
+def events(trace):
+    """(moment, kind, words) of every event behind what is set up."""
+    spate("trace", "verify", trace)
+    for line in spate("trace", "show", trace, "--limit", "10000000").splitlines():
+        day, clock, kind, *words = line.split(" ")
+        if kind not in ("warehouse", "costs", "sku", "receive"):
+            yield f"{day} {clock}", kind, words
+
+
+def what_follows_an_order_follows_it(directory):
+    trace = os.path.join(directory, "day.trace")
+    spate("trace", "gen", trace, "--orders", "3000", "--seed", "5")
+    orders, before, counts = {}, "", {}
+    allowed = {"order": {"order", None}, "pay": {"order", "capture", "pay_fail"}, "capture": {"pay"},
+               "pay_fail": {"pay"}, "cancel": {"order", "capture"}, "refund": {"capture"}, "read": {"capture"},
+               "ship": {"capture", "refund", "read"}, "handover": {"ship"}, "deliver": {"handover"},
+               "return": {"deliver"}, "confirm": {"deliver"}}
+    for moment, kind, words in events(trace):
+        assert moment >= before, (moment, before)
+        before, counts[kind] = moment, counts.get(kind, 0) + 1
+        assert orders.get(words[0]) in allowed[kind], (moment, kind, words, orders.get(words[0]))
+        orders[words[0]] = kind
+        # The balance of a deposit is paid at the stroke, not before.
+        if kind == "pay" and words[2] == "2" and moment < "2020-11-11":
+            counts["early"] = counts.get("early", 0) + 1
+    assert len(orders) == 3000 and all(counts.get(kind, 0) > 10 for kind in allowed), counts
+    assert counts.get("early", 0) < counts["pay_fail"], counts
+
+
+def flash_sales_have_far_more_buyers_than_units(directory):
+    trace = os.path.join(directory, "day.trace")
+    spate("trace", "gen", trace, "--orders", "5000", "--profile", "flash", "--orders-only", "--seed", "5")
+    units = int(re.search(r"receive SKU-000000 at \S+ units (\d+)", spate("trace", "show", trace, "--kind", "receive"))[1])
+    buyers = sum("SKU-000000@" in " ".join(words) for _, _, words in events(trace))
+    assert buyers > 5 * units, (buyers, units)
+
+
+def pieces_of_days_are_days(directory):
+    day, piece, small, both = (os.path.join(directory, name) for name in ("day", "piece", "small", "both"))
+    spate("trace", "gen", day, "--orders", "3000", "--seed", "5")
+    spate("trace", "cut", day, piece, "--from", "11h", "--to", "13h")
+    wanted = [event for event in events(day) if "2020-11-10 23:00" <= event[0] < "2020-11-11 01:00"]
+    placed = {words[0] for _, kind, words in wanted if kind == "order"}
+    assert list(events(piece)) == [event for event in wanted if event[2][0] in placed]
+    spate("trace", "scale", piece, small, "--duration", "2m", "--keep-percent", "25")
+    kept = list(events(small))
+    assert 0.15 * len(wanted) < len(kept) < 0.35 * len(wanted), (len(kept), len(wanted))
+    assert "2020-11-10 23:58:59" <= kept[0][0] and kept[-1][0] <= "2020-11-11 00:01:01", (kept[0], kept[-1])
+    assert "is in both" in spate("trace", "merge", piece, small, both, code=1)
+    spate("trace", "merge", piece, small, both, "--prefix", "b-")
+    merged = list(events(both))
+    assert len(merged) == len(kept) + len(list(events(piece)))
+    assert sum(words[0].startswith("b-") for _, _, words in merged) == len(kept)
+
+
 TESTS = [a_table_of_orders_becomes_a_trace_and_nothing_vanishes,
          the_totals_of_online_retail_are_those_counted_by_others, an_access_log_becomes_a_trace,
          an_access_log_of_objects_becomes_a_trace, a_mapping_of_ones_own_is_followed,
-         what_cannot_be_imported_is_named]
+         what_cannot_be_imported_is_named, what_follows_an_order_follows_it,
+         flash_sales_have_far_more_buyers_than_units, pieces_of_days_are_days]
 SKIPPED = {} if "SPATE_ONLINE_RETAIL" in os.environ else {
     the_totals_of_online_retail_are_those_counted_by_others: "SPATE_ONLINE_RETAIL names no file"}
 
