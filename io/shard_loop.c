@@ -6,17 +6,14 @@
 #include "io/web.h"
 
 enum {
-    TURN_COMMANDS_MAX = 256,
     BATCH_COMMANDS = 16,   /* decoded and prefetched together */
     CONNECTION_SHARE = 64, /* commands of one connection before the next has its turn */
     DONE_MAX = 64,
 };
-static const uint64_t TURN_NS_MAX = 100 * 1000;
 static const uint64_t SAFETY_NET_NS = 10 * 1000 * 1000;
 /* The listener of those who watch over the server has room of its own: a flood of customers must
  * not make it look dead. */
 enum { ADMIN_CONNECTIONS = 16 };
-static const uint64_t REQUEST_NS_MAX = UINT64_C(10) * 1000 * 1000 * 1000;
 static const uint64_t SLOW_LOOK_NS = 250 * 1000 * 1000;
 static const uint64_t GAUGES_NS = 100 * 1000 * 1000;
 static const uint64_t SPILLED_NS = 50 * 1000; /* a reader that makes room rings nobody */
@@ -168,8 +165,8 @@ struct shard_loop *shard_loop_init(void *zeroed_memory, struct shared *shared, u
         .callers = shared->options->callers,
         .slot_shard = shared->slot_shard,
         .shard_number = number,
-        .head_bytes_max = HTTP_HEAD_BYTES_MAX,
-        .body_bytes_max = HTTP_BODY_BYTES_MAX,
+        .head_bytes_max = shared->options->head_bytes_max,
+        .body_bytes_max = shared->options->body_bytes_max,
         .drain_status = 503,
         .ready = true,
         .unsynced = shared->options->log.sync == LOG_SYNC_NONE,
@@ -509,7 +506,9 @@ static void check_and_prefetch(struct shard_loop *loop, struct asked *batch, uin
 
 static bool turn_goes_on(const struct shard_loop *loop, uint32_t commands)
 {
-    return commands < TURN_COMMANDS_MAX && env_clock(loop->env) - loop->turn_began < TURN_NS_MAX;
+    const struct server_options *options = loop->shared->options;
+    return commands < options->turn_commands_max &&
+           env_clock(loop->env) - loop->turn_began < options->turn_ns_max;
 }
 
 static void run_connections(struct shard_loop *loop)
@@ -536,7 +535,7 @@ static void run_requests(struct shard_loop *loop)
     struct pile *requests = &loop->requests;
     uint32_t run = 0;
     while (loop->requests_read < loop->requests_covered && turn_has_room(&loop->turn) &&
-           run++ < TURN_COMMANDS_MAX) {
+           run++ < loop->shared->options->turn_commands_max) {
         const struct message *message = (const void *)(requests->at + loop->requests_read);
         loop->requests_read += message->bytes;
         loop->worked = true;
@@ -762,7 +761,7 @@ static void end_slow_requests(struct shard_loop *loop)
     for (uint32_t i = 0; i < loop->connections.count_max; i++) {
         struct connection *c = &loop->connections.at[i];
         if (c->phase != CONNECTION_OPEN || c->partial_since_ns == 0 ||
-            loop->turn_began - c->partial_since_ns < REQUEST_NS_MAX)
+            loop->turn_began - c->partial_since_ns < loop->shared->options->request_ns_max)
             continue;
         if (c->protocol == PROTOCOL_BINARY)
             connection_end(&loop->connections, loop->env, c);

@@ -151,6 +151,34 @@ static void fill_table(struct serve_options *options, struct option table[SERVE_
          INTO(server->frame_bytes_max),
          .min = 64 << 10,
          .max = 64 << 20},
+        {.name = "head",
+         .value_name = "SIZE",
+         .help = "request line and headers over HTTP; longer ones get 431",
+         .kind = OPTION_BYTES,
+         INTO(server->head_bytes_max),
+         .min = 1 << 10,
+         .max = 1 << 20},
+        {.name = "body",
+         .value_name = "SIZE",
+         .help = "the body of a request over HTTP; longer ones get 413",
+         .kind = OPTION_BYTES,
+         INTO(server->body_bytes_max),
+         .min = 1 << 10,
+         .max = 32 << 20},
+        {.name = "turn-commands",
+         .value_name = "N",
+         .help = "commands a shard takes before it makes them durable",
+         .kind = OPTION_COUNT,
+         INTO(server->turn_commands_max),
+         .min = 1,
+         .max = 4096},
+        {.name = "turn-time",
+         .value_name = "TIME",
+         .help = "and the time after which it takes no more of them",
+         .kind = OPTION_DURATION,
+         INTO(server->turn_ns_max),
+         .min = 1000,
+         .max = 100000000},
         {.name = "mailbox",
          .value_name = "SIZE",
          .help = "messages under way from one shard to another",
@@ -187,6 +215,13 @@ static void fill_table(struct serve_options *options, struct option table[SERVE_
          INTO(server->retry_window_ns),
          .min = 1000000000,
          .max = HOURS(24 * 366)},
+        {.name = "request-timeout",
+         .value_name = "TIME",
+         .help = "how long a request may take to arrive, from its first byte on",
+         .kind = OPTION_DURATION,
+         INTO(server->request_ns_max),
+         .min = 100000000,
+         .max = HOURS(1)},
         {.name = "drain-delay",
          .value_name = "TIME",
          .help = "how long /readyz says no before new connections are refused",
@@ -320,6 +355,9 @@ static int check_together(const struct serve_options *options)
         !(is_local(server->binary_address) && is_local(server->http_address)))
         return fail("without --callers only 127.0.0.1, [::1] or unix:PATH can be listened on; make "
                     "one with: (umask 077; echo \"shop:$(openssl rand -hex 24)\" > callers.txt)");
+    if (server->head_bytes_max + server->body_bytes_max > server->frame_bytes_max)
+        return fail(
+            "--head and --body together must not be above --frame: they use the same memory");
     if (server->log.group_bytes_max > server->log.write_bytes_max ||
         server->log.write_bytes_max > server->log.segment_bytes / 2)
         return fail("--group must not be above --write, nor --write above half of --segment");
