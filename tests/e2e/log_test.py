@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+"""A data directory from outside: what it tells, when it is refused, whatever server made it.  usage: log_test.py BUILD_DIR
+
+Prints TAP. Each test gets an empty directory."""
+import contextlib
+import glob
+import json
+import os
+import re
+import struct
+import subprocess
+
+import spate
+
+
+@contextlib.contextmanager
+def server(directory, *options):
+    one = spate.Server(directory, *options)
+    try:
+        yield one
+    finally:
+        one.kill()
+
+
+def log(*arguments, exit_code=0):
+    done = subprocess.run([spate.PROGRAM, "log", *arguments], capture_output=True, text=True, check=False,
+                          timeout=spate.PATIENCE_S)
+    assert done.returncode == exit_code, (done.returncode, done.stdout, done.stderr)
+    return done.stdout if exit_code in (0, 1) else done.stderr
+
+
+def dump(data, *options):
+    return [json.loads(line) for line in log("dump", data, "--format", "json", *options).splitlines()]
+
+
+def refused(directory, exit_code, *options):
+    """What a server says that will not start: one line."""
+    done = subprocess.run([spate.PROGRAM, "serve", "--data", f"{directory}/data", "--memory", "64M", "--segment",
+                           "4M", "--http", "127.0.0.1:0", "--log-level", "error", *options],
+                          capture_output=True, text=True, check=False, timeout=spate.PATIENCE_S)
+    assert done.returncode == exit_code, (done.returncode, done.stderr)
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("memory: ")]
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
+def do(address, method, path, body, headers=()):
+    status, answer, _ = spate.ask(address, method, path, body, headers)
+    assert status in (200, 201), answer
+    return answer
+
+
+def shop(address, orders):
+    """Some of everything that this version can do and that outlives a restart."""
+    spate.stock_up(address)
+    spate.stock_up(address, "B", 1000)
+    for number in range(orders):
+        body = spate.order(number, 1 + number % 3, "AB"[number % 2])
+        body["lines"].append({"sku": "BA"[number % 2], "units": 1, "unit_price": 7})
+        body["adjustments"] = [{"kind": "shipping", "amount": number}]
+        do(address, "POST", "/v1/orders", body)
+        if number % 5 == 0:
+            do(address, "POST", f"/v1/orders/{number}/cancel", {"reason": 'too late, "sorry" – 对不起'})
+
+
+# ---- the tests: each name is a sentence that is true or false ----------------------------------
+
+
+def a_log_tells_everything_that_has_happened(directory):
+    data = f"{directory}/data"
+    with server(directory) as one:
+        shop(one.http, 20)
+        assert one.stop() == 0
+    events = dump(data)
+    kinds = [event["event"] for event in events]
+    assert kinds.count("order_placed") == 20 and kinds.count("order_cancelled") == 4
+    assert [(e["seq"], e["index"]) for e in events] == sorted((e["seq"], e["index"]) for e in events)
+    placed, cancelled = dump(data, "--order", "5")
+    assert (placed["event"], cancelled["event"]) == ("order_placed", "order_cancelled")
+    assert cancelled["previous"] == f"{placed['seq']}.{placed['index']}"
+    assert cancelled["slices"][0]["reason"] == 'too late, "sorry" – 对不起'
+    first = placed["slices"][0]
+    assert (first["order"], first["customer"], first["total"], first["state"]) == ("5", "c", 3 * 1999 + 7 + 5,
+                                                                                   "pending_payment")
+    assert [line["units"] for line in first["lines"]] == [3, 1]
+    b_number = next(e for e in events if e["event"] == "sku_put" and e["slices"][0]["code"] == "B")["slices"][0]["sku"]
+    of_b = dump(data, "--sku", "B")
+    assert len(of_b) > 20 and all(b_number in [s.get("sku") for s in e["slices"]] for e in of_b)
+    assert [e["seq"] for e in dump(data, "--from", "3", "--to", "5")] == [e["seq"] for e in events if 3 <= e["seq"] <= 5]
+    assert len(log("dump", data).splitlines()) == len(events)
+    assert f"last sequence  {events[-1]['seq']}\n" in log("info", data)
+    assert "are whole" in log("verify", data)
+
+
+def two_servers_never_share_a_directory(directory):
+    with server(directory) as one:
+        line = refused(directory, 69)
+        assert line.endswith(f"is in use by process {one.process.pid}: stop it, or choose another --data"), line
+        assert one.stop() == 0
+
+
+def somebody_elses_directory_is_not_touched(directory):
+    os.mkdir(f"{directory}/data")
+    with open(f"{directory}/data/letter.txt", "w") as file:
+        file.write("dear")
+    assert "is not a data directory of Spate (it has letter.txt)" in refused(directory, 73)
+    assert os.listdir(f"{directory}/data") in (["letter.txt", "lock"], ["lock", "letter.txt"])
+
+
+def a_newer_format_is_refused(directory):
+    with server(directory) as one:
+        assert one.stop() == 0
+    path = f"{directory}/data/manifest"
+    with open(path, "r+b") as file:
+        for copy in (0, (os.path.getsize(path) // 2 + 4095) // 4096 * 4096):
+            file.seek(copy + 8)
+            version = struct.unpack("<I", file.read(4))[0]
+            file.seek(copy + 8)
+            file.write(struct.pack("<I", version + 1))
+    assert "was written by a newer version of Spate" in refused(directory, 65)
+
+
+def damage_is_told_with_file_offset_and_sequences(directory):
+    with server(directory) as one:
+        shop(one.http, 5)
+        assert one.stop() == 0
+    name = sorted(glob.glob(f"{directory}/data/log-*.seg"))[0]
+    with open(name, "r+b") as file:
+        file.seek(3 * 4096 + 100)
+        byte = file.read(1)[0]
+        file.seek(3 * 4096 + 100)
+        file.write(bytes([byte ^ 1]))
+    told = re.compile(rf"{name} is damaged at offset {3 * 4096}: group 3 is missing or invalid, but everything up to "
+                      r"\d+ was acknowledged \(says the manifest, offset 0\)")
+    assert told.search(log("verify", f"{directory}/data", exit_code=65))
+    assert told.search(refused(directory, 65))
+
+
+def state_of(data):
+    """The sequence and the hash that the last clean stop has noted."""
+    with open(f"{data}/manifest", "rb") as file:
+        head = file.read(96)
+    return struct.unpack_from("<QQ", head, 80)
+
+
+def every_number_of_shards_arrives_at_the_same_state(directory):
+    data = f"{directory}/data"
+    with server(directory, "--shards", "2") as one:
+        shop(one.http, 200)
+        assert one.stop() == 0
+    seq, state = state_of(data)
+    assert seq > 200 and state != 0
+    for shards in ("1", "3", "4", "7", "2"):
+        with server(directory, "--shards", shards) as one:
+            assert spate.ask(one.http, "GET", "/v1/orders/5")[1]["state"] == "cancelled"
+            assert one.stop() == 0
+        assert state_of(data) == (seq, state), shards
+
+
+spate.run([
+    a_log_tells_everything_that_has_happened,
+    two_servers_never_share_a_directory,
+    somebody_elses_directory_is_not_touched,
+    a_newer_format_is_refused,
+    damage_is_told_with_file_offset_and_sequences,
+    every_number_of_shards_arrives_at_the_same_state,
+])
