@@ -376,7 +376,7 @@ struct result_orders {
 
 /* The longest result: an order of ORDER_LINES_MAX lines, as one of a list. */
 enum {
-    CHILDREN_BYTES_MAX = PAYMENTS_MAX * (64 + 64) + REFUNDS_MAX * (24 + 96),
+    CHILDREN_BYTES_MAX = PAYMENTS_MAX * (64 + 64) + REFUNDS_MAX * (24 + 104),
     ORDER_LIST_BYTES_MAX = 160 + ORDER_LINES_MAX * 32 + ADJUSTMENTS_MAX * 16 +
                            (ORDER_TEXTS + 2) * 64 + CHILDREN_BYTES_MAX,
     RESULT_BYTES_MAX = ORDER_LIST_BYTES_MAX + (int)sizeof(struct result_orders) + TEXT_BYTES_MAX,

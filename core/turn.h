@@ -41,7 +41,12 @@ enum {
         512 + ORDER_LINES_MAX * 88 + PAYMENTS_MAX * 320 + (ADJUSTMENTS_MAX + ORDER_TEXTS * 4) * 16,
     MESSAGE_BYTES_MAX = 512 + ORDER_LINES_MAX * 80 + COMMAND_BYTES_MAX,
     ANSWER_BYTES_MAX = 8 + RESULT_BYTES_MAX,
+    /* Of a pile, what any command but a create takes beside six times its own bytes: the move of an
+     * order of ORDER_LINES_MAX lines and all its payments; or an answer. */
+    MOVE_BYTES_MAX = 512 + ORDER_LINES_MAX * 40 + PAYMENTS_MAX * 320,
 };
+
+_Static_assert((int)MOVE_BYTES_MAX >= (int)ANSWER_BYTES_MAX, "it covers an answer");
 
 /* Room for whatever one more command or message may bring forth. */
 bool turn_has_room(const struct turn *turn);

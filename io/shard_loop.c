@@ -339,7 +339,7 @@ static uint32_t command_cost(const struct command *command)
 {
     if (command->op == OP_ORDER_CREATE && !(command->flags & COMMAND_WANT_RECORD))
         return 2048 + 6 * command->bytes;
-    return RESULT_BYTES_MAX + 6 * command->bytes;
+    return MOVE_BYTES_MAX + 6 * command->bytes;
 }
 
 /* What every pile of the turn has left at least. */
@@ -464,7 +464,7 @@ static uint32_t take_batch(struct shard_loop *loop, struct asked batch[BATCH_COM
 {
     uint32_t taken = 0;
     uint32_t room = turn_room(&loop->turn);
-    const uint32_t most = RESULT_BYTES_MAX + 6 * COMMAND_BYTES_MAX;
+    const uint32_t most = MOVE_BYTES_MAX + 6 * COMMAND_BYTES_MAX;
     loop->http_commands.used_bytes = 0;
     struct connection *c;
     while (taken < BATCH_COMMANDS && room > most &&

@@ -100,6 +100,41 @@ static struct order_list *draft_list(struct draft *draft)
     return list;
 }
 
+static struct order_money *draft_money_of(struct draft *draft, enum op op,
+                                          const char *const texts_of[MONEY_TEXTS])
+{
+    struct order_money *money = draft_begin(draft, op, sizeof *money);
+    money->amount = op == OP_PAYMENT_CREATE || op == OP_PAYMENT_NOTICE ? 3998 : MONEY_NOT_SAID;
+    for (uint32_t i = 0; i < MONEY_TEXTS; i++) {
+        money->text_bytes[i] = (uint8_t)strlen(texts_of[i]);
+        draft_text(draft, texts_of[i]);
+    }
+    draft_end(draft);
+    return money;
+}
+
+static struct order_money *draft_capture(struct draft *draft)
+{
+    return draft_money_of(draft, OP_PAYMENT_CAPTURE,
+                          (const char *const[]){"20201111-1", "p-1", "", "", "", "k-1"});
+}
+
+static struct order_money *draft_refund(struct draft *draft)
+{
+    return draft_money_of(draft, OP_REFUND_CREATE,
+                          (const char *const[]){"20201111-1", "p-1", "f-1", "", "broken", ""});
+}
+
+static struct order_money *draft_notice(struct draft *draft)
+{
+    struct order_money *money =
+        draft_money_of(draft, OP_PAYMENT_NOTICE,
+                       (const char *const[]){"20201111-1", "p-1", "f-1", "alipay", "", "notice 1"});
+    money->currency = CURRENCY('C', 'N', 'Y');
+    money->kind = NOTICE_REFUND_SUCCEEDED;
+    return money;
+}
+
 static struct sku_put *draft_sku_put(struct draft *draft)
 {
     struct sku_put *put = draft_begin(draft, OP_SKU_PUT, sizeof *put);
@@ -294,6 +329,9 @@ typedef void draft_any(struct draft *draft);
 DRAFT(create)
 DRAFT(get)
 DRAFT(cancel)
+DRAFT(capture)
+DRAFT(refund)
+DRAFT(notice)
 DRAFT(sku_put)
 DRAFT(resolve)
 DRAFT(stock_get)
@@ -317,6 +355,9 @@ static draft_any *const drafts[] = {
     any_create,
     any_get,
     any_cancel,
+    any_capture,
+    any_refund,
+    any_notice,
     any_sku_put,
     any_resolve,
     any_stock_get,
@@ -449,6 +490,8 @@ static void bytes_without_a_meaning_must_be_zero(void **state)
         {any_create, sizeof(struct order_create) + 48 + offsetof(struct adjustment, zero), 7},
         {any_get, offsetof(struct order_get, zero), 7},
         {any_cancel, offsetof(struct order_cancel, zero), 3},
+        {any_capture, offsetof(struct order_money, zero), 5},
+        {any_capture, offsetof(struct order_money, kind), 1},
         {any_sku_put, offsetof(struct sku_put, zero), 1},
         {any_caps, sizeof(struct sku_put) + offsetof(struct sku_cap, zero), 7},
         {any_caps, sizeof(struct sku_put) + offsetof(struct sku_cap, channel) + 5,
@@ -701,6 +744,45 @@ static void a_wrong_field_of_the_other_orders_commands_is_named(void **state)
     assert_wrong(&draft, CODE_INVALID, "Idempotency-Key", 0);
 }
 
+static void a_wrong_field_about_money_is_named(void **state)
+{
+    (void)state;
+    struct draft draft;
+    draft_capture(&draft)->amount = -1;
+    assert_wrong(&draft, CODE_INVALID, "amount", 0);
+    draft_capture(&draft)->amount = 0;
+    assert_good(&draft);
+    draft_capture(&draft)->currency = CURRENCY('A', 'B', 'C');
+    assert_wrong(&draft, CODE_INVALID, "currency", 0);
+    draft_capture(&draft)->head.op = OP_PAYMENT_CREATE; /* whose id is its key */
+    assert_wrong(&draft, CODE_MALFORMED, "Idempotency-Key", 0);
+    draft_capture(&draft)->head.op = OP_REFUND_FAIL;
+    assert_wrong(&draft, CODE_INVALID, "refund_id", 0);
+    draft_refund(&draft)->head.op = OP_PAYMENT_GET;
+    assert_wrong(&draft, CODE_MALFORMED, "refund_id", 0);
+    draft_refund(&draft)->head.op = OP_REFUND_LOSE;
+    assert_good(&draft);
+    draft_notice(&draft)->amount = MONEY_NOT_SAID;
+    assert_wrong(&draft, CODE_INVALID, "amount", 0);
+    draft_notice(&draft)->kind = 0;
+    assert_wrong(&draft, CODE_INVALID, "kind", 0);
+    draft_notice(&draft)->kind = NOTICE_KINDS;
+    assert_wrong(&draft, CODE_INVALID, "kind", 0);
+    draft_notice(&draft)->kind = NOTICE_CAPTURED;
+    assert_wrong(&draft, CODE_INVALID, "refund_id", 0);
+    draft_notice(&draft)->currency = 0;
+    assert_wrong(&draft, CODE_INVALID, "currency", 0);
+    struct order_money *money = draft_notice(&draft);
+    ((char *)(money + 1))[10] = ' ';
+    assert_wrong(&draft, CODE_INVALID, "payment_id", 0);
+    money = draft_notice(&draft);
+    ((char *)(money + 1))[16] = ' ';
+    assert_wrong(&draft, CODE_INVALID, "provider", 0);
+    money = draft_notice(&draft);
+    ((char *)(money + 1))[22] = '\x7f';
+    assert_wrong(&draft, CODE_INVALID, "notice_id", 0);
+}
+
 static void a_wrong_field_of_a_sku_is_named(void **state)
 {
     (void)state;
@@ -894,6 +976,9 @@ static void a_command_goes_to_the_slot_of_its_order_or_sku(void **state)
         order_slot,
         order_slot,
         order_slot,
+        order_slot,
+        order_slot,
+        order_slot,
         sku_slot,
         SLOT_COUNT,
         5,
@@ -983,6 +1068,7 @@ int main(void)
         cmocka_unit_test(a_total_is_never_below_zero),
         cmocka_unit_test(the_parts_of_a_create_are_where_they_were_put),
         cmocka_unit_test(a_wrong_field_of_the_other_orders_commands_is_named),
+        cmocka_unit_test(a_wrong_field_about_money_is_named),
         cmocka_unit_test(a_wrong_field_of_a_sku_is_named),
         cmocka_unit_test(a_wrong_field_of_stock_is_named),
         cmocka_unit_test(a_list_says_how_many_and_goes_on_only_for_a_customer),

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "core/order.h"
+#include "core/payment.h"
+#include "core/refund.h"
 #include "core/retry.h"
 #include "core/stock.h"
 #include "core/topology.h"
@@ -41,6 +43,8 @@ struct parts {
     struct slice_order_placed *placed;
     struct slice_order_moved *moved;
     struct slice_lines_cancelled *cancelled;
+    struct slice_payment *payment;
+    struct slice_refund *refund;
     struct slice_stock_units *reserve;
     struct slice_stock_units *release;
     struct slice_sku_put *sku_put;
@@ -81,6 +85,13 @@ static struct parts draft_begin(struct draft *draft)
                           sizeof *parts.cancelled + sizeof parts.cancelled->lines[0], "O-1");
     parts.cancelled->line_count = 1;
     parts.cancelled->id_bytes = 3;
+
+    parts.payment = add(draft, 1, SLICE_PAYMENT, sizeof *parts.payment, "O-1p-1carddenied");
+    parts.payment->state = PAYMENT_FAILED;
+    memcpy(parts.payment->text_bytes, (uint8_t[]){3, 3, 4, 6}, SLICE_PAYMENT_TEXTS);
+    parts.refund = add(draft, 1, SLICE_REFUND, sizeof *parts.refund, "O-1p-1f-1broken");
+    parts.refund->state = REFUND_REQUESTED;
+    memcpy(parts.refund->text_bytes, (uint8_t[]){3, 3, 3, 6}, SLICE_REFUND_TEXTS);
 
     parts.reserve = add(draft, SLOT, SLICE_STOCK_RESERVE, sizeof *parts.reserve, "");
     parts.reserve->sku = SKU;
@@ -203,6 +214,15 @@ static void a_slice_that_does_not_add_up_is_not_valid(void **state)
     assert_spoilt(p.cancelled->line_count = 2);
     assert_spoilt(p.cancelled->id_bytes = 0);
     assert_spoilt(p.cancelled->reason_bytes = 6);
+    assert_spoilt(p.payment->state = 0);
+    assert_spoilt(p.payment->state = PAYMENT_STATES);
+    assert_spoilt((p.payment->text_bytes[0] = 0, p.payment->text_bytes[1] = 6));
+    assert_spoilt((p.payment->text_bytes[1] = 0, p.payment->text_bytes[0] = 6));
+    assert_spoilt(p.payment->text_bytes[SLICE_PAYMENT_REASON] = 7);
+    assert_spoilt(p.refund->state = 0);
+    assert_spoilt(p.refund->state = REFUND_STATES);
+    assert_spoilt((p.refund->text_bytes[2] = 0, p.refund->text_bytes[3] = 9));
+    assert_spoilt(p.refund->text_bytes[SLICE_REFUND_REASON] = 8);
     assert_spoilt(p.reserve->warehouse = WAREHOUSES_MAX);
     assert_spoilt(p.reserve->sku = SKU + (1u << SKU_INDEX_BITS));
     assert_spoilt(p.reserve->sku = SLOT << SKU_INDEX_BITS);
@@ -309,12 +329,22 @@ static void the_largest_event_message_and_answer_have_room(void **state)
                       ORDER_LINES_MAX * sizeof(struct slice_order_line);
     uint64_t moved = head + sizeof(struct slice_order_moved) + texts + units +
                      ORDER_LINES_MAX * sizeof(struct cancel_line) + sizeof(struct slice_retry);
+    uint64_t ids = 3 * ID_BYTES_MAX + TEXT_BYTES_MAX + 7;
+    uint64_t payment = sizeof(struct slice_payment) + ids;
+    uint64_t refund = sizeof(struct slice_refund) + ids;
     assert_true(placed <= EVENT_BYTES_MAX);
-    assert_true(moved <= EVENT_BYTES_MAX);
+    /* Lines that are cancelled and pay for the rest; each payment is voided or refunded. */
+    assert_true(moved + units + (PAYMENTS_MAX + 1) * payment <= EVENT_BYTES_MAX);
+    assert_true(head + sizeof(struct slice_order_moved) + texts + units +
+                    sizeof(struct slice_retry) + (PAYMENTS_MAX + 1) * payment <=
+                MOVE_BYTES_MAX);
+    assert_true(refund <= payment);
 
     uint64_t answer = sizeof(struct result_order) + adjustments +
                       ORDER_LINES_MAX * sizeof(struct result_line) +
                       (ORDER_TEXTS + 2) * TEXT_BYTES_MAX + 7;
+    answer += PAYMENTS_MAX * (sizeof(struct child_payment) + 2 * ID_BYTES_MAX + 7);
+    answer += REFUNDS_MAX * (sizeof(struct child_refund) + ID_BYTES_MAX + TEXT_BYTES_MAX + 7);
     assert_true(answer <= RESULT_BYTES_MAX);
     assert_true(sizeof(struct result_short) + ORDER_LINES_MAX * sizeof(struct short_line) <=
                 RESULT_BYTES_MAX);
