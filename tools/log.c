@@ -64,7 +64,7 @@ static int info(int argc, char **argv)
     return end;
 }
 
-static int verify_snapshot(struct log_state *state, uint64_t seq, void *block)
+static int verify_snapshot(struct log_state *state, uint64_t seq, void *block, bool loud)
 {
     char name[SNAPSHOT_NAME_BYTES];
     struct snapshot_reader reader;
@@ -79,18 +79,19 @@ static int verify_snapshot(struct log_state *state, uint64_t seq, void *block)
         return log_fail(state->command, EXIT_DAMAGED, "%s/%s, block %" PRIu64 ": %s",
                         state->directory, name, number,
                         error == -EBADMSG ? "it is damaged" : strerror(-error));
-    printf("%s is whole: %" PRIu64 " records\n", name, reader.head.record_count);
+    if (loud)
+        printf("%s is whole: %" PRIu64 " records\n", name, reader.head.record_count);
     return 0;
 }
 
-static int verify_snapshots(struct log_state *state)
+int log_verify_snapshots(struct log_state *state, bool loud)
 {
     int worst = 0;
     void *block = log_memory(SNAPSHOT_BLOCK_BYTES);
     if (block == NULL)
         return log_fail(state->command, EXIT_OS, "not enough memory");
     for (uint32_t i = 0; i < state->snapshot_count; i++) {
-        int end = verify_snapshot(state, state->snapshots[i], block);
+        int end = verify_snapshot(state, state->snapshots[i], block, loud);
         worst = end != 0 ? end : worst;
     }
     return worst;
@@ -102,7 +103,7 @@ static int verify_all(struct log_state *state)
     printf("%" PRIu64 " groups with %" PRIu64 " events are whole, up to sequence %" PRIu64
            "; a witness covers %" PRIu64 "\n",
            report->groups, report->events, state->start.begin.next_seq - 1, report->witness);
-    int end = verify_snapshots(state);
+    int end = log_verify_snapshots(state, true);
     if (end != 0 || report->torn_bytes == 0)
         return end;
     printf("beyond them %" PRIu64
@@ -153,6 +154,7 @@ int tool_log(int argc, char **argv)
         {"verify", "look at every byte of it", verify},
         {"dump", "print its events", log_dump},
         {"compact", "make a snapshot, and let go of the log behind the one before", log_compact},
+        {"backup", "copy it, also from under a server", log_backup},
     };
     for (size_t i = 0; argc > 1 && i < sizeof verbs / sizeof *verbs; i++)
         if (strcmp(argv[1], verbs[i].name) == 0)

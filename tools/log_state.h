@@ -39,6 +39,9 @@ void log_state_close(struct log_state *state);
 /* Nobody else may have the directory from now on; 0, or the exit code after saying why. */
 int log_state_lock(struct log_state *state) MUST_LOOK;
 
+/* Reads every byte of every snapshot, and says which are whole; the exit code. */
+int log_verify_snapshots(struct log_state *state, bool loud);
+
 /* Begins the fold up to `seq`, from a snapshot or (0) from the log alone; log_state_next goes on to
  * the next slot: its shard, or NULL at the end, or when *exit_code is not 0. */
 void log_state_begin(struct log_state *state, uint64_t snapshot, uint64_t seq);
