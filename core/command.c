@@ -908,6 +908,9 @@ enum code command_check(const struct command *command, uint64_t available,
         return check_warehouse_put((const void *)command, fault);
     case OP_REGION_COSTS:
         return check_region_costs((const void *)command, fault);
+    case OP_AUDIT:
+        return command->bytes == sizeof *command ? CODE_OK
+                                                 : wrong(fault, CODE_MALFORMED, "bytes", 0);
     }
     return wrong(fault, CODE_MALFORMED, "op", 0);
 }
@@ -1000,6 +1003,7 @@ uint32_t command_slot(const struct command *command)
     case OP_RULES_GET:
     case OP_WAREHOUSE_PUT:
     case OP_REGION_COSTS:
+    case OP_AUDIT:
         return TOPOLOGY_SLOT;
     case OP_SKU_RESOLVE:
         break;

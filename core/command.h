@@ -68,6 +68,7 @@ enum op {
     OP_TRANSFER_GET = 78,
     OP_CELL_LIST = 79,
     OP_WAREHOUSE_PUT = 96,
+    OP_AUDIT = 112, /* nothing but the head */
     OP_REGION_COSTS = 97,
 };
 

@@ -20,6 +20,8 @@ enum message_kind {
     MESSAGE_SETTLE, /* the held units now belong to an order; carries the slices as in the log */
     MESSAGE_UNHOLD,
     MESSAGE_SLICES, /* slices of a later event of an order or of the topology */
+    MESSAGE_MARKER, /* core/audit.h: what comes behind it is not in the sender's sides */
+    MESSAGE_AUDITED,
 };
 
 struct message {

@@ -29,6 +29,7 @@ enum result_kind {
     RESULT_ORDERS = 65,     /* struct result_orders */
     RESULT_TRANSFER = 66,   /* struct result_transfer */
     RESULT_CELLS = 67,      /* struct result_cells */
+    RESULT_AUDIT = 112,     /* struct result_audit */
 };
 /* clang-format on */
 
@@ -187,6 +188,21 @@ struct result_quote {
     uint8_t state;
     uint8_t zero;
     struct result_line lines[];
+};
+
+/* One equation over all shards: it holds if left + in_flight == right. */
+struct result_equation {
+    char name[24]; /* zeros behind it */
+    int64_t left;
+    int64_t right;
+    int64_t in_flight;
+};
+
+struct result_audit {
+    struct result head;
+    uint32_t count;
+    uint32_t zero;
+    struct result_equation equations[];
 };
 
 struct short_line {

@@ -360,6 +360,9 @@ void shard_request(struct shard *shard, struct turn *turn, const struct request 
     case OP_RULES_GET:
         judge_get_rules(shard, turn, request);
         break;
+    case OP_AUDIT:
+        audit_request(shard, turn, request);
+        break;
     case OP_WAREHOUSE_PUT:
     case OP_REGION_COSTS:
         logistics_request(shard, turn, request);
@@ -382,6 +385,17 @@ static void slices_message(struct shard *shard, const struct message_slices *mes
         CHECK(apply(shard, (struct position){0, 0}, NULL, slice) == SHARD_TABLE_NONE);
 }
 
+static void effect_message(struct shard *shard, const struct message_slices *message)
+{
+    struct audit_sides sides;
+    audit_before(shard, message->head.from, &sides);
+    if (message->head.kind == MESSAGE_SETTLE)
+        settle_message(shard, message);
+    else
+        slices_message(shard, message);
+    audit_after(shard, &sides);
+}
+
 void shard_message(struct shard *shard, struct turn *turn, const struct message *message)
 {
     switch ((enum message_kind)message->kind) {
@@ -398,15 +412,19 @@ void shard_message(struct shard *shard, struct turn *turn, const struct message 
         place_busy(shard, turn, (const void *)message);
         break;
     case MESSAGE_SETTLE:
-        settle_message(shard, (const void *)message);
+    case MESSAGE_SLICES:
+        effect_message(shard, (const void *)message);
         break;
     case MESSAGE_UNHOLD: {
         const struct message_unhold *unhold = (const void *)message;
         shard_unhold(shard, &unhold->buyer, unhold->lines, unhold->line_count);
         break;
     }
-    case MESSAGE_SLICES:
-        slices_message(shard, (const void *)message);
+    case MESSAGE_MARKER:
+        audit_marker(shard, turn, (const void *)message);
+        break;
+    case MESSAGE_AUDITED:
+        audit_audited(shard, turn, (const void *)message);
         break;
     case MESSAGE_COMMAND:
     case MESSAGE_RESULT:

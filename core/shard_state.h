@@ -4,6 +4,7 @@
 #ifndef SPATE_CORE_SHARD_STATE_H
 #define SPATE_CORE_SHARD_STATE_H
 
+#include "core/audit.h"
 #include "core/bug.h"
 #include "core/flight.h"
 #include "core/image.h"
@@ -30,6 +31,7 @@ struct shard {
     struct hold_shorts shorts;
     struct hold_line asked[ORDER_LINES_MAX];
     struct rules_line rules_lines[ORDER_LINES_MAX];
+    struct audit audit;
     uint8_t *record_space; /* RECORD_BYTES_MAX */
 };
 

@@ -420,6 +420,35 @@ static void write_state(struct json_writer *writer, const struct result_state *r
     json_write_close(writer, '}');
 }
 
+static bool holds(const struct result_equation *equation)
+{
+    return equation->left + equation->in_flight == equation->right;
+}
+
+static void write_audit(struct json_writer *writer, const struct result_audit *audit)
+{
+    bool all = true;
+    for (uint32_t i = 0; i < audit->count; i++)
+        all &= holds(&audit->equations[i]);
+    json_write_open(writer, '{');
+    json_member_unsigned(writer, "commit_seq", audit->head.seq);
+    json_write_key(writer, "ok");
+    json_write_bool(writer, all);
+    json_write_key(writer, "equations");
+    json_write_open(writer, '[');
+    for (uint32_t i = 0; i < audit->count; i++) {
+        const struct result_equation *equation = &audit->equations[i];
+        json_write_open(writer, '{');
+        json_member_text(writer, "name", text_of(equation->name));
+        json_member_integer(writer, "left", equation->left);
+        json_member_integer(writer, "right", equation->right);
+        json_member_integer(writer, "in_flight", equation->in_flight);
+        json_write_close(writer, '}');
+    }
+    json_write_close(writer, ']');
+    json_write_close(writer, '}');
+}
+
 static void write_problem(struct json_writer *writer, const struct result *result)
 {
     problem_open(writer, result->code, (struct text){NULL, 0});
@@ -474,6 +503,9 @@ void answer_write(struct json_writer *writer, const struct http_server *server,
         return;
     case RESULT_STATE:
         write_state(writer, (const void *)result);
+        return;
+    case RESULT_AUDIT:
+        write_audit(writer, (const void *)result);
         return;
     case RESULT_RULES:
     case RESULT_RULES_FAULT:
@@ -658,6 +690,25 @@ static const struct schema_field answer_change_fields[] = {
     COUNT_MEMBER("missing"),
 };
 ANSWER(answer_change, "StockChange", answer_change_fields);
+
+#define SUM_MEMBER(label)                                                                          \
+    {                                                                                              \
+        .name = (label), .type = SCHEMA_INTEGER, .required = true, .min = INT64_MIN,               \
+        .max = INT64_MAX                                                                           \
+    }
+static const struct schema_field equation_fields[] = {TEXT_MEMBER("name", true), SUM_MEMBER("left"),
+                                                      SUM_MEMBER("right"), SUM_MEMBER("in_flight")};
+static ANSWER(answer_equation, "Equation", equation_fields);
+static const struct schema_field answer_audit_fields[] = {
+    COUNT_MEMBER("commit_seq"),
+    {.name = "ok", .type = SCHEMA_BOOL, .required = true, .about = "left + in_flight == right"},
+    {.name = "equations",
+     .type = SCHEMA_LIST,
+     .required = true,
+     .max = EQUATIONS_MAX,
+     .of = &answer_equation},
+};
+ANSWER(answer_audit, "Audit", answer_audit_fields);
 
 static const struct schema_field answer_sku_fields[] = {SKU_MEMBER};
 ANSWER(answer_sku, "Sku", answer_sku_fields);

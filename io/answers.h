@@ -15,6 +15,7 @@ void answer_write(struct json_writer *writer, const struct http_server *server,
 uint64_t answer_version(const struct result *result);
 
 /* What the bodies hold, for the table of routes. */
+extern const struct schema answer_audit;
 extern const struct schema answer_change;
 extern const struct schema answer_done;
 extern const struct schema answer_health;

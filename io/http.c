@@ -1123,6 +1123,7 @@ static enum http_step read_request(struct reading *reading, struct pile *command
     case HTTP_PAGE_OPENAPI:
         return respond_openapi(http, reading->server, output);
     case HTTP_PAGE_METRICS:
+    case HTTP_PAGE_SNAPSHOT:
         break;
     }
     http->page = http->route->page;

@@ -142,7 +142,8 @@ enum http_page {
     HTTP_PAGE_LIVE,
     HTTP_PAGE_READY,
     HTTP_PAGE_METRICS,
-    HTTP_PAGE_OPENAPI
+    HTTP_PAGE_OPENAPI,
+    HTTP_PAGE_SNAPSHOT
 };
 
 /* Looks at the bytes from the first one that is not consumed: always the same ones and those that

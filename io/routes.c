@@ -40,6 +40,12 @@ uint32_t route_find_sku(struct route_request *request, struct text code)
 
 /* ---- the table --------------------------------------------------------------------------------- */
 
+static bool build_nothing(struct route_request *request)
+{
+    (void)request;
+    return true;
+}
+
 static const struct route admin_routes[] = {
     {.method = ROUTE_GET,
      .pattern = "/livez",
@@ -61,6 +67,22 @@ static const struct route admin_routes[] = {
      .about = "Metrics in the text format of Prometheus.",
      .status = 200,
      .page = HTTP_PAGE_METRICS},
+    {.method = ROUTE_POST,
+     .pattern = "/snapshots",
+     .name = "makeSnapshot",
+     .about = "Makes a snapshot as soon as possible; the metrics say when it is there.",
+     .status = 200,
+     .page = HTTP_PAGE_SNAPSHOT},
+    {.method = ROUTE_GET,
+     .pattern = "/audit",
+     .name = "getAudit",
+     .about = "The equations that always hold, over all shards at one moment.",
+     .status = 200,
+     .op = OP_AUDIT,
+     .command_bytes = sizeof(struct command),
+     .answer = &answer_audit,
+     .refusals = REFUSALS(CODE_BUSY),
+     .build = build_nothing},
     {.method = ROUTE_GET,
      .pattern = "/openapi.json",
      .name = "getDescription",

@@ -347,6 +347,10 @@ static uint32_t write_page(struct web_pages *pages, enum http_page page, char *o
     const struct server *server =
         (const void *)((const char *)shared - offsetof(struct server, shared));
     const struct metrics *shards[SHARDS_MAX];
+    if (page == HTTP_PAGE_SNAPSHOT) {
+        compact_ask(server->compact);
+        return (uint32_t)snprintf(out, capacity, "a snapshot is being made\n");
+    }
     if (page != HTTP_PAGE_METRICS)
         return 0;
     for (uint32_t i = 0; i < server->options.shard_count; i++)

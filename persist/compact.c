@@ -328,6 +328,12 @@ static void round_is_over(struct compact *compact, struct env *env)
     put_count(compact, COUNT_BYTES, head->file_bytes);
     put_count(compact, COUNT_MADE, head->made_ns);
     put_count(compact, COUNT_ROUNDS, atomic_load(&compact->counts[COUNT_ROUNDS]) + 1);
+    snprintf(compact->message, sizeof compact->message,
+             "snapshot of everything up to sequence %llu: %llu records, %llu bytes, %llu ms",
+             (unsigned long long)head->seq, (unsigned long long)head->record_count,
+             (unsigned long long)head->file_bytes,
+             (unsigned long long)(compact->ended_ns - compact->begun_ns) / 1000000);
+    env_say(env, compact->message);
     compact->message[0] = 0;
     compact->phase = PHASE_IDLE;
 }

@@ -235,6 +235,13 @@ static struct rules_get *draft_rules_get(struct draft *draft)
     return get;
 }
 
+static struct command *draft_audit(struct draft *draft)
+{
+    struct command *command = draft_begin(draft, OP_AUDIT, sizeof *command);
+    draft_end(draft);
+    return command;
+}
+
 static struct order_act *draft_act(struct draft *draft)
 {
     struct order_act *act = draft_begin(draft, OP_ORDER_REVIEW, sizeof *act);
@@ -347,6 +354,7 @@ DRAFT(parcel)
 DRAFT(scans)
 DRAFT(ship)
 DRAFT(arrive)
+DRAFT(audit)
 DRAFT(transfer)
 DRAFT(cells)
 
@@ -375,6 +383,7 @@ static draft_any *const drafts[] = {
     any_arrive,
     any_transfer,
     any_cells,
+    any_audit,
 };
 /* clang-format on */
 enum { DRAFTS = sizeof drafts / sizeof drafts[0] };
@@ -466,7 +475,7 @@ static void unknown_kinds_and_flags_are_malformed(void **state)
         head->flags = head->op == OP_ORDER_CREATE ? 4 : 2;
         assert_wrong(&draft, CODE_MALFORMED, "flags", 0);
         head->flags = 0;
-        static const uint16_t unknown[] = {0, 95, 112, UINT16_MAX};
+        static const uint16_t unknown[] = {0, 95, 120, UINT16_MAX};
         for (uint32_t j = 0; j < sizeof unknown / sizeof unknown[0]; j++) {
             head->op = unknown[j];
             assert_wrong(&draft, CODE_MALFORMED, "op", 0);
@@ -996,6 +1005,7 @@ static void a_command_goes_to_the_slot_of_its_order_or_sku(void **state)
         5,
         5,
         5,
+        TOPOLOGY_SLOT,
     };
     /* clang-format on */
     for (uint32_t i = 0; i < DRAFTS; i++) {
