@@ -48,9 +48,11 @@ struct flight {
     bool placed;
     uint8_t caller_bytes;
     uint8_t zero;
-    uint16_t region; /* as in struct hold_ask */
-    uint16_t zero_too;
-    uint32_t code; /* of the refusal */
+    uint16_t region;   /* as in struct hold_ask */
+    bool asks_able;    /* which warehouses are able is being asked */
+    uint8_t warehouse; /* of an attempt in one parcel; WAREHOUSE_NONE otherwise */
+    uint64_t able;     /* the warehouses that all who have answered are able to ship from */
+    uint32_t code;     /* of the refusal */
     uint32_t short_count;
     uint32_t line_count;
     uint32_t part_count;

@@ -16,17 +16,25 @@ static uint64_t sellable(const struct stock_cell *cell, bool with_held)
     return with_held ? stock_sellable_without_holds(cell) : stock_sellable(cell);
 }
 
+/* Where units may be looked for, and in which order. */
+struct chooser {
+    const struct stock *stock;
+    const uint8_t *rank;
+    uint64_t warehouses; /* one bit for each that may be taken */
+    const bool *bug;
+};
+
 /* The warehouse that is tried first among those that can ship all units of the line. */
-static bool choose(const struct stock *stock, const uint8_t *rank, const struct stock_sku *sku,
-                   bool with_held, const struct taken *taken, struct hold_line *line)
+static bool choose(const struct chooser *chooser, const struct stock_sku *sku, bool with_held,
+                   const struct taken *taken, struct hold_line *line)
 {
     bool found = false;
     const struct stock_cell *cell = NULL;
-    while ((cell = stock_next_cell(stock, sku, cell)) != NULL) {
+    while ((cell = stock_next_cell(chooser->stock, sku, cell)) != NULL) {
         uint64_t units = line->units + (taken != NULL ? taken->units[cell->warehouse] : 0);
-        if (sellable(cell, with_held) < units)
+        if (sellable(cell, with_held) < units || !(chooser->warehouses >> cell->warehouse & 1))
             continue;
-        if (found && rank[cell->warehouse] > rank[line->warehouse])
+        if (found && chooser->rank[cell->warehouse] > chooser->rank[line->warehouse])
             continue;
         line->warehouse = cell->warehouse;
         found = true;
@@ -34,19 +42,18 @@ static bool choose(const struct stock *stock, const uint8_t *rank, const struct 
     return found;
 }
 
-static bool choose_all(const struct stock *stock, const uint8_t *rank, const struct stock_sku *sku,
-                       bool with_held, struct hold_line *lines, uint32_t line_count,
-                       const bool *bug)
+static bool choose_all(const struct chooser *chooser, const struct stock_sku *sku, bool with_held,
+                       struct hold_line *lines, uint32_t line_count)
 {
     if (line_count == 1)
-        return choose(stock, rank, sku, with_held, NULL, &lines[0]);
+        return choose(chooser, sku, with_held, NULL, &lines[0]);
     struct taken taken;
     memset(&taken, 0, sizeof taken);
     for (uint32_t i = 0; i < line_count; i++) {
-        if (!choose(stock, rank, sku, with_held, &taken, &lines[i]))
+        if (!choose(chooser, sku, with_held, &taken, &lines[i]))
             return false;
         taken.units[lines[i].warehouse] += lines[i].units;
-        if (bug[BUG_LINES_CHECKED_APART])
+        if (chooser->bug[BUG_LINES_CHECKED_APART])
             memset(&taken, 0, sizeof taken);
     }
     return true;
@@ -140,18 +147,18 @@ static enum hold_outcome keep_limits(const struct stock *stock, const struct hol
     return worse(outcome, keep_limit(&stock->limits, &limited, shorts, bug));
 }
 
-static enum hold_outcome find_stock(const struct stock *stock, const uint8_t *rank,
-                                    const struct stock_sku *sku, struct hold_line *lines,
-                                    uint32_t line_count, struct hold_shorts *shorts,
-                                    const bool *bug)
+static enum hold_outcome find_stock(const struct chooser *chooser, const struct stock_sku *sku,
+                                    struct hold_line *lines, uint32_t line_count,
+                                    struct hold_shorts *shorts)
 {
-    if (choose_all(stock, rank, sku, bug[BUG_HOLD_SEES_HELD], lines, line_count, bug))
+    const bool *bug = chooser->bug;
+    if (choose_all(chooser, sku, bug[BUG_HOLD_SEES_HELD], lines, line_count))
         return HOLD_GRANTED;
-    if (choose_all(stock, rank, sku, true, lines, line_count, bug) && !bug[BUG_BUSY_IS_SHORT])
+    if (choose_all(chooser, sku, true, lines, line_count) && !bug[BUG_BUSY_IS_SHORT])
         return HOLD_BUSY;
     uint64_t sellable_units = 0;
     const struct stock_cell *cell = NULL;
-    while ((cell = stock_next_cell(stock, sku, cell)) != NULL)
+    while ((cell = stock_next_cell(chooser->stock, sku, cell)) != NULL)
         sellable_units += stock_sellable_without_holds(cell);
     add_short(shorts, CODE_OUT_OF_STOCK, sku, units_of(lines, line_count), sellable_units);
     return HOLD_SHORT;
@@ -165,11 +172,56 @@ static uint32_t same_sku(const struct hold_line *lines, uint32_t line_count)
     return same;
 }
 
+static uint64_t able_for_sku(const struct stock *stock, const struct stock_sku *sku, uint64_t units)
+{
+    uint64_t able = 0;
+    const struct stock_cell *cell = NULL;
+    while ((cell = stock_next_cell(stock, sku, cell)) != NULL)
+        if (stock_sellable(cell) >= units)
+            able |= UINT64_C(1) << cell->warehouse;
+    return able;
+}
+
+uint64_t hold_able(const struct stock *stock, const struct hold_line *lines, uint32_t line_count)
+{
+    uint64_t able = UINT64_MAX;
+    for (uint32_t at = 0, same; at < line_count; at += same) {
+        same = same_sku(lines + at, line_count - at);
+        able &= able_for_sku(stock, stock_sku_at(stock, lines[at].sku), units_of(lines + at, same));
+    }
+    return able;
+}
+
+uint8_t hold_first_of(const struct topology *topology, uint32_t region, uint64_t warehouses)
+{
+    const uint8_t *rank = topology_rank(topology, region);
+    uint8_t first = WAREHOUSE_NONE;
+    for (uint8_t i = 0; i < topology->warehouse_count; i++)
+        if ((warehouses >> i & 1) && (first == WAREHOUSE_NONE || rank[i] < rank[first]))
+            first = i;
+    return first;
+}
+
+/* One bit for each warehouse that may be chosen. */
+static uint64_t warehouses_of(const struct stock *stock, const struct topology *topology,
+                              const struct hold_ask *ask, const struct hold_line *lines)
+{
+    uint8_t only = ask->warehouse;
+    if (only == WAREHOUSE_NONE && ask->single)
+        only = hold_first_of(topology, ask->region, hold_able(stock, lines, ask->line_count));
+    return only != WAREHOUSE_NONE ? UINT64_C(1) << only : UINT64_MAX;
+}
+
 enum hold_outcome hold_decide(const struct stock *stock, const struct topology *topology,
                               const struct hold_ask *ask, struct hold_line *lines,
                               struct hold_shorts *shorts, const bool *bug)
 {
-    const uint8_t *rank = topology_rank(topology, ask->region);
+    const struct chooser chooser = {
+        .stock = stock,
+        .rank = topology_rank(topology, ask->region),
+        .warehouses = warehouses_of(stock, topology, ask, lines),
+        .bug = bug,
+    };
     enum hold_outcome outcome = HOLD_GRANTED;
     uint32_t limited_count = 0;
     shorts->line_count = 0;
@@ -181,7 +233,7 @@ enum hold_outcome hold_decide(const struct stock *stock, const struct topology *
         enum hold_outcome limits = keep_limits(stock, ask, sku, lines + at, same, shorts, bug);
         outcome = worse(outcome, limits);
         if (limits != HOLD_SHORT)
-            outcome = worse(outcome, find_stock(stock, rank, sku, lines + at, same, shorts, bug));
+            outcome = worse(outcome, find_stock(&chooser, sku, lines + at, same, shorts));
     }
     if (outcome == HOLD_GRANTED && limited_count > limits_room(&stock->limits)) {
         shorts->code = CODE_FULL;

@@ -45,11 +45,14 @@ struct hold_ask {
     uint32_t line_count;
     uint16_t region; /* its number; REGIONS_MAX: none that is known */
     bool ordered;
-    uint8_t zero[5];
+    bool single;       /* one warehouse for all lines, if there is any; otherwise line by line */
+    uint8_t warehouse; /* all lines from this one; WAREHOUSE_NONE: choose */
+    uint8_t zero[3];
 };
 
 /* ---- messages ---------------------------------------------------------------------------------- */
 
+/* MESSAGE_HOLD and MESSAGE_ASK_ABLE. */
 struct message_hold {
     struct message head;
     struct hold_ask ask;
@@ -75,6 +78,12 @@ struct message_short {
 struct message_busy {
     struct message head;
     uint64_t flight;
+};
+
+struct message_able {
+    struct message head;
+    uint64_t flight;
+    uint64_t warehouses; /* one bit each */
 };
 
 struct message_unhold {
@@ -108,6 +117,11 @@ struct hold_shorts {
 enum hold_outcome hold_decide(const struct stock *stock, const struct topology *topology,
                               const struct hold_ask *ask, struct hold_line *lines,
                               struct hold_shorts *shorts, const bool *bug);
+
+/* The warehouses that could ship all lines now, one bit each; likewise. */
+uint64_t hold_able(const struct stock *stock, const struct hold_line *lines, uint32_t line_count);
+/* The one of them that is tried first; WAREHOUSE_NONE: there is none. */
+uint8_t hold_first_of(const struct topology *topology, uint32_t region, uint64_t warehouses);
 
 void hold_take(struct stock *stock, const struct hold_buyer *buyer, const struct hold_line *lines,
                uint32_t line_count);

@@ -12,6 +12,7 @@ enum message_kind {
     /* requests */
     MESSAGE_COMMAND = 1, /* a command whose home is here */
     MESSAGE_HOLD,        /* set these units aside: all lines or none */
+    MESSAGE_ASK_ABLE,    /* which warehouses could ship all of these lines? */
     /* effects */
     MESSAGE_RESULT = 32, /* the answer to a MESSAGE_COMMAND */
     MESSAGE_GRANTED,
@@ -19,6 +20,7 @@ enum message_kind {
     MESSAGE_BUSY,
     MESSAGE_SETTLE, /* the held units now belong to an order; carries the slices as in the log */
     MESSAGE_UNHOLD,
+    MESSAGE_ABLE,   /* the answer to MESSAGE_ASK_ABLE */
     MESSAGE_SLICES, /* slices of a later event of an order or of the topology */
     MESSAGE_MARKER, /* core/audit.h: what comes behind it is not in the sender's sides */
     MESSAGE_AUDITED,

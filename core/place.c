@@ -344,6 +344,11 @@ static void answer_short(struct shard *shard, struct turn *turn, struct origin o
     memcpy(result->lines, lines, line_count * sizeof result->lines[0]);
 }
 
+static bool prefers_single(const struct order_create *create)
+{
+    return create->prefer == PREFER_SINGLE_PARCEL && create->line_count > 1;
+}
+
 static struct hold_ask ask_of(const struct shard *shard, uint32_t number,
                               const struct flight_part *part)
 {
@@ -356,11 +361,16 @@ static struct hold_ask ask_of(const struct shard *shard, uint32_t number,
         .home = shard->options.shard,
         .line_count = part->line_count,
         .ordered = flight->ordered,
+        .single = flight->part_count == 1 && prefers_single(flight_create(flight)),
+        .warehouse = flight->warehouse,
     };
 }
 
 static void arrive(struct shard *shard, struct turn *turn, const struct hold_ask *ask,
                    struct hold_line *lines);
+static void reply_able(struct shard *shard, struct turn *turn, const struct hold_ask *ask,
+                       const struct hold_line *lines);
+static void ask_all(struct shard *shard, struct turn *turn, uint32_t number);
 
 static void ask_part(struct shard *shard, struct turn *turn, uint32_t number, uint32_t which)
 {
@@ -372,11 +382,15 @@ static void ask_part(struct shard *shard, struct turn *turn, uint32_t number, ui
     flight->asked_count++;
     if (part->shard == shard->options.shard) {
         memcpy(shard->asked, lines, part->line_count * sizeof *lines);
-        arrive(shard, turn, &ask, shard->asked);
+        if (flight->asks_able)
+            reply_able(shard, turn, &ask, shard->asked);
+        else
+            arrive(shard, turn, &ask, shard->asked);
         return;
     }
     struct message_hold *hold =
-        turn_send(turn, shard->options.shard, part->shard, MESSAGE_HOLD,
+        turn_send(turn, shard->options.shard, part->shard,
+                  flight->asks_able ? MESSAGE_ASK_ABLE : MESSAGE_HOLD,
                   (uint32_t)sizeof *hold + part->line_count * (uint32_t)sizeof *lines);
     hold->ask = ask;
     memcpy(hold->lines, lines, part->line_count * sizeof *lines);
@@ -499,6 +513,14 @@ static void go_on_in_order(struct shard *shard, struct turn *turn, uint32_t numb
         place_flight(shard, turn, number);
 }
 
+static void begin_in_order(struct shard *shard, struct turn *turn, uint32_t number)
+{
+    struct flight *flight = flight_at(&shard->flights, number);
+    unhold_all(shard, turn, flight);
+    flight->ordered = true;
+    go_on_in_order(shard, turn, number);
+}
+
 static bool any_part_is(const struct flight *flight, enum part_state state)
 {
     for (uint32_t i = 0; i < flight->part_count; i++)
@@ -507,19 +529,43 @@ static bool any_part_is(const struct flight *flight, enum part_state state)
     return false;
 }
 
-/* All replies of the first attempt are in. Short beats busy. */
+/* Everything begins again, but for what is already known of the order. */
+static void ask_again(struct shard *shard, struct turn *turn, uint32_t number, uint8_t warehouse)
+{
+    struct flight *flight = flight_at(&shard->flights, number);
+    unhold_all(shard, turn, flight);
+    for (uint32_t i = 0; i < flight->part_count; i++)
+        flight_parts(flight)[i].state = PART_NOT_ASKED;
+    flight->short_count = 0;
+    flight->asks_able = false;
+    flight->warehouse = warehouse;
+    ask_all(shard, turn, number);
+}
+
+static bool all_parts_are(const struct flight *flight, enum part_state state)
+{
+    for (uint32_t i = 0; i < flight->part_count; i++)
+        if (flight_parts(flight)[i].state != state)
+            return false;
+    return true;
+}
+
+/* All replies of the first attempt are in. Short beats busy; but what one warehouse could not do
+ * after all is chosen line by line. */
 static void conclude_first(struct shard *shard, struct turn *turn, uint32_t number)
 {
     struct flight *flight = flight_at(&shard->flights, number);
-    if (any_part_is(flight, PART_SHORT)) {
+    if (flight->asks_able)
+        ask_again(shard, turn, number,
+                  hold_first_of(&shard->topology, flight->region, flight->able));
+    else if (flight->warehouse != WAREHOUSE_NONE && !all_parts_are(flight, PART_GRANTED))
+        ask_again(shard, turn, number, WAREHOUSE_NONE);
+    else if (any_part_is(flight, PART_SHORT))
         refuse(shard, turn, number, (enum code)flight->code);
-    } else if (any_part_is(flight, PART_BUSY)) {
-        unhold_all(shard, turn, flight);
-        flight->ordered = true;
-        go_on_in_order(shard, turn, number);
-    } else {
+    else if (any_part_is(flight, PART_BUSY))
+        begin_in_order(shard, turn, number);
+    else
         place_flight(shard, turn, number);
-    }
 }
 
 static struct flight_part *replied(const struct flight *flight, uint32_t from)
@@ -586,6 +632,18 @@ void place_busy(struct shard *shard, struct turn *turn, const struct message_bus
     on_reply(shard, turn, (uint32_t)busy->flight, busy->head.from, PART_BUSY);
 }
 
+static void on_able(struct shard *shard, struct turn *turn, uint32_t number, uint32_t from,
+                    uint64_t warehouses)
+{
+    flight_at(&shard->flights, number)->able &= warehouses;
+    on_reply(shard, turn, number, from, PART_NOT_ASKED);
+}
+
+void place_able(struct shard *shard, struct turn *turn, const struct message_able *able)
+{
+    on_able(shard, turn, (uint32_t)able->flight, able->head.from, able->warehouses);
+}
+
 /* ---- at the SKUs' shard ------------------------------------------------------------------------ */
 
 static void reply_granted(struct shard *shard, struct turn *turn, const struct hold_ask *ask,
@@ -629,6 +687,25 @@ static void reply_busy(struct shard *shard, struct turn *turn, const struct hold
     struct message_busy *busy =
         turn_send(turn, shard->options.shard, ask->home, MESSAGE_BUSY, (uint32_t)sizeof *busy);
     busy->flight = ask->flight;
+}
+
+static void reply_able(struct shard *shard, struct turn *turn, const struct hold_ask *ask,
+                       const struct hold_line *lines)
+{
+    uint64_t warehouses = hold_able(&shard->stock, lines, ask->line_count);
+    if (ask->home == shard->options.shard) {
+        on_able(shard, turn, (uint32_t)ask->flight, ask->home, warehouses);
+        return;
+    }
+    struct message_able *able =
+        turn_send(turn, shard->options.shard, ask->home, MESSAGE_ABLE, (uint32_t)sizeof *able);
+    able->flight = ask->flight;
+    able->warehouses = warehouses;
+}
+
+void place_ask_able(struct shard *shard, struct turn *turn, const struct message_hold *hold)
+{
+    reply_able(shard, turn, &hold->ask, hold->lines);
 }
 
 /* What this shard says to an ask; changes nothing. */
@@ -682,7 +759,7 @@ static void ask_all(struct shard *shard, struct turn *turn, uint32_t number)
         if (parts[i].shard != shard->options.shard)
             continue;
         ask_part(shard, turn, number, i);
-        granted = parts[i].state == PART_GRANTED;
+        granted = parts[i].state == PART_GRANTED || flight->asks_able;
     }
     for (uint32_t i = 0; granted && i < flight->part_count; i++)
         if (parts[i].shard != shard->options.shard)
@@ -707,6 +784,9 @@ static void begin(struct shard *shard, struct turn *turn, const struct request *
     flight->region = region_of(shard, create);
     flight->judgement = *judgement;
     flight->ordered = ordered;
+    flight->warehouse = WAREHOUSE_NONE;
+    flight->asks_able = !ordered && flight->part_count > 1 && prefers_single(create);
+    flight->able = UINT64_MAX;
     if (!is_quote(create))
         take_room(shard, flight);
     if (ordered) {
@@ -733,6 +813,8 @@ static void decide(struct shard *shard, struct turn *turn, const struct request 
         .buyer = buyer_of(create),
         .region = region_of(shard, create),
         .line_count = plan->line_count,
+        .single = prefers_single(create),
+        .warehouse = WAREHOUSE_NONE,
     };
     if (judgement.state == ORDER_REJECTED) {
         for (uint32_t i = 0; i < plan->line_count; i++)

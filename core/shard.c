@@ -399,6 +399,12 @@ static void effect_message(struct shard *shard, const struct message_slices *mes
 void shard_message(struct shard *shard, struct turn *turn, const struct message *message)
 {
     switch ((enum message_kind)message->kind) {
+    case MESSAGE_ASK_ABLE:
+        place_ask_able(shard, turn, (const void *)message);
+        break;
+    case MESSAGE_ABLE:
+        place_able(shard, turn, (const void *)message);
+        break;
     case MESSAGE_HOLD:
         place_hold(shard, turn, (const void *)message);
         break;
