@@ -116,6 +116,12 @@ int32_t env_address(struct env *env, int32_t file, bool peer, char out[ENV_ADDRE
     return result < 0 ? -errno : format_address(&address, out);
 }
 
+bool env_address_valid(const char *address)
+{
+    union address parsed;
+    return strncmp(address, "fd:", 3) == 0 || parse_address(address, &parsed) >= 0;
+}
+
 /* --- sockets --- */
 
 static int set_option(int file, int level, int option, int value)

@@ -29,6 +29,9 @@ bool env_uring_open(struct env_world *world, uint32_t actor, uint32_t queue_entr
  * needs to know cancels and reaps first. */
 void env_uring_close(struct env *env);
 
+/* io/env_system.c: whether this is an address that env_listen can read. */
+bool env_address_valid(const char *address);
+
 /* io/env_system.c: a line on stderr, or nowhere if that would make us wait. */
 void env_system_say(const char *line);
 

@@ -25,6 +25,7 @@ struct wishes {
     uint64_t wait_ns;
     bool json;
     bool keep_going;
+    struct option_texts headers;
 };
 
 struct call {
@@ -58,6 +59,11 @@ static uint32_t fill_table(struct wishes *wishes, struct option rows[])
          .kind = OPTION_TEXT,
          .into = &wishes->token,
          .otherwise = "nobody"},
+        {.name = "header",
+         .value_name = "LINE",
+         .help = "one more header, \"Name: value\"; any number",
+         .kind = OPTION_TEXTS,
+         .into = &wishes->headers},
         {.name = "currency",
          .value_name = "CODE",
          .help = "of orders and SKUs",
@@ -218,7 +224,7 @@ static struct fetch *fetch_for(struct call *call, bool admin)
 
 static int ask_verb(struct call *call, const struct verb_form *form)
 {
-    char key[KEY_BYTES], headers[1024];
+    char key[KEY_BYTES], headers[2048];
     struct verb_request *made = &call->request;
     make_key(key);
     if (!verb_request(form, call->wishes.currency, key, made)) {
@@ -228,6 +234,10 @@ static int ask_verb(struct call *call, const struct verb_form *form)
     snprintf(headers, sizeof headers, "%s%s%.200s%s", made->headers,
              call->wishes.token ? "Authorization: Bearer " : "",
              call->wishes.token ? call->wishes.token : "", call->wishes.token ? "\r\n" : "");
+    for (uint32_t i = 0; i < call->wishes.headers.count; i++) {
+        size_t used = strlen(headers);
+        snprintf(headers + used, sizeof headers - used, "%s\r\n", call->wishes.headers.at[i]);
+    }
     const struct fetch_request request = {
         .method = made->method,
         .target = made->target,

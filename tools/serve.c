@@ -15,6 +15,7 @@
 #include "io/server.h"
 #include "tools/steward.h"
 #include "tools/tools.h"
+#include "tools/version.h"
 
 struct run {
     struct server *server;
@@ -134,9 +135,11 @@ static void *take_memory(const struct server_options *options)
     return memory;
 }
 
-static void say_sizes(struct steward *steward)
+static void say_beginning(struct steward *steward)
 {
     char line[160];
+    snprintf(line, sizeof line, "spate %s", version_text());
+    steward_say(steward, ENV_INFO, line);
     for (uint32_t i = 0; serve_sizes_line(&steward->options, i, line); i++)
         steward_say(steward, ENV_INFO, line);
 }
@@ -180,7 +183,7 @@ static int serve(struct steward *steward)
         CHECK(server_put_rules(server, steward->rules.text)); /* the first */
     if (!steward_start(steward, server))
         return fail(EXIT_OS, "a thread cannot be started; raise `ulimit -u`");
-    say_sizes(steward);
+    say_beginning(steward);
     exit_code = run_actors(&run, env, options->shard_count);
     steward_end(steward);
     const char *why_not = server_report(server)->message;

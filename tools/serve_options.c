@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "io/env_uring.h"
 #include "tools/config.h"
 #include "tools/notify.h"
 
@@ -342,12 +343,26 @@ static bool is_local(const char *address)
     return false;
 }
 
+static int wrong_address(const char *address)
+{
+    char message[256];
+    snprintf(message, sizeof message,
+             "`%.100s` is no address; one is 127.0.0.1:8080, [::1]:8080 or unix:/run/spate.sock",
+             address);
+    return fail(message);
+}
+
 /* What no single option can say about itself. */
 static int check_together(const struct serve_options *options)
 {
     const struct server_options *server = &options->server;
     if (server->directory == NULL)
         return fail("--data DIR is missing: where is the log to be kept?");
+    const char *const addresses[] = {server->binary_address, server->http_address,
+                                     server->admin_address};
+    for (uint32_t i = 0; i < 3; i++)
+        if (addresses[i] != NULL && !env_address_valid(addresses[i]))
+            return wrong_address(addresses[i]);
     if (server->binary_address == NULL && server->http_address == NULL)
         return fail("nothing to listen on; give --binary ADDR:PORT or --http ADDR:PORT");
     /* Whoever can connect may do everything, unless tokens are asked for; so others cannot connect. */

@@ -41,16 +41,18 @@ static size_t singular_bytes(const char *word)
     return bytes > 3 && word[bytes - 1] == 's' && word[bytes - 2] != 's' ? bytes - 1 : bytes;
 }
 
-static bool same_word(const char *a, const char *b)
+static bool same_word(const char *a, const char *b, bool exactly)
 {
     size_t bytes = singular_bytes(a);
+    if (exactly)
+        return strcasecmp(a, b) == 0;
     return bytes == singular_bytes(b) && strncasecmp(a, b, bytes) == 0;
 }
 
-static bool has_word(const struct words *words, const char *word)
+static bool has_word(const struct words *words, const char *word, bool exactly)
 {
     for (uint32_t i = 0; i < words->count; i++)
-        if (same_word(words->at[i], word))
+        if (same_word(words->at[i], word, exactly))
             return true;
     return false;
 }
@@ -71,28 +73,30 @@ void verb_name(const struct route *route, char out[VERB_NAME_BYTES_MAX])
 
 /* Every word typed is one of its own, and none of its own is missing, but for "get" where nothing else
  * stands behind: then it might be a verb that was mistyped. */
-static bool means(const struct route *route, char *const *words, int count, bool without_get)
+static bool means(const struct route *route, char *const *words, int count, bool without_get,
+                  bool exactly)
 {
     struct words own = words_of(route->name);
     for (int i = 0; i < count; i++)
-        if (!has_word(&own, words[i]))
+        if (!has_word(&own, words[i], exactly))
             return false;
     for (uint32_t i = 0; i < own.count; i++) {
         bool found = without_get && i == 0 && strcmp(own.at[0], "get") == 0;
         for (int j = 0; j < count && !found; j++)
-            found = same_word(own.at[i], words[j]);
+            found = same_word(own.at[i], words[j], exactly);
         if (!found)
             return false;
     }
     return true;
 }
 
-static bool find_exactly(char *const *words, int count, bool without_get, struct verb *verb)
+static bool find_all_of(char *const *words, int count, bool without_get, bool exactly,
+                        struct verb *verb)
 {
     for (int admin = 0; admin < 2; admin++) {
         const struct route *route;
         for (uint32_t i = 0; (route = route_at(admin, i)) != NULL; i++) {
-            if (!means(route, words, count, without_get))
+            if (!means(route, words, count, without_get, exactly))
                 continue;
             *verb = (struct verb){route, admin};
             return true;
@@ -105,7 +109,9 @@ bool verb_find(char *const *words, int count, struct verb *verb, int *used)
 {
     *used = count < VERB_WORDS_MAX ? count : VERB_WORDS_MAX;
     for (; *used > 0; --*used)
-        if (find_exactly(words, *used, *used == count, verb))
+        /* As it is typed before "orders" is taken for "order": both may be there. */
+        if (find_all_of(words, *used, *used == count, true, verb) ||
+            find_all_of(words, *used, *used == count, false, verb))
             return true;
     return false;
 }
@@ -119,7 +125,7 @@ bool verb_nearest(char *const *words, int count, struct verb *verb)
             struct words own = words_of(route->name);
             uint32_t shared = 0;
             for (int j = 0; j < count; j++)
-                shared += has_word(&own, words[j]);
+                shared += has_word(&own, words[j], false);
             if (shared > best) {
                 best = shared;
                 *verb = (struct verb){route, admin};
@@ -268,6 +274,12 @@ void verb_form_init(struct verb_form *form, const struct verb *verb, struct opti
     }
     add_fields(form, verb->route->body, "", false, rows, row_count);
     add_short_id(form);
+    if (verb->route->body != NULL) {
+        struct verb_field *field = add_field(form, "", "body");
+        field->place = VERB_WHOLE_BODY;
+        add_row(field, "JSON", "all of the body, instead of the options above; or @FILE", rows,
+                row_count);
+    }
     if (verb->route->key != ROUTE_TAKES_NOT) {
         struct verb_field *field = add_field(form, "", "key");
         field->place = VERB_KEY;
@@ -395,7 +407,7 @@ static bool write_value(struct json_writer *writer, const struct schema_field *f
     case SCHEMA_NAMES:
         break;
     }
-    return wrong(request, "--%s cannot be said on the command line", name);
+    return wrong(request, "--%s has parts that no option can say; give --body", name);
 }
 
 /* name=value,name=value */
@@ -554,18 +566,55 @@ static bool write_headers(const struct verb_form *form, const char *key,
            (match == NULL || write_header(request, "If-Match", "\"", "if-version", match));
 }
 
+/* False: the file cannot be read, or is longer than there is room. */
+static bool read_body(struct pile *body, const char *path)
+{
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return false;
+    size_t bytes = fread(body->at, 1, body->capacity_bytes, file);
+    bool whole = !ferror(file) && bytes < body->capacity_bytes;
+    fclose(file);
+    body->used_bytes = (uint32_t)bytes;
+    return whole;
+}
+
+/* What --body says; NULL: it is not there. */
+static const char *whole_body(const struct verb_form *form)
+{
+    for (uint32_t i = 0; i < form->count; i++)
+        if (form->fields[i].place == VERB_WHOLE_BODY)
+            return value_of(&form->fields[i]);
+    return NULL;
+}
+
+static bool write_body(const struct verb_form *form, const char *currency,
+                       struct verb_request *request)
+{
+    struct json_writer writer = {.pile = &request->body};
+    const struct schema *schema = form->verb.route->body;
+    const char *whole = whole_body(form);
+    if (schema == NULL || whole == NULL)
+        return schema == NULL || write_object(&writer, form, schema, currency, request);
+    if (*whole == '@')
+        return read_body(&request->body, whole + 1) ||
+               wrong(request, "--body: cannot read %s", whole + 1);
+    if (strlen(whole) > request->body.capacity_bytes)
+        return wrong(request, "--body is too long");
+    memcpy(request->body.at, whole, strlen(whole));
+    request->body.used_bytes = (uint32_t)strlen(whole);
+    return true;
+}
+
 bool verb_request(const struct verb_form *form, const char *currency, const char *key,
                   struct verb_request *request)
 {
-    struct json_writer writer = {.pile = &request->body};
-    const struct schema *body = form->verb.route->body;
     request->method = route_method_name(form->verb.route->method);
     request->target[0] = request->headers[0] = '\0';
     request->body.used_bytes = 0;
-    request->has_body = body != NULL;
+    request->has_body = form->verb.route->body != NULL;
     if (!write_path(form, request))
         return false;
     write_query(form, request);
-    return write_headers(form, key, request) &&
-           (body == NULL || write_object(&writer, form, body, currency, request));
+    return write_headers(form, key, request) && write_body(form, currency, request);
 }

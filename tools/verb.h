@@ -33,7 +33,7 @@ enum { VERB_FIELDS_MAX = 80 };
 struct verb_field {
     char name[48];                    /* of its option */
     const struct schema_field *field; /* NULL: a part of the path, or not of the body or query */
-    enum { VERB_PATH, VERB_QUERY, VERB_BODY, VERB_KEY, VERB_MATCH } place;
+    enum { VERB_PATH, VERB_QUERY, VERB_BODY, VERB_WHOLE_BODY, VERB_KEY, VERB_MATCH } place;
     struct option_texts values; /* one, but for a list */
     bool flag;
     char help[256];

@@ -215,7 +215,8 @@ def is_503_with_retry_after(directory, balancer):
         two.start(1)
         spate.until("its keys are served again", lambda: spate.ask(address, "GET", f"/v1/orders/{away}")[0] == 200)
         assert spate.ask(address, "POST", "/v1/orders", spate.order("no-key"))[0] == 400
-        assert spate.ask(address, "GET", "/v1/stock?sku=A")[0] == 404
+        for method, path in (("GET", "/v1/stock?sku=A"), ("POST", "/v1/orders:batch"), ("GET", "/v1/ordersx")):
+            assert spate.ask(address, method, path, headers={"X-Spate-Key": here})[0] == 404, path
 
 
 # ---- the tests: each name is a sentence that is true or false ----------------------------------

@@ -125,6 +125,20 @@ def who_waits_outlives_a_restart(directory):
         away.wait()
 
 
+def what_no_option_can_say_is_given_as_the_whole_body(directory):
+    with server(directory) as one:
+        set_up(one)
+        order = {"order_id": "B1", "customer": "c", "currency": "CNY",
+                 "lines": [{"sku": "SKU1", "units": 1, "unit_price": 5}]}
+        with open(f"{directory}/orders.json", "w") as file:
+            json.dump({"orders": [order, {**order, "order_id": "B2"}]}, file)
+        said = json.loads(call(one, "orders", "create", "--body", f"@{directory}/orders.json", "--json"))
+        assert "B1" in str(said) and "B2" in str(said), said
+        assert "order_id: B3" in call(one, "order", "create", "--body", json.dumps({**order, "order_id": "B3"}))
+        assert "cannot read /none" in call(one, "order", "create", "--body", "@/none", code=2)
+        assert "give --body" in call(one, "orders", "create", "--order", "customer=c,lines=x", code=2)
+
+
 def a_token_is_carried(directory):
     callers = f"{directory}/callers"
     with open(callers, "w") as file:
@@ -132,6 +146,8 @@ def a_token_is_carried(directory):
     with server(directory, "--callers", callers) as one:
         assert "unauthorized" in call(one, "order", "get", "A1", code=1)
         assert "not_found" in call(one, "order", "get", "A1", "--token", "0123456789abcdef0123", code=1)
+        assert "not_found" in call(one, "order", "get", "A1", "--header",
+                                   "Authorization: Bearer 0123456789abcdef0123", code=1)
 
 
 spate.run([
@@ -142,5 +158,6 @@ spate.run([
     what_is_typed_wrong_ends_with_2_and_is_named,
     a_script_runs_line_by_line_and_stops_where_it_fails,
     who_waits_outlives_a_restart,
+    what_no_option_can_say_is_given_as_the_whole_body,
     a_token_is_carried,
 ])

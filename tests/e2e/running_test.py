@@ -65,6 +65,8 @@ def a_file_is_tested_without_starting_anything(directory):
     write(path, f"data = {directory}/data\nhttp = 127.0.0.1:0\nshrads = 2\n")
     done = serve("--config", path, "--test-config")
     assert done.returncode == 2 and f"{path}:3: unknown option shrads; did you mean shards?" in done.stderr, done
+    write(path, f"data = {directory}/data\nhttp = 8080\n")
+    assert "`8080` is no address" in serve("--config", path, "--test-config").stderr
     write(path, f"data = {directory}/data\nhttp = 0.0.0.0:0\n")
     assert "--callers" in serve("--config", path, "--test-config").stderr
 

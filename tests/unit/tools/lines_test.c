@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <jansson.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -115,6 +116,52 @@ static void every_line_of_bytes_is_json(void **state)
     json_decref(second);
 }
 
+enum { SPEAKERS = 3, WORDS = 20000 };
+
+static void *speak(void *argument)
+{
+    uint32_t actor = (uint32_t)(uintptr_t)argument;
+    for (uint32_t i = 0; i < WORDS; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "%u %u", actor, i);
+        lines_put(&lines, actor, ENV_INFO, i, text);
+    }
+    return NULL;
+}
+
+static void nothing_is_torn_or_out_of_order_while_all_speak_at_once(void **state)
+{
+    (void)state;
+    pthread_t threads[SPEAKERS];
+    FILE *file = tmpfile();
+    char text[64];
+    uint32_t next[SPEAKERS] = {0}, actor, word;
+    uint64_t heard = 0, told_lost = 0;
+    unsigned long long lost;
+    writer.file = fileno(file);
+    for (uintptr_t i = 0; i < SPEAKERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, speak, (void *)i), 0);
+    for (uint32_t i = 0; i < 2000; i++)
+        lines_drain(&writer);
+    for (uint32_t i = 0; i < SPEAKERS; i++)
+        pthread_join(threads[i], NULL);
+    lines_drain(&writer);
+    rewind(file);
+    while (fgets(text, sizeof text, file) != NULL) {
+        if (sscanf(text, "%llu lines were lost", &lost) == 1 && strstr(text, "lost") != NULL) {
+            told_lost += lost;
+            continue;
+        }
+        assert_int_equal(sscanf(text, "%u %u", &actor, &word), 2);
+        assert_true(actor < SPEAKERS && word >= next[actor]);
+        next[actor] = word + 1;
+        heard++;
+    }
+    fclose(file);
+    assert_int_equal(heard + lines_lost(&lines), SPEAKERS * WORDS);
+    assert_int_equal(told_lost, lines_lost(&lines));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -126,6 +173,7 @@ int main(void)
         TEST(a_line_cannot_pretend_to_be_two),
         TEST(logfmt_quotes_what_it_must),
         TEST(every_line_of_bytes_is_json),
+        TEST(nothing_is_torn_or_out_of_order_while_all_speak_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
