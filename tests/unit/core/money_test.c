@@ -287,6 +287,35 @@ static void a_deposit_pays_what_is_left_after_lines_are_cancelled(void **state)
     }
 }
 
+/* A provider may be quicker than whoever reviews the order. */
+static void money_that_comes_before_the_verdict_waits_for_it(void **state)
+{
+    (void)state;
+    EACH_SHOP(seed, shop)
+    {
+        static const char rules[] = "rule all on order.create when total >= 0 then review\n";
+        union shop_command *command = calloc(1, sizeof *command);
+        command->rules.text_bytes = sizeof rules - 1;
+        memcpy(&command->rules + 1, rules, sizeof rules - 1);
+        shop_head(&command->head, OP_RULES_PUT, sizeof command->rules + sizeof rules - 1);
+        assert_int_equal(shop_ask(shop, &command->head)->code, CODE_OK);
+        free(command);
+        uint32_t sku = order_two(shop, "o-1");
+        assert_int_equal(create(shop, "p-1", 3998), CODE_ILLEGAL);
+        assert_int_equal(notice(shop, "n-1", "p-1", NOTICE_CAPTURED, 3998), CODE_OK);
+        assert_int_equal(order_of(shop, "o-1")->state, ORDER_IN_REVIEW);
+        shop = killed(shop, seed);
+        bool accepted = seed % 2 == 0;
+        const struct result *verdict =
+            shop_act(shop, OP_ORDER_REVIEW, "o-1", accepted ? REVIEW_ACCEPT : REVIEW_REJECT, "");
+        assert_int_equal(verdict->code, CODE_OK);
+        assert_int_equal(order_of(shop, "o-1")->state, accepted ? ORDER_PAID : ORDER_REJECTED);
+        assert_int_equal(money_of(shop, "o-1").kept, accepted ? 3998 : 0);
+        assert_int_equal(shop_stock(shop, sku).committed, accepted ? 2 : 0);
+        assert_int_equal(shop_stock(shop, sku).reserved, 0);
+    }
+}
+
 /* ---- what others get wrong ------------------------------------------------------------------------- */
 
 /* Of the last unit: whoever has paid for it has it, and it cannot be bought again. */
@@ -587,6 +616,33 @@ static void where_there_is_no_room_for_money_nothing_happens(void **state)
     shop_close(shop);
 }
 
+static void a_payment_takes_memory_only_once_it_is_there(void **state)
+{
+    (void)state;
+    enum { ORDERS = 1000 };
+    struct shop *shop = shop_open(1, 1);
+    uint32_t sku;
+    shop_stock_up(shop, &sku, 1, ORDERS);
+    char id[24];
+    for (uint32_t i = 0; i < ORDERS; i++) {
+        snprintf(id, sizeof id, "2020111100%08u", i);
+        shop_order(shop, id, &(struct shop_line){sku, 1, 1999}, 1);
+    }
+    uint64_t unpaid = shard_counts(shop->shards[0]).order_bytes;
+    for (uint32_t i = 0; i < ORDERS; i++) {
+        snprintf(id, sizeof id, "2020111100%08u", i);
+        struct shop_money payment = {
+            .order = id, .payment = id, .method = "alipay", .amount = 1999};
+        shop_money(shop, OP_PAYMENT_CREATE, payment);
+        payment.method = NULL;
+        shop_money(shop, OP_PAYMENT_CAPTURE, payment);
+    }
+    double paid = (double)(shard_counts(shop->shards[0]).order_bytes - unpaid) / ORDERS;
+    print_message("# bytes that a paid order takes beside an unpaid one's: %.1f\n", paid);
+    assert_true(paid <= 128);
+    shop_close(shop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -598,6 +654,7 @@ int main(void)
         cmocka_unit_test(authorisations_are_voided_and_captures_refunded_when_an_order_expires),
         cmocka_unit_test(cancelled_lines_of_a_paid_order_take_their_money_along),
         cmocka_unit_test(a_deposit_pays_what_is_left_after_lines_are_cancelled),
+        cmocka_unit_test(money_that_comes_before_the_verdict_waits_for_it),
         cmocka_unit_test(paid_units_are_never_sold_again),
         cmocka_unit_test(no_reserved_count_stays_behind_on_paid_and_cancelled_orders),
         cmocka_unit_test(late_money_goes_back_and_revives_nothing),
@@ -609,6 +666,7 @@ int main(void)
         cmocka_unit_test(cancel_and_capture_race_and_the_money_goes_where_the_order_goes),
         cmocka_unit_test(an_order_has_so_many_payments_and_no_more),
         cmocka_unit_test(where_there_is_no_room_for_money_nothing_happens),
+        cmocka_unit_test(a_payment_takes_memory_only_once_it_is_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
