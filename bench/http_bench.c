@@ -8,6 +8,9 @@
 #include "core/check.h"
 #include "core/shard.h"
 #include "io/http.h"
+#include "io/walk.h"
+
+static _Alignas(8) uint8_t walk_memory[WALK_BYTES];
 
 static struct shard *shard;
 static struct turn turn;
@@ -102,7 +105,7 @@ static void set_up(void)
                          .shard_count = 1};
     command = pile(COMMAND_BYTES_MAX);
     output = pile(HTTP_OUTPUT_BYTES_MAX);
-    http_init(&http, 1);
+    http_init(&http, 1, (void *)walk_memory);
     hear("PUT /v1/warehouses/w1", "{\"priority\":1}");
     hear("PUT /v1/skus/SKU-17", "{\"currency\":\"CNY\",\"list_price\":1999}");
     hear("PUT /v1/skus/SKU-42", "{\"currency\":\"CNY\",\"list_price\":2599}");

@@ -181,7 +181,7 @@ static void write_child(struct json_writer *writer, const struct result_child *r
         write_payment(writer, order_id, first, end);
 }
 
-static void write_order(struct json_writer *writer, const struct http_server *server,
+void answer_write_order(struct json_writer *writer, const struct http_server *server,
                         const struct result_order *order)
 {
     json_write_open(writer, '{');
@@ -295,22 +295,6 @@ static void write_transfer(struct json_writer *writer, const struct http_server 
     json_member_unsigned(writer, "lost", transfer->lost);
     member_time(writer, "shipped_at", transfer->shipped_ns);
     member_time(writer, "received_at", transfer->over_ns);
-    json_write_close(writer, '}');
-}
-
-/* One shard's; whoever asked all shards puts them together. */
-static void write_orders(struct json_writer *writer, const struct http_server *server,
-                         const struct result_orders *orders)
-{
-    const struct result_order *order = (const void *)(orders + 1);
-    json_write_open(writer, '{');
-    json_write_key(writer, "items");
-    json_write_open(writer, '[');
-    for (uint32_t i = 0; i < orders->order_count; i++) {
-        write_order(writer, server, order);
-        order = (const void *)((const char *)order + order->head.bytes);
-    }
-    json_write_close(writer, ']');
     json_write_close(writer, '}');
 }
 
@@ -469,7 +453,7 @@ void answer_write(struct json_writer *writer, const struct http_server *server,
         write_placed(writer, (const void *)result);
         return;
     case RESULT_ORDER:
-        write_order(writer, server, (const void *)result);
+        answer_write_order(writer, server, (const void *)result);
         return;
     case RESULT_QUOTE:
         write_quote(writer, server, (const void *)result);
@@ -489,9 +473,6 @@ void answer_write(struct json_writer *writer, const struct http_server *server,
     case RESULT_TRANSFER:
         write_transfer(writer, server, (const void *)result);
         return;
-    case RESULT_ORDERS:
-        write_orders(writer, server, (const void *)result);
-        return;
     case RESULT_SKU_RECORD:
         write_sku_record(writer, (const void *)result);
         return;
@@ -507,6 +488,7 @@ void answer_write(struct json_writer *writer, const struct http_server *server,
     case RESULT_AUDIT:
         write_audit(writer, (const void *)result);
         return;
+    case RESULT_ORDERS: /* of one shard: http.c puts them together */
     case RESULT_RULES:
     case RESULT_RULES_FAULT:
         break; /* not to be had over HTTP */
@@ -651,6 +633,15 @@ static const struct schema_field answer_order_fields[] = {
     LIST_MEMBER("payments", false, &answer_payment),
 };
 ANSWER(answer_order, "Order", answer_order_fields);
+
+static const struct schema_field order_list_fields[] = {
+    LIST_MEMBER("items", true, &answer_order),
+    {.name = "next_cursor",
+     .type = SCHEMA_TEXT,
+     .max = TEXT_BYTES_MAX,
+     .about = "Where the next page begins, if there may be one."},
+};
+ANSWER(answer_order_list, "OrderList", order_list_fields);
 
 static const struct schema_field answer_quote_fields[] = {
     {.name = "state", .type = SCHEMA_CHOICE, .required = true, .choices = order_states},

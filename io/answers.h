@@ -11,6 +11,9 @@
 void answer_write(struct json_writer *writer, const struct http_server *server,
                   const struct route *route, const struct result *result);
 
+void answer_write_order(struct json_writer *writer, const struct http_server *server,
+                        const struct result_order *order);
+
 /* The version of the one resource in it, which an If-Match may name; 0: it has none. */
 uint64_t answer_version(const struct result *result);
 
@@ -21,6 +24,7 @@ extern const struct schema answer_done;
 extern const struct schema answer_health;
 extern const struct schema answer_order;
 extern const struct schema answer_order_results;
+extern const struct schema answer_order_list;
 extern const struct schema answer_payment;
 extern const struct schema answer_problem;
 extern const struct schema answer_quote;

@@ -24,8 +24,8 @@ enum {
 size_t connections_bytes(const struct connections_options *options)
 {
     size_t each = input_capacity(options) + (size_t)OUTPUT_CAPACITY;
-    size_t heads = (options->count_max * (sizeof(struct connection) + options->http_bytes) + 4095) &
-                   ~(size_t)4095;
+    size_t head = sizeof(struct connection) + options->http_bytes + options->walk_bytes;
+    size_t heads = (options->count_max * head + 4095) & ~(size_t)4095;
     return heads + options->count_max * each;
 }
 
@@ -33,6 +33,7 @@ void connections_init(struct connections *connections, void *zeroed_memory,
                       const struct connections_options *options)
 {
     uint8_t *http = (uint8_t *)zeroed_memory + options->count_max * sizeof(struct connection);
+    uint8_t *walk = http + (size_t)options->count_max * options->http_bytes;
     uint8_t *bytes = (uint8_t *)zeroed_memory + connections_bytes(options);
     *connections = (struct connections){
         .at = zeroed_memory,
@@ -53,6 +54,7 @@ void connections_init(struct connections *connections, void *zeroed_memory,
         bytes -= connections->input_capacity_bytes;
         c->input = bytes;
         c->http = (struct http *)(void *)(http + (size_t)i * options->http_bytes);
+        c->walk = (struct walk *)(void *)(walk + (size_t)i * options->walk_bytes);
         c->next = connections->free_first;
         connections->free_first = i;
     }
@@ -105,6 +107,7 @@ struct connection *connection_open(struct connections *connections, struct env *
         .input = c->input,
         .output = c->output,
         .http = c->http,
+        .walk = c->walk,
         .warmth = c->warmth,
     };
     receive(connections, env, c);

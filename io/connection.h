@@ -28,6 +28,7 @@ enum connection_phase {
 };
 
 struct http;
+struct walk;
 
 struct connection {
     int32_t file;
@@ -67,6 +68,7 @@ struct connection {
     struct frame *results; /* the frame that this turn's results go into */
 
     struct http *http;
+    struct walk *walk;
     uint8_t caller_bytes;
     char caller[TEXT_BYTES_MAX];
 };
@@ -102,6 +104,7 @@ struct connections_options {
     uint32_t frame_bytes_max;
     uint32_t receive_bytes; /* of all provided buffers together */
     uint32_t http_bytes;    /* of one struct http */
+    uint32_t walk_bytes;    /* of one struct walk */
 };
 
 /* A connection's commands wait while this much output is unsent, or so many are unanswered. */

@@ -9,6 +9,7 @@
 #include "io/problem.h"
 #include "io/routes.h"
 #include "io/scan.h"
+#include "io/walk.h"
 
 #include <llhttp.h>
 #include <string.h>
@@ -55,14 +56,14 @@ static const llhttp_settings_t settings = {
 
 static void begin_request(struct http *http)
 {
-    uint64_t id_seed = http->id_seed, id_count = http->id_count;
-    *http = (struct http){.id_seed = id_seed, .id_count = id_count};
+    *http = (struct http){.walk = http->walk, .id_seed = http->id_seed, .id_count = http->id_count};
     llhttp_init(parser_of(http), HTTP_REQUEST, &settings);
 }
 
-void http_init(struct http *http, uint64_t random)
+void http_init(struct http *http, uint64_t random, struct walk *walk)
 {
     _Static_assert(sizeof(llhttp_t) <= sizeof http->parser, "the parser's room");
+    http->walk = walk;
     http->id_seed = random;
     http->id_count = 0;
     begin_request(http);
@@ -841,23 +842,30 @@ static void piece_close(const struct http *http, struct piece *piece)
     json_write_raw(&piece->writer, "\r\n", 2);
 }
 
-static void batch_open(struct http *http, const struct http_server *server, struct pile *output)
+static void batch_open(struct http *http, const struct http_server *server, const char *list,
+                       struct pile *output)
 {
     struct response response = {.status = 200, .type = "application/json", .in_pieces = true};
     settle_keep_alive(http, server);
     http->keep_alive = http->keep_alive && http->version_minor > 0;
     (void)response_open(http, output, &response);
     struct piece piece = piece_open(http, output);
-    json_write_raw(&piece.writer, "{\"results\":[", 12);
+    json_write_open(&piece.writer, '{');
+    json_write_key(&piece.writer, list);
+    json_write_open(&piece.writer, '[');
     piece_close(http, &piece);
     http->batch_item = 1;
     http->stage = HTTP_STAGE_BATCH;
 }
 
-static void batch_close(const struct http *http, struct pile *output)
+/* Behind the list: where the next page begins, if there is one. */
+static void batch_close(const struct http *http, struct text next_cursor, struct pile *output)
 {
     struct piece piece = piece_open(http, output);
-    json_write_raw(&piece.writer, "]}", 2);
+    json_write_close(&piece.writer, ']');
+    if (next_cursor.bytes > 0)
+        json_member_text(&piece.writer, "next_cursor", next_cursor);
+    json_write_close(&piece.writer, '}');
     piece_close(http, &piece);
     if (http->version_minor > 0)
         json_write_raw(&piece.writer, "0\r\n\r\n", 5);
@@ -898,12 +906,35 @@ static void answer_item(struct http *http, const struct http_server *server,
     http->stage = HTTP_STAGE_BATCH;
 }
 
+static void answer_walk(struct http *http, const struct http_server *server,
+                        const struct result *result, struct pile *output)
+{
+    uint32_t count;
+    const struct result_order *order = walk_take(http->walk, result, &count);
+    struct piece piece = piece_open(http, output);
+    piece.writer.comma = http->batch_item > 1;
+    for (uint32_t i = 0; i < count; i++) {
+        answer_write_order(&piece.writer, server, order);
+        order = (const void *)((const char *)order + order->head.bytes);
+    }
+    if (count > 0)
+        piece_close(http, &piece);
+    else
+        output->used_bytes = piece.begin; /* an empty chunk would be the last */
+    http->batch_item += count;
+    http->stage = HTTP_STAGE_BATCH;
+}
+
 bool http_answer(struct http *http, const struct http_server *server, const struct result *result,
                  struct pile *output)
 {
     CHECK(http->stage == HTTP_STAGE_OPEN);
-    if (http->batch_item > 0) {
+    if (http->route->each != NULL) {
         answer_item(http, server, result, output);
+        return true;
+    }
+    if (http->route->walks) {
+        answer_walk(http, server, result, output);
         return true;
     }
     struct response response = response_of(result->code);
@@ -1060,8 +1091,42 @@ static enum http_step begin_batch(const struct reading *reading, struct pile *co
     if (!route_begin_items(&request, target_of(http, reading->bytes).query,
                            reading->bytes + http->body.at, http->body.bytes, &http->batch_at))
         return respond_fault(http, reading->server, &request.reader.fault, output);
-    batch_open(http, reading->server, output);
+    batch_open(http, reading->server, "results", output);
     return HTTP_ANSWERED;
+}
+
+static enum http_step begin_walk(const struct reading *reading, struct pile *command,
+                                 struct pile *output, uint64_t now_ns)
+{
+    struct http *http = reading->http;
+    const struct http_server *server = reading->server;
+    struct route_request request;
+    prepare(reading, &request, command, now_ns);
+    bool is_read = route_read(&request, target_of(http, reading->bytes).query,
+                              reading->bytes + http->body.at, http->body.bytes);
+    http->seen = request.seen;
+    if (is_read && !walk_begin(http->walk, route_command(&request), request.limit, request.cursor,
+                               server->slot_shard, server->shard_count))
+        is_read = schema_refuse(&request.reader, CODE_INVALID, "cursor", "cursor");
+    command->used_bytes = request.command_at;
+    if (!is_read)
+        return respond_fault(http, server, &request.reader.fault, output);
+    batch_open(http, server, "items", output);
+    return HTTP_ANSWERED;
+}
+
+static enum http_step go_on_walking(const struct reading *reading, uint32_t *consumed,
+                                    struct pile *command, struct pile *output)
+{
+    struct http *http = reading->http;
+    char cursor[WALK_CURSOR_BYTES_MAX];
+    if (walk_next(http->walk, reading->server->slot_shard, command)) {
+        http->stage = HTTP_STAGE_OPEN;
+        return HTTP_COMMAND;
+    }
+    *consumed = http->read_bytes;
+    batch_close(http, walk_cursor(http->walk, cursor), output);
+    return end_request(http) ? HTTP_ANSWERED : HTTP_CLOSE;
 }
 
 static enum http_step read_item(const struct reading *reading, uint32_t *consumed,
@@ -1077,7 +1142,7 @@ static enum http_step read_item(const struct reading *reading, uint32_t *consume
         http->seen = request.seen;
     if (item == SCHEMA_ITEM_NONE) {
         *consumed = http->read_bytes;
-        batch_close(http, output);
+        batch_close(http, (struct text){NULL, 0}, output);
         return end_request(http) ? HTTP_ANSWERED : HTTP_CLOSE;
     }
     if (item == SCHEMA_ITEM_READ) {
@@ -1115,6 +1180,8 @@ static enum http_step read_request(struct reading *reading, struct pile *command
             refuse(http, CODE_BEHIND, NULL);
             return respond_refusal(http, reading->server, output);
         }
+        if (http->route->walks)
+            return begin_walk(reading, command, output, now_ns);
         return http->route->each == NULL ? read_command(reading, command, output, now_ns)
                                          : begin_batch(reading, command, output, now_ns);
     case HTTP_PAGE_LIVE:
@@ -1154,6 +1221,8 @@ enum http_step http_feed(struct http *http, const struct http_server *server, vo
     struct reading reading = {http, server, bytes};
     CHECK(http->stage != HTTP_STAGE_OPEN);
     *consumed = 0;
+    if (http->stage == HTTP_STAGE_BATCH && http->route->walks)
+        return go_on_walking(&reading, consumed, command, output);
     if (http->stage == HTTP_STAGE_BATCH)
         return read_item(&reading, consumed, command, output, now_ns);
     if (http->stage == HTTP_STAGE_IDLE) {

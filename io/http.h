@@ -19,6 +19,7 @@
 #include "core/shard.h"
 
 struct callers;
+struct walk;
 struct route;
 
 /* What the requests of all connections of a shard are read and answered with. */
@@ -28,15 +29,16 @@ struct http_server {
     const struct callers *callers; /* NULL: nobody is asked who they are */
     const uint8_t *slot_shard;     /* SLOT_COUNT entries: who owns which slot */
     uint64_t watermark;            /* everything up to here is durable and can be seen */
-    uint32_t shard_number;         /* ids made here belong to this shard */
-    uint32_t head_bytes_max;       /* request line and headers */
-    uint32_t body_bytes_max;       /* the framing of chunks counts */
-    uint16_t drain_status;         /* of /readyz while draining: 503 or 404 */
-    bool admin;                    /* the admin listener's routes instead of the shop's */
-    bool ready;                    /* recovered and serving */
-    bool draining;                 /* answers say Connection: close */
-    bool unsynced;                 /* and X-Durability: none; see --sync none */
-    bool busy;                     /* requests get 503 before their body is read */
+    uint32_t shard_count;
+    uint32_t shard_number;   /* ids made here belong to this shard */
+    uint32_t head_bytes_max; /* request line and headers */
+    uint32_t body_bytes_max; /* the framing of chunks counts */
+    uint16_t drain_status;   /* of /readyz while draining: 503 or 404 */
+    bool admin;              /* the admin listener's routes instead of the shop's */
+    bool ready;              /* recovered and serving */
+    bool draining;           /* answers say Connection: close */
+    bool unsynced;           /* and X-Durability: none; see --sync none */
+    bool busy;               /* requests get 503 before their body is read */
 };
 
 enum {
@@ -119,13 +121,14 @@ struct http {
     struct http_span value[HTTP_HEADERS];
     struct http_span body; /* a chunked one is put together in place */
     uint32_t headers_seen;
+    struct walk *walk;
     uint64_t id_seed;
     uint64_t id_count;
     uint64_t parser[16]; /* of llhttp */
 };
 
-/* `random` makes ids of orders that come without one. */
-void http_init(struct http *http, uint64_t random);
+/* `random` makes ids of orders that come without one; `walk` has WALK_BYTES for lists. */
+void http_init(struct http *http, uint64_t random, struct walk *walk);
 
 enum http_step {
     HTTP_MORE,     /* wants more bytes behind these; nothing is consumed */

@@ -1,6 +1,7 @@
 /* io/route_orders.c - what is asked of orders: reading it into commands. */
 #include "io/answers.h"
 #include "io/routes.h"
+#include "io/walk.h"
 
 #include <string.h>
 
@@ -251,6 +252,54 @@ static bool build_order_get(struct route_request *request)
     return true;
 }
 
+/* ---- lists ------------------------------------------------------------------------------------- */
+
+struct form_list {
+    struct text customer;
+    struct text sku;
+    struct text cursor;
+    uint64_t created_after;
+    uint64_t created_before;
+    int64_t limit;
+    uint8_t state;
+};
+
+static const char *const list_states[] = {
+    "any",       "pending_payment",   "in_review", "rejected",    "payment_failed",
+    "paid",      "partially_shipped", "shipped",   "ship_failed", "delivered",
+    "completed", "cancelled",         "expired",   NULL};
+_Static_assert(sizeof list_states / sizeof list_states[0] == ORDER_STATES + 1, "all of them");
+
+static const struct schema_field list_fields[] = {
+    FIELD(form_list, customer, .type = SCHEMA_ID, .about = "Newest first; otherwise in no order."),
+    FIELD(form_list, state, .type = SCHEMA_CHOICE, .choices = list_states),
+    FIELD(form_list, sku, .type = SCHEMA_SKU),
+    FIELD(form_list, created_after, .type = SCHEMA_TIME, .about = "At that time or later."),
+    FIELD(form_list, created_before, .type = SCHEMA_TIME),
+    FIELD(form_list, cursor, .type = SCHEMA_TEXT, .min = 1, .max = TEXT_BYTES_MAX,
+          .about = "The `next_cursor` of the page before."),
+    FIELD(form_list, limit, .type = SCHEMA_INTEGER, .min = 1, .max = WALK_ITEMS_MAX,
+          .about = "Orders on a page (50); there may be fewer, and more to come all the same."),
+};
+static SCHEMA(list_schema, "OrderListQuery", list_fields, struct form_list);
+
+static bool build_order_list(struct route_request *request)
+{
+    const struct form_list *form = (const void *)request->form;
+    struct order_list *list = route_command(request);
+    if (form->sku.bytes > 0 && (list->sku = route_find_sku(request, form->sku)) == 0)
+        return schema_refuse(&request->reader, CODE_NOT_FOUND, "unknown_sku", "sku");
+    list->created_after_ns = form->created_after;
+    list->created_before_ns = form->created_before;
+    list->states = form->state == 0 ? 0 : 1u << form->state;
+    list->warehouse = WAREHOUSE_NONE;
+    list->limit = 1; /* each ask says its own */
+    list->customer_bytes = route_append_text(request, form->customer);
+    request->limit = form->limit == 0 ? WALK_ITEMS : (uint32_t)form->limit;
+    request->cursor = form->cursor;
+    return true;
+}
+
 /* ---- cancel ------------------------------------------------------------------------------------ */
 
 struct form_cancel_line {
@@ -415,6 +464,19 @@ static const struct route routes[] = {
      .answer = &answer_order,
      .refusals = REFUSALS(CODE_NOT_FOUND),
      .build = build_order_get},
+    {.method = ROUTE_GET,
+     .pattern = "/v1/orders",
+     .name = "listOrders",
+     .about = "Orders of a customer, or all that are as asked for, page by page.",
+     .status = 200,
+     .op = OP_ORDER_LIST,
+     .command_bytes = sizeof(struct order_list),
+     .query = &list_schema,
+     .takes_min_seq = true,
+     .walks = true,
+     .answer = &answer_order_list,
+     .refusals = REFUSALS(CODE_NOT_FOUND),
+     .build = build_order_list},
     {.method = ROUTE_POST,
      .pattern = "/v1/orders/{id}/cancel",
      .name = "cancelOrder",

@@ -42,6 +42,8 @@ struct route_request {
     uint32_t adjustment_count;
     struct text warehouses[WAREHOUSES_MAX];
     uint32_t warehouse_count;
+    uint32_t limit; /* of a list: items, and where it goes on */
+    struct text cursor;
     _Alignas(8) uint8_t form[ROUTE_FORM_BYTES_MAX]; /* what the body or the query said */
 };
 
@@ -59,6 +61,7 @@ struct route {
     enum route_takes key;
     enum route_takes match;
     bool takes_min_seq;
+    bool walks;     /* a list over all shards (io/walk.h) */
     bool is_signed; /* by the provider that the path names (X-Signature), instead of a token */
     const struct route *each;    /* a batch: what each item of the body's list is asked like */
     const char *each_name;       /* what its resource is called in the results */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "io/cut.h"
+#include "io/walk.h"
 #include "io/web.h"
 
 enum {
@@ -96,6 +97,7 @@ static struct connections_options connections_options(const struct server_option
         .frame_bytes_max = options->frame_bytes_max,
         .receive_bytes = RECEIVE_BUFFERS * RECEIVE_BUFFER_BYTES,
         .http_bytes = sizeof(struct http),
+        .walk_bytes = WALK_BYTES,
     };
 }
 
@@ -164,6 +166,7 @@ struct shard_loop *shard_loop_init(void *zeroed_memory, struct shared *shared, u
         .shard = shard,
         .callers = shared->options->callers,
         .slot_shard = shared->slot_shard,
+        .shard_count = shared->options->shard_count,
         .shard_number = number,
         .head_bytes_max = shared->options->head_bytes_max,
         .body_bytes_max = shared->options->body_bytes_max,
@@ -246,7 +249,7 @@ static void open_connection(struct shard_loop *loop, int32_t file, enum protocol
         return;
     }
     c->partial_since_ns = loop->turn_began;
-    http_init(c->http, env_random(loop->env));
+    http_init(c->http, env_random(loop->env), c->walk);
     metric_add(&loop->metrics, METRIC_CONNECTIONS_OPENED, 1);
 }
 

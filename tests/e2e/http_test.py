@@ -311,6 +311,48 @@ def a_sku_is_read_with_its_caps(server):
     equal(server.ask("PUT", "/v1/skus/SKU-1", twice)[0], 400)
 
 
+def orders_are_listed_page_by_page(server):
+    stock_up(server, skus=2, units=10000)
+    placed = []
+    for i in range(60):
+        body = order(f"l-{i}", customer=f"c{i % 3}", lines=[(f"SKU-{i % 2 + 1}", 1, 1)])
+        equal(server.ask("POST", "/v1/orders", body)[0], 201)
+        placed.append(body)
+    for i in range(0, 60, 6):
+        equal(server.ask("POST", f"/v1/orders/l-{i}/cancel", {})[0], 200)
+
+    def pages(query):
+        got, cursor, count = [], "", 0
+        while True:
+            status, _, page = server.ask("GET", f"/v1/orders?{query}{cursor}")
+            equal(status, 200, page)
+            got += page["items"]
+            count += 1
+            if "next_cursor" not in page:
+                return [o["order_id"] for o in got], count
+            cursor = "&cursor=" + urllib.parse.quote(page["next_cursor"])
+
+    newest_first = [f"l-{i}" for i in reversed(range(60)) if i % 3 == 1]
+    equal(pages("customer=c1"), (newest_first, 1))
+    ids, count = pages("customer=c1&limit=7")
+    equal((ids, count), (newest_first, 3))
+    ids, count = pages("customer=c0&limit=1&state=cancelled")
+    equal(ids, [f"l-{i}" for i in reversed(range(0, 60, 6))])
+    equal(pages("customer=nobody"), ([], 1))
+    ids, _ = pages("limit=7")
+    equal(sorted(ids), sorted(f"l-{i}" for i in range(60)))
+    ids, _ = pages("sku=SKU-2&state=pending_payment&limit=100")
+    equal(sorted(ids), sorted(f"l-{i}" for i in range(1, 60, 2)))
+    first = server.ask("GET", "/v1/orders/l-20")[2]["stages"]["created"]
+    ids, _ = pages(f"created_after={first}")
+    equal(sorted(ids), sorted(f"l-{i}" for i in range(20, 60)))
+    ids, _ = pages(f"customer=c2&created_before={first}")
+    equal(ids, [f"l-{i}" for i in reversed(range(20)) if i % 3 == 2])
+    for bad, status in (("limit=0", 422), ("limit=101", 422), ("cursor=x", 422), ("sku=NONE", 404),
+                        ("state=sold", 422), ("cursor=7.0.1", 422), ("customer=c1&cursor=1.a%20b", 422)):
+        equal(server.ask("GET", f"/v1/orders?{bad}")[0], status, bad)
+
+
 def an_order_is_paid_and_refunded(server):
     stock_up(server)
     server.ask("POST", "/v1/orders", order("O", lines=[("SKU-1", 2, 1000)]))

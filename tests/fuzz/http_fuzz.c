@@ -1,11 +1,14 @@
 /* tests/fuzz/http_fuzz.c - a connection gives the same answers, and the same commands, however its
  * bytes are cut into pieces; and never consumes more than it was given. */
 #include "io/http.h"
+#include "io/walk.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/io/shop_double.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+static _Alignas(8) uint8_t walk_memory[WALK_BYTES];
 
 #define JSON_HEAD "Host: a\r\nContent-Type: application/json\r\n"
 #define BODY      "{\"sku\":\"SKU-1\",\"warehouse\":\"w1\",\"units\":5}"
@@ -97,7 +100,7 @@ static void run(struct outcome *outcome, const uint8_t *input, uint32_t bytes, u
     outcome->out = (struct pile){outcome->output, 0, sizeof outcome->output};
     outcome->command = (struct pile){outcome->commands, 0, sizeof outcome->commands};
     outcome->closed = false;
-    http_init(&http, 1);
+    http_init(&http, 1, (void *)walk_memory);
     for (uint32_t at = 0; at < bytes && !outcome->closed;) {
         uint32_t count = random == 0 ? bytes : piece_bytes(&random, bytes - at);
         memcpy(in + in_bytes, input + at, count);

@@ -1,11 +1,14 @@
 #include "io/callers.h"
 #include "io/http.h"
+#include "io/walk.h"
 
 #include "tests/unit/io/shop_double.h"
 #include "tests/unit/test.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+static _Alignas(8) uint8_t walk_memory[WALK_BYTES];
 
 static uint8_t slot_shard[SLOT_COUNT];
 
@@ -36,7 +39,7 @@ static void peer_init(struct peer *peer)
 {
     *peer = (struct peer){.command = {command_memory, 0, sizeof command_memory},
                           .out = {out_memory, 0, sizeof out_memory}};
-    http_init(&peer->http, 1);
+    http_init(&peer->http, 1, (void *)walk_memory);
 }
 
 static void answer_command(struct peer *peer)
@@ -403,7 +406,7 @@ static void a_refused_request_with_a_good_framing_keeps_the_connection(void **st
     peer_init(&peer);
     hear(&peer, "DELETE /v1/orders HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc" GET_ORDER);
     assert_non_null(strstr(said(&peer), "405 Method Not Allowed"));
-    assert_non_null(strstr(said(&peer), "Allow: POST\r\n"));
+    assert_non_null(strstr(said(&peer), "Allow: GET, HEAD, POST\r\n"));
     assert_int_equal(peer.commands, 1);
     assert_false(peer.closed);
 }
