@@ -231,7 +231,7 @@ static void note_offered(struct player *player, const struct trace_event *event,
 static bool send_now(struct player *player, const struct trace_event *event, uint64_t pass)
 {
     const struct plan *plan = player->plan;
-    if (!target_send(player->target, event, pass, tag_of(plan, event, pass)))
+    if (!target_send(player->target, event, plan->first_pass + pass, tag_of(plan, event, pass)))
         return false;
     player->open++;
     if (trace_has_order(event))
@@ -293,8 +293,9 @@ static void send_retries(struct player *player)
     const struct plan *plan = player->plan;
     while (player->retry_first < player->retry_last) {
         const struct retry *retry = &player->retries[player->retry_first % RETRIES_MAX];
-        if (retry->due_ns > clock_ns() || !target_send(player->target, tag_event(plan, retry->tag),
-                                                       tag_pass(retry->tag), retry->tag))
+        if (retry->due_ns > clock_ns() ||
+            !target_send(player->target, tag_event(plan, retry->tag),
+                         plan->first_pass + tag_pass(retry->tag), retry->tag))
             return;
         player->retry_first++;
     }
@@ -487,8 +488,12 @@ static bool take_set_up(struct player *player, uint64_t most, char message[256])
         while (target_next(player->target, &answer)) {
             const struct trace_event *event = tag_event(plan, answer.tag);
             if (outcome_of(answer.code) == OUTCOME_FAILED) {
-                snprintf(message, 256, "setting up: %s: %s", trace_kind_name(event->kind),
-                         spate_code_name(answer.code));
+                bool keys = answer.code == SPATE_FULL && event->kind == TRACE_RECEIVE;
+                snprintf(
+                    message, 256, "setting up: %s: %s%s", trace_kind_name(event->kind),
+                    spate_code_name(answer.code),
+                    keys ? ": every receipt has a key of its own; give the server more --retries"
+                         : "");
                 return false;
             }
             if (event->kind == TRACE_SKU)
@@ -516,7 +521,7 @@ static bool set_up_kind(struct player *player, enum trace_kind kind, char messag
     for (; event != NULL && event->at_ns == 0; event = trace_next(&plan->trace, event)) {
         if (event->kind != kind)
             continue;
-        while (!target_send(player->target, event, 0, tag_of(plan, event, 0)))
+        while (!target_send(player->target, event, plan->first_pass, tag_of(plan, event, 0)))
             if (!take_set_up(player, target_open_count(player->target) - 1, message))
                 return false;
     }

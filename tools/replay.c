@@ -3,21 +3,14 @@
  * Response time counts from the intended time, service time from when the request was sent. Between the
  * two lie the wait for the target and the generator's own lag: how much too late it came to a request. A
  * run in which that was large is not valid. */
-#include "tools/replay.h"
-
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "tools/live.h"
 #include "tools/names.h"
 #include "tools/options.h"
-#include "tools/report.h"
-#include "tools/slo.h"
+#include "tools/replay_run.h"
 #include "tools/tools.h"
 
 enum {
@@ -26,307 +19,7 @@ enum {
     EXIT_SLO_MISSED = 3,
     EXIT_RUN_INVALID = 4,
     EXIT_INTERRUPTED = 130,
-    THREADS_MAX = 64,
 };
-static const uint64_t DAY_NS = UINT64_C(86400) * 1000000000;
-static const uint64_t HEAD_START_NS = 50 * 1000 * 1000;
-static const uint64_t LIVE_NS = 500 * 1000 * 1000;
-
-struct wishes {
-    struct target_options target;
-    uint64_t connections;
-    uint64_t threads;
-    uint64_t in_flight;
-    uint64_t lag_ns_max;
-    uint64_t give_up_ns;
-    uint64_t rate;
-    uint64_t loops;
-    double speed;
-    const char *speed_text;
-    const char *window;
-    const char *json;
-    const char *html;
-    const char *hgrm;
-    const char *slo_text;
-    struct slo slo;
-    bool max;
-    bool dry;
-    bool no_audit;
-};
-
-struct run {
-    const struct wishes *wishes;
-    struct plan plan;
-    struct player *players;
-    struct machine machine;
-    char command[1024];
-};
-
-/* The signal handler can be given nothing. */
-static atomic_int stop;
-
-static void on_interrupt(int signal)
-{
-    (void)signal;
-    atomic_fetch_add(&stop, 1);
-}
-
-static int complain(const char *what, const char *why)
-{
-    fprintf(stderr, "spate replay: %s: %s\n", what, why);
-    return EXIT_FAILED;
-}
-
-/* ---- the plan ------------------------------------------------------------------------------------------ */
-
-/* "23:55" or "23:55:30"; NULL: it is none. */
-static const char *clock_read(const char *text, uint64_t *ns)
-{
-    unsigned hours, minutes, seconds = 0;
-    int used = 0, more = 0;
-    if (sscanf(text, "%2u:%2u%n", &hours, &minutes, &used) < 2 || hours > 24 || minutes > 59)
-        return NULL;
-    if (sscanf(text + used, ":%2u%n", &seconds, &more) < 1 || seconds > 59)
-        more = 0;
-    *ns = ((uint64_t)hours * 3600 + minutes * 60 + (more > 0 ? seconds : 0)) * 1000000000;
-    return text + used + more;
-}
-
-/* The part of the trace between two times of its own clock; false: that cannot be read. */
-static bool choose_window(struct plan *plan, const char *window)
-{
-    const struct trace_head *head = plan->trace.head;
-    uint64_t from, to, begins = head->begins_ns % DAY_NS;
-    const char *at = clock_read(window, &from);
-    if (at == NULL || *at != '-' || (at = clock_read(at + 1, &to)) == NULL || *at != '\0')
-        return false;
-    plan->from_ns = (from + DAY_NS - begins) % DAY_NS;
-    plan->to_ns = plan->from_ns + (to + DAY_NS - from - 1) % DAY_NS + 1;
-    return true;
-}
-
-/* The first event that is not set up before the day. */
-static const struct trace_event *first_played(const struct plan *plan)
-{
-    const struct trace_event *event = trace_from(&plan->trace, plan->from_ns);
-    while (event != NULL && trace_is_stock(event) && event->at_ns == 0)
-        event = trace_next(&plan->trace, event);
-    return event != NULL && event->at_ns < plan->to_ns ? event : NULL;
-}
-
-static void choose_speed(struct plan *plan, const struct wishes *wishes)
-{
-    const struct trace_event *event = plan->first, *last = NULL;
-    uint64_t count = 0;
-    for (; event != NULL && event->at_ns < plan->to_ns; event = trace_next(&plan->trace, event)) {
-        last = event;
-        count++;
-    }
-    if (plan->from_ns < plan->first->at_ns)
-        plan->from_ns = plan->first->at_ns;
-    plan->pass_ns = last->at_ns - plan->from_ns + 1;
-    plan->max = wishes->max;
-    plan->ns_per_trace_ns = wishes->rate > 0
-                                ? (double)count / (double)wishes->rate * 1e9 / (double)plan->pass_ns
-                                : 1 / wishes->speed;
-}
-
-static int make_plan(struct run *run)
-{
-    const struct wishes *wishes = run->wishes;
-    struct plan *plan = &run->plan;
-    const struct trace_head *head = plan->trace.head;
-    plan->target = wishes->target;
-    plan->passes = wishes->loops;
-    plan->dry = wishes->dry;
-    plan->give_up_ns = wishes->give_up_ns;
-    plan->threads = (uint32_t)wishes->threads;
-    plan->stop = &stop;
-    plan->to_ns = UINT64_MAX;
-    plan->target.connections =
-        (uint32_t)((wishes->connections + plan->threads - 1) / plan->threads);
-    plan->target.open_max = (uint32_t)(wishes->in_flight / plan->threads + 1);
-    if (wishes->window != NULL && !choose_window(plan, wishes->window)) {
-        fprintf(stderr, "spate replay: --window %s: two times of day, 23:55-00:30\n",
-                wishes->window);
-        return EXIT_USAGE;
-    }
-    plan->first = first_played(plan);
-    if (plan->first == NULL)
-        return complain("the trace", wishes->window != NULL ? "nothing happens in that window"
-                                                            : "nothing happens in it");
-    choose_speed(plan, wishes);
-    plan->fates.per_pass = head->names[TRACE_ORDERS].count;
-    plan->fates.count = plan->fates.per_pass * plan->passes;
-    plan->fates.fate = calloc(plan->fates.count + 1, 1);
-    plan->fates.open = calloc(plan->fates.count + 1, 1);
-    plan->numbers = calloc(head->names[TRACE_SKUS].count + 1, sizeof *plan->numbers);
-    if (plan->fates.fate == NULL || plan->fates.open == NULL || plan->numbers == NULL)
-        return complain("the trace", "no memory for its orders");
-    return -1;
-}
-
-/* ---- the run -------------------------------------------------------------------------------------------- */
-
-static void *play(void *player)
-{
-    player_play(player);
-    return NULL;
-}
-
-static bool is_over(pthread_t thread, uint64_t wait_ns)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    uint64_t ns = (uint64_t)until.tv_nsec + wait_ns;
-    until.tv_sec += (time_t)(ns / 1000000000);
-    until.tv_nsec = (long)(ns % 1000000000);
-    return pthread_timedjoin_np(thread, NULL, &until) == 0;
-}
-
-static bool play_all(struct run *run)
-{
-    pthread_t threads[THREADS_MAX];
-    struct live live;
-    const struct plan *plan = &run->plan;
-    run->plan.t0_ns = clock_ns() + (plan->dry ? 0 : HEAD_START_NS);
-    live_begin(&live, plan, run->players);
-    for (uint32_t i = 0; i < plan->threads; i++)
-        if ((errno = pthread_create(&threads[i], NULL, play, &run->players[i])) != 0) {
-            complain("a thread", strerror(errno));
-            exit(EXIT_FAILED); /* the threads that run use what would have to be given back */
-        }
-    for (uint32_t i = 0; i < plan->threads;)
-        if (is_over(threads[i], LIVE_NS))
-            i++;
-        else
-            live_show(&live);
-    live_end(&live);
-    for (uint32_t i = 0; i < plan->threads; i++)
-        if (run->players[i].refused) {
-            complain(plan->target.addresses, target_error(run->players[i].target));
-            return false;
-        }
-    return true;
-}
-
-/* ---- what it has to say ------------------------------------------------------------------------------------ */
-
-static void add_hot(struct report *report, uint32_t sku, uint64_t lines)
-{
-    uint32_t place = report->hottest_count;
-    while (place > 0 && report->hottest[place - 1].lines < lines)
-        place--;
-    if (place == REPORT_HOTTEST)
-        return;
-    if (report->hottest_count < REPORT_HOTTEST)
-        report->hottest_count++;
-    for (uint32_t i = report->hottest_count - 1; i > place; i--)
-        report->hottest[i] = report->hottest[i - 1];
-    report->hottest[place] = (struct report_hot){.sku = sku, .lines = lines};
-}
-
-static void count_shards(struct report *report, const struct run *run)
-{
-    uint64_t skus = run->plan.trace.head->names[TRACE_SKUS].count;
-    for (uint32_t sku = 0; sku < skus; sku++) {
-        uint64_t lines = 0;
-        for (uint32_t i = 0; i < run->plan.threads; i++)
-            lines += run->players[i].asked[sku];
-        add_hot(report, sku, lines);
-        uint32_t shard = run->plan.dry ? UINT32_MAX : target_shard(run->players[0].target, sku);
-        if (shard >= REPORT_SHARDS)
-            continue;
-        struct report_shard *of = &report->shards[shard];
-        report->shard_count = shard >= report->shard_count ? shard + 1 : report->shard_count;
-        of->lines += lines;
-        if (lines > of->hottest_lines) {
-            of->hottest_lines = lines;
-            of->hottest = sku;
-        }
-    }
-}
-
-static void gather(struct report *report, struct run *run)
-{
-    uint64_t last_ns = 1;
-    measures_init(&report->measures);
-    for (uint32_t i = 0; i < run->plan.threads; i++) {
-        struct player *player = &run->players[i];
-        measures_merge(&report->measures, &player->measures);
-        report->requests_hash += player->requests_hash;
-        report->lines += player->lines;
-        report->moot += player->moot;
-        report->cannot += player->cannot;
-        report->retried += player->retried;
-        report->unresolved += player->unresolved;
-        report->cpu_ns += player->cpu_ns;
-        last_ns = player->last_ns > last_ns ? player->last_ns : last_ns;
-    }
-    report->seconds = (double)last_ns / 1e9;
-    for (uint32_t i = 0; i < run->plan.threads; i++) {
-        double share = (double)run->players[i].cpu_ns / (double)last_ns;
-        report->cpu_share = share > report->cpu_share ? share : report->cpu_share;
-    }
-    measures_sum(&report->measures, TRACE_KINDS, &report->all);
-    for (int kind = 0; kind < TRACE_KINDS; kind++)
-        measures_sum(&report->measures, (enum trace_kind)kind, &report->by_kind[kind]);
-    count_shards(report, run);
-}
-
-/* Requests that have gone wrong, of all that were due. */
-static double error_share(const struct report *report)
-{
-    uint64_t wrong = report->unresolved;
-    for (int kind = 0; kind < TRACE_KINDS; kind++)
-        wrong += measures_outcomes(&report->measures, (enum trace_kind)kind, OUTCOME_FAILED) +
-                 report->measures.skipped[kind];
-    return report->measures.offered > 0 ? (double)wrong / (double)report->measures.offered : 0;
-}
-
-static const char *cause_of_lag(const struct report *report)
-{
-    if (report->cpu_share > 0.9)
-        return "a thread of this replay was busy all the time: give it more --threads";
-    if (report->machine.jitter_ns_max > report->lag_ns_max / 2)
-        return "this machine's processors were taken by others: it woke late already before the "
-               "run";
-    return "this machine's processors were taken, or its threads waited long for the target";
-}
-
-static void judge(struct report *report, const struct run *run)
-{
-    const struct histogram *lag = &report->measures.lag;
-    uint64_t late = histogram_at(lag, 999000);
-    bool kept;
-    report->error_share = error_share(report);
-    kept = slo_judge(&report->slo, &report->all.response, report->error_share);
-    if (report->audit != NULL && !audit_is_clean(report->audit)) {
-        report->verdict = VERDICT_FAILED;
-        snprintf(report->why, sizeof report->why,
-                 "the server's orders and stock are not what its answers said");
-    } else if (atomic_load(&stop) != 0) {
-        report->verdict = VERDICT_INTERRUPTED;
-        snprintf(report->why, sizeof report->why, "stopped by hand; this is what came up to then");
-    } else if (report->unresolved > 0) {
-        report->verdict = VERDICT_FAILED;
-        snprintf(report->why, sizeof report->why, "%" PRIu64 " requests were never answered",
-                 report->unresolved);
-    } else if (!run->plan.max && late > report->lag_ns_max) {
-        report->verdict = VERDICT_INVALID;
-        snprintf(report->why, sizeof report->why,
-                 "one request in a thousand left more than %.1f ms late: %s",
-                 (double)report->lag_ns_max / 1e6, cause_of_lag(report));
-    } else if (!kept) {
-        report->verdict = VERDICT_SLO_MISSED;
-        snprintf(report->why, sizeof report->why, "what was promised was not kept");
-    } else {
-        report->verdict = VERDICT_PASSED;
-        snprintf(report->why, sizeof report->why, "%s",
-                 report->slo.count > 0 ? "what was promised was kept"
-                                       : "every request was answered");
-    }
-}
 
 static bool write_hgrm(const struct report *report, const char *path)
 {
@@ -344,38 +37,31 @@ static int write_all(const struct report *report, const struct wishes *wishes)
                                 EXIT_INTERRUPTED};
     report_print(report);
     if (wishes->json != NULL && !report_json(report, wishes->json))
-        return complain(wishes->json, strerror(errno));
+        return run_complain(wishes->json, strerror(errno));
     if (wishes->html != NULL && !report_html(report, wishes->html))
-        return complain(wishes->html, strerror(errno));
+        return run_complain(wishes->html, strerror(errno));
     if (wishes->hgrm != NULL && !write_hgrm(report, wishes->hgrm))
-        return complain(wishes->hgrm, strerror(errno));
+        return run_complain(wishes->hgrm, strerror(errno));
     return codes[report->verdict];
 }
 
-static int tell(struct run *run, const char *began)
+static int tell(struct run *run)
 {
     struct audit audit;
     struct report *report = memory_grow(NULL, sizeof *report);
-    memset(report, 0, sizeof *report);
-    report->command = run->command;
-    report->plan = &run->plan;
-    report->slo = run->wishes->slo;
-    report->machine = run->machine;
-    report->lag_ns_max = run->wishes->lag_ns_max;
-    snprintf(report->began, sizeof report->began, "%s", began);
-    gather(report, run);
     int code = EXIT_FAILED;
+    run_gather(run, report);
     if (!run->wishes->no_audit) {
         fprintf(stderr, "auditing ...\n");
-        if (!replay_audit(&run->plan, &audit)) {
-            complain("audit", "the server does not answer");
-            goto out;
-        }
-        report->audit = &audit;
+        if (replay_audit(&run->plan, &audit))
+            report->audit = &audit;
+        else
+            run_complain("audit", "the server does not answer");
     }
-    judge(report, run);
-    code = write_all(report, run->wishes);
-out:
+    if (report->audit != NULL || run->wishes->no_audit) {
+        run_judge(run, report);
+        code = write_all(report, run->wishes);
+    }
     measures_deinit(&report->measures);
     free(report);
     return code;
@@ -385,9 +71,7 @@ out:
 static void tell_dry(struct run *run)
 {
     struct report *report = memory_grow(NULL, sizeof *report);
-    memset(report, 0, sizeof *report);
-    report->plan = &run->plan;
-    gather(report, run);
+    run_gather(run, report);
     const struct measures *measures = &report->measures;
     uint32_t most = 0;
     for (uint32_t i = 0; i < measures->moment_count; i++)
@@ -405,63 +89,22 @@ static void tell_dry(struct run *run)
     free(report);
 }
 
-/* ---- all of it ------------------------------------------------------------------------------------------------ */
-
-static bool open_players(struct run *run)
-{
-    run->players = memory_grow(NULL, run->plan.threads * sizeof *run->players);
-    for (uint32_t i = 0; i < run->plan.threads; i++)
-        if (!player_init(&run->players[i], &run->plan, i))
-            return false;
-    return true;
-}
-
-static void close_all(struct run *run)
-{
-    for (uint32_t i = 0; i < run->plan.threads; i++)
-        player_deinit(&run->players[i]);
-    free(run->players);
-    free(run->plan.fates.fate);
-    free(run->plan.fates.open);
-    free(run->plan.numbers);
-    trace_close(&run->plan.trace);
-}
-
-static void say_now(char out[40])
-{
-    time_t now = time(NULL);
-    struct tm parts;
-    gmtime_r(&now, &parts);
-    strftime(out, 40, "%Y-%m-%dT%H:%M:%SZ", &parts);
-}
-
 static int replay(struct run *run, const char *path)
 {
-    char message[256], began[40];
-    if (!trace_open(&run->plan.trace, path, message))
-        return complain("trace", message);
-    if (!trace_verify(&run->plan.trace, message))
-        return complain(path, message);
-    int wrong = make_plan(run);
-    if (wrong >= 0)
-        return wrong;
-    if (!open_players(run))
-        return complain(run->wishes->target.addresses, strerror(errno));
-    if (!run->wishes->dry)
-        machine_look(&run->machine);
-    struct sigaction interrupt = {.sa_handler = on_interrupt};
-    sigaction(SIGINT, &interrupt, NULL);
-    say_now(began);
-    if (!run->wishes->dry && !player_set_up(&run->players[0], message))
-        return complain(run->wishes->target.addresses, message);
-    if (!play_all(run))
-        return EXIT_FAILED;
-    int code = 0;
-    if (run->wishes->dry)
+    int code = run_open(run, path);
+    if (code >= 0)
+        return code;
+    run_take_interrupts();
+    if (!run_play(run))
+        code = EXIT_FAILED;
+    else if (!run->wishes->dry)
+        code = tell(run);
+    else {
         tell_dry(run);
-    else
-        code = tell(run, began);
-    close_all(run);
+        code = 0;
+    }
+    run_end(run);
+    run_close(run);
     return code;
 }
 
@@ -500,10 +143,14 @@ static int check_wishes(struct wishes *wishes, int positional)
 
 int tool_replay(int argc, char **argv)
 {
+    const char *verb = argc > 1 ? argv[1] : "";
+    if (strcmp(verb, "diff") == 0)
+        return tool_replay_diff(argc - 1, argv + 1);
     struct wishes wishes = {.threads = 1,
                             .in_flight = 65536,
                             .lag_ns_max = 10 * 1000 * 1000,
                             .give_up_ns = UINT64_C(30) * 1000 * 1000 * 1000,
+                            .each_ns = UINT64_C(5) * 1000 * 1000 * 1000,
                             .loops = 1};
     struct run run = {.wishes = &wishes};
     const struct option table[] = {
@@ -579,6 +226,12 @@ int tool_replay(int argc, char **argv)
          .help = "'p99.9<5ms,errors<0.1%': exit with 3 when it is not kept",
          .kind = OPTION_TEXT,
          .into = &wishes.slo_text},
+        {.name = "each",
+         .value_name = "TIME",
+         .help = "of a search: how long each speed is tried (5s)",
+         .kind = OPTION_DURATION,
+         .into = &wishes.each_ns,
+         .min = 10000000},
         {.name = "token",
          .value_name = "TEXT",
          .help = "who we are",
@@ -618,9 +271,16 @@ int tool_replay(int argc, char **argv)
             "when it was stopped by hand.",
         .options = table};
     int positional;
+    bool search = strcmp(verb, "search") == 0;
     remember_command(&run, argc, argv);
+    argc -= search;
+    argv += search;
     int end = options_read(&usage, argc, argv, &positional);
     if (end < 0)
         end = check_wishes(&wishes, positional);
-    return end >= 0 ? end : replay(&run, argv[0]);
+    if (end < 0 && search && wishes.slo.count == 0) {
+        fprintf(stderr, "spate replay search: --slo is missing: what is to be kept?\n");
+        return EXIT_USAGE;
+    }
+    return end >= 0 ? end : search ? replay_search(&run, argv[0]) : replay(&run, argv[0]);
 }

@@ -126,7 +126,8 @@ static bool ask_orders(struct auditor *auditor)
             for (uint32_t i = 0; i < count; i++)
                 auditor->questions[i] =
                     (struct trace_event){.kind = TRACE_READ, .order = first + i};
-            if (!ask_round(auditor, count, pass, pass * fates->per_pass + first, on_order))
+            if (!ask_round(auditor, count, auditor->plan->first_pass + pass,
+                           pass * fates->per_pass + first, on_order))
                 return false;
         }
     return true;

@@ -79,11 +79,11 @@ static const char *const style[] = {
     ".o-refused{fill:var(--violet)}",
     ".o-failed{fill:var(--red)}",
     ".o-skipped{fill:var(--grey)}",
-    ".met{fill:var(--teal)}",
+    ".met{fill:var(--good)}",
     ".missed{fill:var(--red)}",
     "i.c-offered,i.c-p99,i.o-done,i.heat{background:var(--blue)}",
     "i.bar{background:var(--blue);opacity:.45}",
-    "i.c-achieved,i.c-p50,i.o-replayed,i.met{background:var(--teal)}",
+    "i.c-achieved,i.c-p50,i.o-replayed{background:var(--teal)}i.met{background:var(--good)}",
     "i.c-p999,i.o-refused{background:var(--violet)}",
     "i.c-max,i.o-skipped{background:var(--grey)}",
     "i.bar-part,i.o-out_of_stock{background:var(--amber)}",
@@ -223,13 +223,18 @@ static void put_audit(FILE *out, const struct report *report)
 
 static void put_verdict(FILE *out, const struct report *report)
 {
-    char why[256];
+    char why[256], words[64];
+    bool searched = report->curve_count > 0 && report->verdict == VERDICT_PASSED;
     snprintf(why, sizeof why, "%s", report->why);
     if (why[0] >= 'a' && why[0] <= 'z')
         why[0] = (char)(why[0] - 'a' + 'A');
+    snprintf(words, sizeof words, "%s", verdicts[report->verdict].words);
+    if (searched)
+        snprintf(words, sizeof words, "It holds up to %.3g times the speed.",
+                 1 / report->plan->ns_per_trace_ns);
     fprintf(out,
             "<header class=\"%s\"><p class=\"what\">A day replayed with Spate, %s</p><h1>%s</h1>",
-            verdicts[report->verdict].class, report->began, verdicts[report->verdict].words);
+            verdicts[report->verdict].class, report->began, words);
     fprintf(out, "<p><b>");
     html_put(out, why);
     fprintf(out, ".</b></p>\n");

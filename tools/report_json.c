@@ -153,6 +153,22 @@ static void put_machine(FILE *out, const struct machine *machine)
             machine->cores, machine->memory_bytes, machine->jitter_ns_p99, machine->jitter_ns_max);
 }
 
+static void put_search(FILE *out, const struct report *report)
+{
+    if (report->curve_count == 0)
+        return;
+    fprintf(out, "  \"search\": [");
+    for (uint32_t i = 0; i < report->curve_count; i++) {
+        const struct report_try *try = &report->curve[i];
+        fprintf(out,
+                "%s\n    {\"speed\": %.4f, \"per_second\": %.1f, \"p50\": %" PRIu64
+                ", \"p99\": %" PRIu64 ", \"p99.9\": %" PRIu64 ", \"met\": %s}",
+                i == 0 ? "" : ",", try->speed, try->per_second, try->ns[0], try->ns[1], try->ns[2],
+                try->met ? "true" : "false");
+    }
+    fprintf(out, "\n  ],\n");
+}
+
 static void put_head(FILE *out, const struct report *report)
 {
     fprintf(out, "{\n  \"version\": 1,\n  \"spate\": ");
@@ -197,6 +213,7 @@ bool report_json(const struct report *report, const char *path)
     put_audit(out, report->audit);
     put_shards(out, report);
     put_machine(out, &report->machine);
+    put_search(out, report);
     put_moments(out, measures);
     fprintf(out, "}\n");
     bool good = !ferror(out);

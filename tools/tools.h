@@ -6,6 +6,7 @@
 int tool_call(int argc, char **argv);
 int tool_log(int argc, char **argv);
 int tool_replay(int argc, char **argv);
+int tool_replay_diff(int argc, char **argv);
 int tool_serve(int argc, char **argv);
 int tool_top(int argc, char **argv);
 int tool_trace(int argc, char **argv);

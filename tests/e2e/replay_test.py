@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A day replayed against a real `spate serve`, and what its report must say.
-usage: replay_test.py BUILD_DIR          Prints TAP."""
+usage: replay_test.py BUILD_DIR [NAME...]          Prints TAP."""
 import json
 import os
 import shutil
@@ -248,6 +248,58 @@ def a_promise_that_is_not_kept_ends_with_3(directory):
     assert "slo errors<0.1%: kept" in out, out
 
 
+def a_run_in_which_much_goes_wrong_has_failed(directory):
+    case = Case(directory, orders=1000, duration="1s", seed=9, profile="steady")
+    case.finish(case.replay("--max"), 0)
+    # The same ids with other contents: every one of them is refused.
+    subprocess.run([SPATE, "trace", "gen", case.trace, "--orders", "1000", "--duration", "1s", "--seed", "10",
+                    "--orders-only"], check=True, capture_output=True)
+    out, report = case.finish(case.replay("--no-audit"), 1)
+    assert "went wrong, mostly: key_reused" in out and report["verdict"] == "failed", out
+
+
+def a_search_finds_where_a_promise_ends(directory):
+    case = Case(directory, orders=1000, duration="1s", seed=9, profile="steady", skus=100)
+    page = os.path.join(directory, "search.html")
+    search = subprocess.Popen(
+        [SPATE, "replay", "search", case.trace, "--target", case.server.binary, "--max-lag", "5s", "--json", case.json,
+         "--html", page, "--each", "100ms", "--speed", "4", "--max-in-flight", "4000", "--slo", "p50<999s,errors<50%"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    first = search.stdout.readline()
+    search.send_signal(signal.SIGINT)
+    _, errors = search.communicate(timeout=60)
+    assert search.returncode == 130 and "speed     4.000" in first and "kept" in first, (first, errors)
+    ended = subprocess.run([SPATE, "replay", "search", case.trace, "--target", case.server.binary, "--json", case.json,
+                            "--html", page, "--each", "50ms", "--speed", "0.5", "--slo", "p50<1ns"],
+                           capture_output=True, text=True, timeout=110)
+    assert ended.returncode == 3 and "no speed kept" in ended.stdout, ended
+    assert not subprocess.run([SPATE, "replay", "search", case.trace, "--target", "x"], capture_output=True).stdout
+
+
+def a_diff_tells_a_change_from_noise(directory):
+    def report(path, factor, hash_="a"):
+        moments = [{"offered": 9, "p50": int(factor * (1000 + 97 * (i * 7 % 13))), "p99": int(5000 + 900 * (i * factor * 5 % 11)),
+                    "p99.9": 9000, "max": 10000} for i in range(100)]
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"version": 1, "verdict": "passed", "why": "", "audit": "ok", "requests_hash": hash_, "offered": 900,
+                       "orders": 900, "seconds": 1.5, "results": {"created": 900},
+                       "response_ns": {"p50": int(1500 * factor), "p99": 9000, "p99.9": 9000, "max": 10000},
+                       "moments": moments}, file)
+
+    paths = [os.path.join(directory, name) for name in ("a.json", "b.json")]
+    for factors, code, words in (((1, 1), 0, "within the noise"), ((1, 1.2), 3, "SLOWER"), ((1.2, 1), 0, "faster")):
+        for path, factor in zip(paths, factors):
+            report(path, factor)
+        ended = subprocess.run([SPATE, "replay", "diff", *paths], capture_output=True, text=True)
+        line = [line for line in ended.stdout.splitlines() if line.startswith("p50 ")][0]
+        assert ended.returncode == code and words in line, ended
+    report(paths[1], 1, "b")
+    ended = subprocess.run([SPATE, "replay", "diff", *paths], capture_output=True, text=True)
+    assert "did not want the same requests" in ended.stdout, ended
+    ended = subprocess.run([SPATE, "replay", "diff", paths[0], __file__], capture_output=True, text=True)
+    assert ended.returncode == 1 and "not a report" in ended.stderr, ended
+
+
 def a_schedule_that_is_not_kept_ends_with_4(directory):
     case = Case(directory, orders=1000, duration="1s", seed=9, profile="steady")
     out, report = case.finish(case.replay("--max-lag", "1ns"), 4)
@@ -312,7 +364,7 @@ def first_sku(trace):
     return lines[0].split()[3]
 
 
-TESTS = [a_day_is_taken_in_and_every_order_and_unit_found_again,
+ALL = [a_day_is_taken_in_and_every_order_and_unit_found_again,
          a_stall_of_the_server_shows_in_the_response_as_arithmetic_says,
          a_server_that_dies_and_comes_back_has_lost_nothing, a_loss_is_reported,
          an_order_that_was_refused_and_is_there_is_reported, units_that_somebody_else_took_are_reported,
@@ -320,10 +372,12 @@ TESTS = [a_day_is_taken_in_and_every_order_and_unit_found_again,
          what_follows_an_order_is_carried_out,
          two_runs_offer_the_same_requests_and_a_dry_one_says_which, a_loop_takes_other_orders_each_time,
          a_window_leaves_out_the_rest_of_the_day, what_is_due_beyond_the_limit_is_skipped_and_counted,
-         a_promise_that_is_not_kept_ends_with_3, a_schedule_that_is_not_kept_ends_with_4,
+         a_run_in_which_much_goes_wrong_has_failed, a_search_finds_where_a_promise_ends,
+         a_diff_tells_a_change_from_noise, a_promise_that_is_not_kept_ends_with_3, a_schedule_that_is_not_kept_ends_with_4,
          an_interrupted_run_reports_what_it_has_and_ends_with_130, one_seed_gives_one_day,
          a_trace_with_a_byte_changed_is_refused, wrong_words_end_with_2]
 
+TESTS = [t for t in ALL if len(sys.argv) < 3 or t.__name__ in sys.argv[2:]]
 print(f"1..{len(TESTS)}")
 for number, test in enumerate(TESTS, 1):
     with tempfile.TemporaryDirectory(prefix="spate-replay-") as place:
