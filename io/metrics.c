@@ -1,5 +1,7 @@
 #include "io/metrics.h"
 
+#include "persist/compact.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -155,6 +157,39 @@ static void put_log(struct page *page, const struct log *log)
     }
 }
 
+/* What a start would take, by the rates that the slowest machines that we know keep. */
+enum { RECORDS_A_SECOND = 1000000, LOG_BYTES_A_SECOND = 200 << 20 };
+
+static void put_compact(struct page *page, const struct metrics_sources *sources)
+{
+    struct compact_counts counts = compact_counts(sources->compact);
+    uint64_t behind_bytes = sources->log_bytes - counts.log_bytes;
+    const struct {
+        const char *name;
+        const char *type;
+        const char *help;
+        uint64_t value;
+    } table[] = {
+        {"snapshots_total", "counter", "Snapshots made.", counts.rounds},
+        {"snapshot_failures_total", "counter", "Snapshots that could not be made.",
+         counts.failures},
+        {"snapshot_damaged", "gauge",
+         "1 when the log is damaged: no more snapshots are made, and somebody has to look.",
+         counts.damaged},
+        {"snapshot_seq", "gauge", "Commit sequence of the newest snapshot.", counts.seq},
+        {"snapshot_bytes", "gauge", "Its length.", counts.file_bytes},
+        {"snapshot_records", "gauge", "What is in it.", counts.records},
+        {"snapshot_made_ns", "gauge", "How long it took.", counts.round_ns},
+        {"snapshot_lag_bytes", "gauge", "Log that a start would read behind it.", behind_bytes},
+        {"recovery_estimate_seconds", "gauge", "What a start would take, if all went slowly.",
+         counts.records / RECORDS_A_SECOND + behind_bytes / LOG_BYTES_A_SECOND},
+    };
+    for (uint32_t i = 0; i < sizeof table / sizeof *table; i++) {
+        describe(page, table[i].name, table[i].type, table[i].help);
+        put(page, "spate_%s %llu\n", table[i].name, (unsigned long long)table[i].value);
+    }
+}
+
 static void put_lines(struct page *page, const struct lines *lines)
 {
     describe(page, "lines_lost_total", "counter", "Lines of the log that found no room.");
@@ -168,6 +203,7 @@ uint32_t metrics_write(const struct metrics_sources *sources, char *out, uint32_
     put_answers(&page, sources);
     put_codes(&page, sources);
     put_log(&page, sources->log);
+    put_compact(&page, sources);
     put_hot(&page, sources);
     if (sources->lines != NULL)
         put_lines(&page, sources->lines);

@@ -82,6 +82,8 @@ struct metrics_sources {
     const struct metrics *const *shards;
     uint32_t shard_count;
     const struct log *log;
+    const struct compact *compact;
+    uint64_t log_bytes; /* as in struct compact_log */
     const struct catalogue *catalogue;
     const struct lines *lines; /* NULL: nothing is said about them */
 };

@@ -337,6 +337,15 @@ static bool listen_on_everything(struct server *server, struct env *env,
            listen_all(server, env, options->admin_address, PROTOCOL_ADMIN, 1, "admin", report);
 }
 
+static struct compact_log compact_log(const struct server *server, bool hurry)
+{
+    return (struct compact_log){
+        .watermark = log_watermark(server->shared.log),
+        .bytes = server->report.bytes + log_counts(server->shared.log).write_bytes,
+        .hurry = hurry,
+    };
+}
+
 /* ---- pages of the admin listener ---------------------------------------------------------------- */
 
 static uint32_t write_page(struct web_pages *pages, enum http_page page, char *out,
@@ -358,6 +367,8 @@ static uint32_t write_page(struct web_pages *pages, enum http_page page, char *o
     const struct metrics_sources sources = {.shards = shards,
                                             .shard_count = server->options.shard_count,
                                             .log = shared->log,
+                                            .compact = server->compact,
+                                            .log_bytes = compact_log(server, false).bytes,
                                             .catalogue = shared->catalogue,
                                             .lines = server->options.lines};
     return metrics_write(&sources, out, capacity);
@@ -542,15 +553,6 @@ static int run_helper(struct server *server, struct env *env)
 
 /* ---- snapshots ----------------------------------------------------------------------------------- */
 
-static struct compact_log compact_log(const struct server *server, bool hurry)
-{
-    return (struct compact_log){
-        .watermark = log_watermark(server->shared.log),
-        .bytes = server->report.bytes + log_counts(server->shared.log).write_bytes,
-        .hurry = hurry,
-    };
-}
-
 /* Everything that there is, if that saves the next start some work; not for who wants to end at once. */
 static void make_last_snapshot(struct server *server, struct env *env)
 {
@@ -578,6 +580,9 @@ static int run_compact(struct server *server, struct env *env)
         return EXIT_OS;
     while (atomic_load(&server->running) > 0) { /* pairs with the decrement in server_run */
         struct compact_log log = compact_log(server, false);
+        enum compact_pressure pressure = compact_pressure(server->compact, log.bytes);
+        log.hurry = pressure != COMPACT_AT_EASE;
+        log_set_over_budget(server->shared.log, pressure == COMPACT_OVER);
         uint64_t until = compact_step(server->compact, env, &log);
         uint64_t latest = env_clock(env) + SAFETY_NET_NS;
         (void)env_reap(env, done, 4, until < latest ? until : latest);

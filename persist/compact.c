@@ -28,8 +28,10 @@ struct compact {
     struct image_walk walk;
     uint64_t snapshots[SNAPSHOTS_MAX];
     uint32_t snapshot_count;
-    uint32_t base;             /* which of them the round begins with; snapshot_count: none */
-    uint64_t log_bytes_at_end; /* of the last round */
+    uint32_t base;              /* which of them the round begins with; snapshot_count: none */
+    uint64_t log_bytes_now;     /* when the round that is under way began */
+    uint64_t log_bytes_at_end;  /* when the last round began that has succeeded; the log is kept */
+    uint64_t log_bytes_at_base; /* from where it was when the one before it began */
     uint64_t begun_ns;
     uint64_t ended_ns;
     uint64_t retry_ns;
@@ -42,7 +44,7 @@ struct compact {
     uint32_t spare; /* names below are taken */
 
     struct atomic64 asked;
-    struct atomic64 counts[8];
+    struct atomic64 counts[10];
 
     void *fold_memory;
     void *block;
@@ -58,7 +60,9 @@ enum {
     COUNT_BYTES,
     COUNT_MADE,
     COUNT_NS,
-    COUNT_STEPS
+    COUNT_STEPS,
+    COUNT_RECORDS,
+    COUNT_LOG
 };
 
 struct compact_options compact_options_default(void)
@@ -323,6 +327,10 @@ static void round_is_over(struct compact *compact, struct env *env)
 {
     const struct snapshot_head *head = &compact->writer.head;
     compact->ended_ns = env_clock(env);
+    compact->log_bytes_at_base = compact->log_bytes_at_end;
+    compact->log_bytes_at_end = compact->log_bytes_now;
+    put_count(compact, COUNT_LOG, compact->log_bytes_at_end);
+    put_count(compact, COUNT_RECORDS, head->record_count);
     put_count(compact, COUNT_NS, compact->ended_ns - compact->begun_ns);
     put_count(compact, COUNT_SEQ, head->seq);
     put_count(compact, COUNT_BYTES, head->file_bytes);
@@ -515,7 +523,7 @@ uint64_t compact_step(struct compact *compact, struct env *env, const struct com
             return UINT64_MAX;
         if (!is_due(compact, log, now_ns))
             return now_ns + LOOK_NS;
-        compact->log_bytes_at_end = log->bytes;
+        compact->log_bytes_now = log->bytes;
         begin_round(compact, env, log->watermark);
         return 0;
     }
@@ -523,6 +531,15 @@ uint64_t compact_step(struct compact *compact, struct env *env, const struct com
     step(compact, env);
     uint64_t rate = log->hurry ? 0 : compact->options.rate_bytes;
     return rate == 0 ? 0 : now_ns + work_bytes(compact) * UINT64_C(1000000000) / rate;
+}
+
+enum compact_pressure compact_pressure(const struct compact *compact, uint64_t log_bytes)
+{
+    uint64_t kept = log_bytes - compact->log_bytes_at_base;
+    uint64_t budget = compact->options.budget_bytes;
+    if (budget == 0 || kept < budget / 4 * 3)
+        return COMPACT_AT_EASE;
+    return kept < budget / 20 * 19 ? COMPACT_HURRIES : COMPACT_OVER;
 }
 
 bool compact_is_worth_it(const struct compact *compact, const struct compact_log *log)
@@ -557,5 +574,7 @@ struct compact_counts compact_counts(const struct compact *compact)
         .file_bytes = atomic_load(&counts[COUNT_BYTES]),
         .made_ns = atomic_load(&counts[COUNT_MADE]),
         .round_ns = atomic_load(&counts[COUNT_NS]),
+        .records = atomic_load(&counts[COUNT_RECORDS]),
+        .log_bytes = atomic_load(&counts[COUNT_LOG]),
     };
 }

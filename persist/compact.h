@@ -23,9 +23,10 @@ struct compact_options {
     int32_t archive; /* a directory; -1: segments are used again instead */
     uint64_t seq;    /* of the newest snapshot that is there */
     uint64_t segment_bytes;
-    uint64_t every_bytes; /* of log; 0: never by itself */
-    uint64_t every_ns;    /* 0: never by itself */
-    uint64_t rate_bytes;  /* a second, read and written; 0: as fast as it goes */
+    uint64_t every_bytes;  /* of log; 0: never by itself */
+    uint64_t every_ns;     /* 0: never by itself */
+    uint64_t budget_bytes; /* of log that is kept; 0: as much as there is room for */
+    uint64_t rate_bytes;   /* a second, read and written; 0: as fast as it goes */
     uint64_t lane_bytes_max;
     uint64_t shard_bytes_max;
 };
@@ -40,6 +41,10 @@ struct compact_log {
     bool hurry;
 };
 
+/* How much of its budget the log that is kept has used up: in the last quarter compaction is no longer
+ * held back; in the last twentieth, the reserve, nothing new is taken in. */
+enum compact_pressure { COMPACT_AT_EASE, COMPACT_HURRIES, COMPACT_OVER };
+
 struct compact;
 
 size_t compact_bytes(const struct compact_options *options);
@@ -49,6 +54,7 @@ struct compact *compact_init(void *memory, const struct compact_options *options
  * grown or somebody has asked. */
 uint64_t compact_step(struct compact *compact, struct env *env, const struct compact_log *log);
 
+enum compact_pressure compact_pressure(const struct compact *compact, uint64_t log_bytes);
 /* So much has been written since the last round that a start would feel it. */
 bool compact_is_worth_it(const struct compact *compact, const struct compact_log *log);
 /* A round is under way. */
@@ -69,7 +75,9 @@ struct compact_counts {
     uint64_t seq;     /* of the newest snapshot that this process knows of */
     uint64_t file_bytes;
     uint64_t made_ns;
-    uint64_t round_ns; /* that the last round took */
+    uint64_t round_ns;  /* that the last round took */
+    uint64_t records;   /* in that snapshot */
+    uint64_t log_bytes; /* written when its round began, as in struct compact_log */
 };
 struct compact_counts compact_counts(const struct compact *compact);
 

@@ -95,6 +95,7 @@ struct log {
     uint64_t made_bytes;
     struct segment_head *head; /* a block */
     struct atomic64 full;
+    struct atomic64 over_budget; /* of whoever makes snapshots */
     struct atomic64 counts[7];
 };
 
@@ -656,7 +657,13 @@ uint64_t log_prepare(struct log *log, struct env *env, int32_t *failure)
 
 bool log_is_full(const struct log *log)
 {
-    return atomic_load(&log->full) != 0;
+    return atomic_load(&log->full) != 0 || atomic_load(&log->over_budget) != 0;
+}
+
+void log_set_over_budget(struct log *log, bool over)
+{
+    if ((atomic_load(&log->over_budget) != 0) != over)
+        atomic_store(&log->over_budget, over); /* pairs with the load in log_is_full */
 }
 
 static int32_t write_last_word(struct log *log, struct env *env, uint64_t state_hash)

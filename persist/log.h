@@ -97,6 +97,8 @@ uint64_t log_prepare(struct log *log, struct env *env, int32_t *failure);
 
 /* Free space is below the reserve: new orders get CODE_STORAGE_FULL, all else goes on. */
 bool log_is_full(const struct log *log);
+/* The same, because more log is kept than it may be (persist/compact.h). */
+void log_set_over_budget(struct log *log, bool over);
 
 /* After the last group is durable and every shard has stopped: the last sequence goes into the
  * manifest, so that the next start knows that nothing is missing, and the hash of the state with it

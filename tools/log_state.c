@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { QUEUE_ENTRIES = 16, NAMES_BYTES = 4 << 20 };
+enum { QUEUE_ENTRIES = 16, NAMES_BYTES = 4 << 20, LOCK_TRIES = 100, LOCK_RETRY_US = 5000 };
 static const uint64_t PROGRESS_NS = 1000000000;
 static const uint64_t LANE_BYTES_MAX = UINT64_C(1) << 42;
 static const uint64_t SHARD_BYTES_MAX = UINT64_C(1) << 36;
@@ -95,6 +95,9 @@ int log_state_lock(struct log_state *state)
     if (file < 0)
         return log_fail(state->command, EXIT_PERMISSION, "%s cannot be locked: %s",
                         state->directory, strerror(-file));
+    /* A server that was killed keeps it until its last write has ended. */
+    for (int tries = 0; tries < LOCK_TRIES && env_lock(state->env, file) < 0; tries++)
+        usleep(LOCK_RETRY_US);
     if (env_lock(state->env, file) < 0)
         return log_fail(state->command, EXIT_UNAVAILABLE,
                         "%s is in use by a server, which makes snapshots by itself; or take a "

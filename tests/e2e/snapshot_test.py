@@ -1,0 +1,361 @@
+#!/usr/bin/env python3
+"""Snapshots, backups and what to do when something is wrong, with a real server and the real tool: every
+step of persist/RUNBOOK.md.  usage: snapshot_test.py BUILD_DIR
+
+Prints TAP. Each test gets an empty directory of its own."""
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+SPATE = os.path.join(os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build"), "spate")
+PATIENCE_S = 30
+
+
+def until(what, holds):
+    end = time.monotonic() + PATIENCE_S
+    while not (got := holds()):
+        assert time.monotonic() < end, f"never happened: {what}"
+        time.sleep(0.01)
+    return got
+
+
+def tool(*arguments, code=0):
+    """What `spate` prints; it must end with that code."""
+    done = subprocess.run([SPATE, *arguments], capture_output=True, text=True, timeout=PATIENCE_S)
+    assert done.returncode == code, f"spate {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+    return done.stdout + done.stderr
+
+
+class Server:
+    def __init__(self, data, *options, shards=2):
+        self.data, self.log_path = data, data + ".txt"
+        self.process = subprocess.Popen(
+            [SPATE, "serve", "--data", data, "--shards", str(shards), "--memory", "64M", "--segment", "2M",
+             "--snapshot-rate", "0", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", *options],
+            stdout=open(self.log_path, "w"), stderr=subprocess.STDOUT)
+        until("the server starts", lambda: "admin on " in self.said() or self.process.poll() is not None)
+        assert self.process.poll() is None, f"the server did not start:\n{self.said()}"
+        self.port, self.admin_port = (
+            int(re.search(rf"^{name} on .*:(\d+)$", self.said(), re.M)[1]) for name in ("http", "admin"))
+
+    def said(self):
+        with open(self.log_path) as text:
+            return text.read()
+
+    def ask(self, method, path, body=None, headers=(), port=None):
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=PATIENCE_S)
+        try:
+            headers = {"Content-Type": "application/json", **dict(headers)}
+            connection.request(method, path, body=json.dumps(body) if body is not None else None, headers=headers)
+            answer = connection.getresponse()
+            text = answer.read().decode()
+            return answer.status, text, answer.headers
+        finally:
+            connection.close()
+
+    def set_up(self):
+        assert self.ask("PUT", "/v1/warehouses/w1", {"priority": 1})[0] in (200, 201)
+        for sku in "AB":
+            assert self.ask("PUT", f"/v1/skus/{sku}", {"currency": "CNY", "list_price": 1999})[0] in (200, 201)
+            assert self.receive(sku)[0] == 200
+
+    def receive(self, sku):
+        return self.ask("POST", "/v1/stock/receive", {"sku": sku, "warehouse": "w1", "ok": 10000000},
+                        {"Idempotency-Key": f"r-{sku}"})
+
+    def order(self, number, padding=0):
+        return self.ask("POST", "/v1/orders", {
+            "order_id": f"o{number}", "customer": "c", "currency": "CNY", "ship_to": "x" * padding,
+            "lines": [{"sku": "AB"[number % 2], "units": 1, "unit_price": 1999}]})
+
+    def orders(self, numbers):
+        for number in numbers:
+            assert self.order(number)[0] == 201, number
+
+    def has(self, numbers):
+        return all(self.ask("GET", f"/v1/orders/o{number}")[0] == 200 for number in numbers)
+
+    def metric(self, name):
+        text = self.ask("GET", "/metrics", port=self.admin_port)[1]
+        return int(re.search(rf"^spate_{name} (\d+)$", text, re.M)[1])
+
+    def snapshot(self):
+        before = self.metric("snapshots_total")
+        assert self.ask("POST", "/snapshots", port=self.admin_port)[0] == 200
+        until("a snapshot", lambda: self.metric("snapshots_total") > before)
+
+    def audit(self):
+        status, text, _ = self.ask("GET", "/audit", port=self.admin_port)
+        assert status == 200 and json.loads(text)["ok"], text
+        return json.loads(text)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(timeout=PATIENCE_S)
+        assert code == 0, f"exit code {code}:\n{self.said()}"
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def refused(data, code):
+    """Why a server does not start there."""
+    done = subprocess.run([SPATE, "serve", "--data", data, "--memory", "64M", "--http", "127.0.0.1:0"],
+                          capture_output=True, text=True, timeout=PATIENCE_S)
+    assert done.returncode == code, f"{done.returncode}: {done.stderr}"
+    return done.stderr
+
+
+def snapshots(data):
+    return sorted(name for name in os.listdir(data) if name.startswith("snapshot-"))
+
+
+def segments(data):
+    return sorted(name for name in os.listdir(data) if name.startswith("log-"))
+
+
+def flip(path, offset):
+    with open(path, "r+b") as file:
+        file.seek(offset)
+        byte = file.read(1)
+        file.seek(offset)
+        file.write(bytes([byte[0] ^ 4]))
+
+
+# ---- snapshots -------------------------------------------------------------------------------------------
+
+def a_retry_from_before_a_snapshot_gets_its_first_answer(directory):
+    server = Server(directory + "/data")
+    server.set_up()
+    server.orders(range(50))
+    server.snapshot()
+    server.kill()
+    for shards in (1, 3):
+        server = Server(directory + "/data", shards=shards)
+        assert "of a snapshot" in server.said() and "and 0 events" in server.said(), server.said()
+        status, _, headers = server.receive("A")
+        assert status == 200 and headers["Idempotent-Replayed"] == "true"
+        status, _, headers = server.order(7)
+        assert status == 201 and headers["Idempotent-Replayed"] == "true"
+        server.audit()
+        server.kill()
+    assert "the same state" not in tool("log", "verify", "--state", directory + "/data")
+
+
+def state_is_the_same_from_every_snapshot_and_from_the_log(directory):
+    server = Server(directory + "/data")
+    server.set_up()
+    for n in range(3):
+        server.orders(range(n * 30, n * 30 + 30))
+        server.snapshot()
+    server.orders(range(90, 100))
+    server.stop()
+    said = tool("log", "verify", "--state", directory + "/data")
+    hashes = re.findall(r"^state after sequence \d+: (\w+)", said, re.M)
+    assert len(hashes) == 2 and len(set(hashes)) == 1, said
+    assert "the server stopped with that state" in said, said
+    assert len(snapshots(directory + "/data")) == 2
+
+
+def segments_go_to_the_archive_and_are_whole_there(directory):
+    archive = directory + "/archive"
+    os.mkdir(archive)
+    server = Server(directory + "/data", "--archive", archive, "--snapshot-every", "1M")
+    server.set_up()
+    number = 0
+    while not segments(archive):
+        server.orders(range(number, number + 20))
+        number += 20
+    server.stop()
+    assert os.path.getsize(os.path.join(archive, segments(archive)[0])) == 2 << 20
+    server = Server(directory + "/data")
+    assert server.has(range(0, number, 17))
+    server.stop()
+
+
+def a_log_over_its_budget_refuses_orders_and_goes_on_by_itself(directory):
+    os.makedirs(directory + "/data/snapshot.tmp")  # no snapshot can be made
+    server = Server(directory + "/data", "--log-budget", "2M", "--snapshot-every", "0")
+    server.set_up()
+    number = 0
+    while server.order(number)[0] == 201:
+        number += 1
+        assert number < 5000
+    status, text, _ = server.order(number)
+    assert status == 503 and json.loads(text)["code"] == "storage_full", text
+    assert server.metric("snapshot_failures_total") > 0
+    assert server.ask("POST", "/v1/orders/o1/cancel", {}, {"Idempotency-Key": "c"})[0] == 200
+    os.rmdir(directory + "/data/snapshot.tmp")
+    until("a snapshot", lambda: server.metric("snapshots_total") == 1)
+    # Whatever else happens moves the log on; and behind the older of two snapshots it may go.
+    assert server.ask("POST", "/v1/orders/o2/cancel", {})[0] == 200
+    until("another snapshot", lambda: server.metric("snapshots_total") == 2)
+    until("orders are taken again", lambda: server.order(number)[0] == 201)
+    server.stop()
+
+
+def compaction_from_outside_does_the_same(directory):
+    data = directory + "/data"
+    server = Server(data)
+    server.set_up()
+    server.orders(range(40))
+    assert "in use by a server" in tool("log", "compact", data, code=69)
+    server.kill()
+    assert "a snapshot of everything" in tool("log", "compact", data)
+    assert "nothing has happened" in tool("log", "compact", data)
+    server = Server(data)
+    assert server.has(range(40))
+    server.stop()
+
+
+# ---- backups ---------------------------------------------------------------------------------------------
+
+def a_backup_under_load_has_what_was_acknowledged_before_it_and_starts(directory):
+    server = Server(directory + "/data", "--snapshot-every", "256K")
+    server.set_up()
+    acknowledged, stop = [], threading.Event()
+
+    def buy(first):
+        number = first
+        while not stop.is_set():
+            if server.order(number)[0] == 201:
+                acknowledged.append(number)
+            number += 4
+
+    buyers = [threading.Thread(target=buy, args=(i,)) for i in range(4)]
+    for buyer in buyers:
+        buyer.start()
+    for n in range(3):
+        until("some more orders", lambda: len(acknowledged) >= 150 * (n + 1))
+        before = list(acknowledged)
+        tool("log", "backup", directory + "/data", "--to", f"{directory}/backup{n}")
+        tool("log", "verify", "--state", f"{directory}/backup{n}")
+        second = Server(f"{directory}/backup{n}", shards=1)
+        assert second.has(before[::7])
+        second.audit()
+        second.orders(range(1000000, 1000010))
+        second.stop()
+        tool("log", "verify", "--state", f"{directory}/backup{n}")
+    stop.set()
+    for buyer in buyers:
+        buyer.join()
+    server.audit()
+    server.stop()
+
+
+def a_backup_goes_nowhere_but_into_an_empty_directory(directory):
+    server = Server(directory + "/data")
+    server.stop()
+    os.mkdir(directory + "/full")
+    open(directory + "/full/something", "w").close()
+    assert "must be empty" in tool("log", "backup", directory + "/data", "--to", directory + "/full", code=73)
+    assert "--to DIR is missing" in tool("log", "backup", directory + "/data", code=2)
+    assert "no manifest" in tool("log", "backup", directory + "/full", "--to", directory + "/b", code=73)
+
+
+# ---- the runbook ------------------------------------------------------------------------------------------
+
+def prepared(directory):
+    """Two snapshots, and something behind them."""
+    server = Server(directory + "/data")
+    server.set_up()
+    for n in range(2):
+        server.orders(range(n * 30, n * 30 + 30))
+        server.snapshot()
+    server.orders(range(60, 80))
+    tool("log", "backup", directory + "/data", "--to", directory + "/backup")
+    server.kill()
+    return directory + "/data"
+
+
+def a_lost_snapshot_is_made_up_for_by_the_older_one(directory):
+    data = prepared(directory)
+    newest = os.path.join(data, snapshots(data)[-1])
+    flip(newest, 5000)
+    assert "block 0: it is damaged" in tool("log", "verify", data, code=65)
+    server = Server(data)
+    assert "it is damaged" in server.said()
+    assert server.has(range(80))
+    server.snapshot()
+    server.stop()
+    assert not os.path.exists(newest)
+    tool("log", "verify", "--state", data)
+
+
+def without_any_snapshot_the_server_says_what_to_restore(directory):
+    data = prepared(directory)
+    for name in snapshots(data):
+        os.remove(os.path.join(data, name))
+    said = refused(data, 65)
+    wanted = re.search(r"restore (snapshot-\d+\.img)", said)[1]
+    shutil.copy(os.path.join(directory, "backup", wanted), data)
+    server = Server(data)
+    assert server.has(range(80))
+    server.stop()
+
+
+def a_damaged_log_is_refused_and_a_backup_serves(directory):
+    data = prepared(directory)
+    written = [name for name in segments(data) if b"SGRP" in open(os.path.join(data, name), "rb").read()]
+    with open(os.path.join(data, written[-1]), "r+b") as file:
+        groups = [match.start() for match in re.finditer(b"SGRP", file.read())]
+        file.seek(groups[-10] + 80)  # behind the newest snapshot, and acknowledged
+        file.write(b"\xff" * 64)
+    said = refused(data, 65)
+    assert "is damaged at offset" in said and "restore a backup" in said, said
+    server = Server(directory + "/backup")
+    assert server.has(range(80))
+    server.stop()
+
+
+def a_data_directory_can_be_moved(directory):
+    data = prepared(directory)
+    os.rename(data, directory + "/elsewhere")
+    server = Server(directory + "/elsewhere", shards=4)
+    assert server.has(range(80))
+    server.audit()
+    server.stop()
+
+
+TESTS = [
+    a_retry_from_before_a_snapshot_gets_its_first_answer,
+    state_is_the_same_from_every_snapshot_and_from_the_log,
+    segments_go_to_the_archive_and_are_whole_there,
+    a_log_over_its_budget_refuses_orders_and_goes_on_by_itself,
+    compaction_from_outside_does_the_same,
+    a_backup_under_load_has_what_was_acknowledged_before_it_and_starts,
+    a_backup_goes_nowhere_but_into_an_empty_directory,
+    a_lost_snapshot_is_made_up_for_by_the_older_one,
+    without_any_snapshot_the_server_says_what_to_restore,
+    a_damaged_log_is_refused_and_a_backup_serves,
+    a_data_directory_can_be_moved,
+]
+
+
+def main():
+    failed = 0
+    print(f"1..{len(TESTS)}", flush=True)
+    for number, test in enumerate(TESTS, 1):
+        try:
+            with tempfile.TemporaryDirectory() as directory:
+                test(directory)
+            print(f"ok {number} - {test.__name__}", flush=True)
+        except Exception as error:  # whatever it was, the next test shall run
+            failed += 1
+            print(f"not ok {number} - {test.__name__}", flush=True)
+            for line in f"{type(error).__name__}: {error}".splitlines():
+                print(f"# {line}", flush=True)
+    return failed != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
