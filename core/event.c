@@ -5,6 +5,7 @@
 #include "core/refund.h"
 #include "core/retry.h"
 #include "core/rules.h"
+#include "core/shipment.h"
 #include "core/stock.h"
 #include "core/topology.h"
 #include "core/transfer.h"
@@ -205,6 +206,9 @@ bool slice_valid(const struct slice *slice)
     case SLICE_STOCK_RELEASE:
     case SLICE_STOCK_COMMIT:
     case SLICE_STOCK_UNCOMMIT:
+    case SLICE_STOCK_SHIP:
+    case SLICE_STOCK_BACK:
+    case SLICE_STOCK_TAKE:
         return units_valid(fields);
     case SLICE_SKU_PUT:
         return sku_put_valid(fields);
@@ -226,6 +230,10 @@ bool slice_valid(const struct slice *slice)
         return retry_valid(fields);
     case SLICE_RETRY_FORGOTTEN:
         return forgotten_valid(fields);
+    case SLICE_SHIPMENT:
+    case SLICE_SHIPMENT_MOVED:
+    case SLICE_SHIPMENT_SCANNED:
+        return shipment_slice_valid(slice);
     case SLICE_RULES_PUT:
         return rules_put_valid(fields);
     case SLICE_WAREHOUSE_PUT:

@@ -37,6 +37,14 @@
     X(EVENT_REFUND_SUCCEEDED,       29, "refund_succeeded") \
     X(EVENT_REFUND_FAILED,          30, "refund_failed") \
     X(EVENT_REFUND_UNKNOWN,         31, "refund_unknown") \
+    X(EVENT_SHIPMENT_PLANNED,       40, "shipment_planned") \
+    X(EVENT_SHIPMENT_PICKING,       41, "shipment_picking") \
+    X(EVENT_SHIPMENT_HANDED_OVER,   42, "shipment_handed_over") \
+    X(EVENT_SHIPMENT_DELIVERED,     43, "shipment_delivered") \
+    X(EVENT_SHIPMENT_FAILED,        44, "shipment_failed") \
+    X(EVENT_SHIPMENT_CANCELLED,     45, "shipment_cancelled") \
+    X(EVENT_SHIPMENT_RESOLVED,      46, "shipment_resolved") \
+    X(EVENT_SHIPMENT_SCANNED,       47, "shipment_scanned") \
     X(EVENT_RULES_PUT,              60, "rules_put") \
     X(EVENT_SKU_PUT,                64, "sku_put") \
     X(EVENT_STOCK_RECEIVED,         65, "stock_received") \
@@ -84,8 +92,11 @@ enum slice_kind {
     SLICE_ORDER_PLACED = 1, /* core/order.h */
     SLICE_ORDER_MOVED = 2,
     SLICE_LINES_CANCELLED = 3,
-    SLICE_PAYMENT = 20,       /* core/payment.h */
-    SLICE_REFUND = 21,        /* core/refund.h */
+    SLICE_PAYMENT = 20,  /* core/payment.h */
+    SLICE_REFUND = 21,   /* core/refund.h */
+    SLICE_SHIPMENT = 40, /* core/shipment.h */
+    SLICE_SHIPMENT_MOVED = 41,
+    SLICE_SHIPMENT_SCANNED = 42,
     SLICE_RULES_PUT = 60,     /* core/rules.h */
     SLICE_STOCK_RESERVE = 64, /* core/stock.h */
     SLICE_SKU_PUT = 65,
@@ -99,6 +110,9 @@ enum slice_kind {
     SLICE_TRANSFER_FORGOTTEN = 75,
     SLICE_STOCK_COMMIT = 80,
     SLICE_STOCK_UNCOMMIT = 81,
+    SLICE_STOCK_SHIP = 82,
+    SLICE_STOCK_BACK = 83,
+    SLICE_STOCK_TAKE = 84,
     SLICE_RETRY = 90, /* core/retry.h */
     SLICE_RETRY_FORGOTTEN = 91,
     SLICE_WAREHOUSE_PUT = 96, /* core/topology.h */

@@ -5,6 +5,7 @@
 #include "core/digest.h"
 #include "core/refund.h"
 #include "core/shard_state.h"
+#include "core/shipment.h"
 
 /* ---- writing ----------------------------------------------------------------------------------- */
 
@@ -90,14 +91,15 @@ uint64_t shard_state_hash(const struct shard *shard)
 static bool opens_record(enum part_kind kind)
 {
     return kind != PART_CELL && kind != PART_ORDER_STAGES && kind != PART_PAYMENT &&
-           kind != PART_REFUND;
+           kind != PART_REFUND && kind != PART_SHIPMENT && kind != PART_SCANS;
 }
 
 /* What the part that opens a record admits behind itself. */
 static bool belongs_to(enum part_kind owner, enum part_kind kind)
 {
     if (owner == PART_ORDER)
-        return kind == PART_ORDER_STAGES || kind == PART_PAYMENT || kind == PART_REFUND;
+        return kind == PART_ORDER_STAGES || kind == PART_PAYMENT || kind == PART_REFUND ||
+               kind == PART_SHIPMENT || kind == PART_SCANS;
     return owner == PART_SKU && kind == PART_CELL;
 }
 
@@ -124,6 +126,10 @@ static bool part_valid(const struct record *record, const struct part *part)
         return transfer_part_valid(fields, record->slot);
     case PART_RETRY:
         return part->bytes == sizeof(struct part_retry);
+    case PART_SHIPMENT:
+        return shipment_part_valid(fields);
+    case PART_SCANS:
+        return scans_part_valid(fields);
     case PART_RULES:
         return rules_part_valid(fields) && record->slot == TOPOLOGY_SLOT;
     case PART_WAREHOUSE:
@@ -176,6 +182,10 @@ static enum shard_table load_part(struct shard *shard, const struct record *reco
         return transfer_load(&shard->stock.transfers, fields);
     case PART_RETRY:
         return retry_load(&shard->retries, record->slot, fields);
+    case PART_SHIPMENT:
+        return shipment_load(&shard->orders, fields);
+    case PART_SCANS:
+        return scans_load(&shard->orders, fields);
     case PART_RULES:
         rules_load(&shard->rules, fields);
         return SHARD_TABLE_NONE;

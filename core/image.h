@@ -25,8 +25,10 @@
 enum part_kind {
     PART_ORDER = 1, /* core/order.h; opens a record */
     PART_ORDER_STAGES = 2,
-    PART_PAYMENT = 20,   /* core/payment.h; of an order, each with its refunds behind it */
-    PART_REFUND = 21,    /* core/refund.h */
+    PART_PAYMENT = 20,  /* core/payment.h; of an order, each with its refunds behind it */
+    PART_REFUND = 21,   /* core/refund.h */
+    PART_SHIPMENT = 40, /* core/shipment.h; of an order, each with its scans behind it */
+    PART_SCANS = 41,
     PART_RULES = 60,     /* core/rules.h; opens a record */
     PART_SKU = 64,       /* core/stock.h; opens a record */
     PART_CELL = 65,      /* of a SKU, by warehouse */

@@ -66,28 +66,15 @@ static void refuse_field(const struct deal *deal, enum code code, const char *fi
 static void refuse_state(const struct deal *deal, enum child_kind child, uint8_t state,
                          uint32_t allowed)
 {
-    struct result_state *result =
-        answer(deal->shard, deal->turn, deal->request, CODE_ILLEGAL, RESULT_STATE, sizeof *result);
-    result->state = state;
-    result->allowed = allowed;
-    result->child = (uint8_t)child;
+    answer_child_state(deal->shard, deal->turn, deal->request, child, state, allowed);
 }
 
 /* The head of an answer whose children take so many bytes; returns where they go. */
 static void *begin_answer(const struct deal *deal, enum code code, uint32_t child_count,
                           uint32_t child_bytes)
 {
-    struct result_child *result;
-    struct text id = deal->texts[MONEY_ORDER];
-    uint32_t head_bytes = ((uint32_t)sizeof *result + id.bytes + 7u) & ~7u;
-    result = answer(deal->shard, deal->turn, deal->request, code, RESULT_CHILD,
-                    head_bytes + child_bytes);
-    result->order_version = deal->order->version;
-    result->order_state = (uint8_t)deal->order->state;
-    result->order_bytes = (uint8_t)id.bytes;
-    result->child_count = (uint16_t)child_count;
-    text_put((char *)(result + 1), id);
-    return (char *)result + head_bytes;
+    return answer_children(deal->shard, deal->turn, deal->request, code, deal->order, child_count,
+                           child_bytes);
 }
 
 /* The payment and all its refunds. */
@@ -181,7 +168,7 @@ static void settle(struct deal *deal)
         if (!deal->shard->options.bug[BUG_LATE_MONEY_KEPT])
             turn_away(deal);
     } else if (came > 0 && !deal->shard->options.bug[BUG_OVER_PAYMENT_KEPT]) {
-        int64_t over = ledger_kept(&deal->ledger) - order_total(&deal->shard->orders, deal->order);
+        int64_t over = ledger_kept(&deal->ledger) - order_due(&deal->shard->orders, deal->order);
         ledger_give_back_any(&deal->ledger, deal->entry, over, "over_payment");
     }
 }

@@ -5,6 +5,8 @@
 #include "core/answer.h"
 #include "core/digest.h"
 #include "core/ledger.h"
+#include "core/parcel.h"
+#include "core/shipment.h"
 
 /* ---- events ------------------------------------------------------------------------------------ */
 
@@ -50,22 +52,6 @@ void move_add_step(struct turn *turn, struct event *event, const struct order *o
     text_put(text_put((char *)(moved + 1), id), cause->reason);
 }
 
-static void add_lines_cancelled(struct turn *turn, struct event *event, const struct order *order,
-                                const struct order_cancel *cancel, const struct cause *cause)
-{
-    char at[TEXT_BYTES_MAX];
-    struct text id = order_text(order, ORDER_ID, at);
-    uint32_t line_bytes = cancel->line_count * (uint32_t)sizeof cancel->lines[0];
-    struct slice_lines_cancelled *cancelled =
-        event_add(turn, event, slot_of(id), SLICE_LINES_CANCELLED,
-                  (uint32_t)sizeof *cancelled + line_bytes + id.bytes + cause->reason.bytes);
-    cancelled->line_count = cancel->line_count;
-    cancelled->id_bytes = (uint8_t)id.bytes;
-    cancelled->reason_bytes = (uint8_t)cause->reason.bytes;
-    memcpy(cancelled->lines, cancel->lines, line_bytes);
-    text_put(text_put((char *)(cancelled->lines + cancel->line_count), id), cause->reason);
-}
-
 static uint64_t text_hash(const struct order *order, enum order_text which)
 {
     char at[TEXT_BYTES_MAX];
@@ -73,20 +59,14 @@ static uint64_t text_hash(const struct order *order, enum order_text which)
     return text.bytes > 0 ? key_hash(text) : 0;
 }
 
-/* Whose lines' units are moved. */
-struct mover {
-    const struct order *order;
-    uint64_t customer;
-    uint64_t channel;
-};
-
-static struct mover mover_of(const struct order *order)
+struct mover move_mover(const struct order *order)
 {
     return (struct mover){order, text_hash(order, ORDER_CUSTOMER), text_hash(order, ORDER_CHANNEL)};
 }
 
-static void add_units(struct turn *turn, struct event *event, const struct mover *mover,
-                      enum slice_kind kind, uint32_t which, uint32_t units)
+struct slice_stock_units *move_add_units(struct turn *turn, struct event *event,
+                                         const struct mover *mover, enum slice_kind kind,
+                                         uint32_t which, uint32_t units)
 {
     const struct order_line *line = &mover->order->lines[which];
     struct slice_stock_units *slice =
@@ -97,6 +77,7 @@ static void add_units(struct turn *turn, struct event *event, const struct mover
     slice->units = units;
     slice->window_s = order_line_window(mover->order, which);
     slice->warehouse = (uint8_t)order_line_warehouse(line);
+    return slice;
 }
 
 void move_add_retry(struct turn *turn, struct event *event, const struct slice_retry *retry)
@@ -110,15 +91,15 @@ void move_add_retry(struct turn *turn, struct event *event, const struct slice_r
     kept->head = head;
 }
 
-/* Slices of all lines that have any units left. */
+/* Slices of all lines of which the stock keeps any units. */
 static void add_all_units(struct shard *shard, struct turn *turn, struct event *event,
                           const struct order *order, enum slice_kind kind)
 {
-    struct mover mover = mover_of(order);
+    struct mover mover = move_mover(order);
     for (uint32_t i = 0; i < order->line_count; i++) {
-        uint32_t units = order_line_units(&shard->orders, order, i);
+        uint32_t units = order_line_left(&shard->orders, order, i);
         if (units > 0)
-            add_units(turn, event, &mover, kind, i, units);
+            move_add_units(turn, event, &mover, kind, i, units);
     }
 }
 
@@ -135,6 +116,15 @@ static enum event_kind event_of(enum order_move move)
         return EVENT_ORDER_REJECTED;
     case MOVE_COMPLETE:
         return EVENT_ORDER_COMPLETED;
+    case MOVE_SHIP_SOME:
+    case MOVE_SHIP:
+    case MOVE_SHIP_FAIL:
+    case MOVE_RESUME:
+    case MOVE_RESUME_SOME:
+    case MOVE_RESHIP:
+    case MOVE_RESHIP_SOME:
+    case MOVE_DELIVER:
+    case MOVE_GIVE_UP:
     case MOVE_PAY:
     case MOVE_PAYMENT_FAIL:
     case MOVE_PAY_AGAIN:
@@ -179,6 +169,8 @@ void move_order(struct shard *shard, struct turn *turn, const struct ledger *led
     move_add_step(turn, event, order, step, deadline_after(shard, turn, order, step), cause);
     if (paid != NULL)
         move_add_step(turn, event, order, paid, 0, cause);
+    if (step->move == MOVE_CANCEL)
+        parcel_add_cancelled(shard, turn, event, order);
     ledger_write(ledger, turn, event, (struct text){"", 0});
     move_add_retry(turn, event, cause->retry);
     move_add_stock(shard, turn, event, order, paid != NULL ? paid->stock : step->stock);
@@ -251,6 +243,9 @@ struct cancelling {
     struct cause cause;
     struct slice_retry retry;
     const struct order *order;
+    const struct cancel_line *lines; /* none: all of it */
+    uint32_t line_count;
+    bool rest; /* all that is left, where some has been shipped */
 };
 
 static uint64_t digest_of(const struct order_cancel *cancel)
@@ -273,6 +268,8 @@ static void take_apart(struct cancelling *out, const struct turn *turn,
         .id = id,
         .cause = {.by = request->caller, .reason = reason},
         .retry = move_retry(turn, request, id, key, digest_of(cancel)),
+        .lines = cancel->lines,
+        .line_count = cancel->line_count,
     };
     if (key.bytes > 0)
         out->cause.retry = &out->retry;
@@ -296,38 +293,76 @@ static bool is_retry(struct shard *shard, struct turn *turn, const struct cancel
     return seen != MOVE_NEW;
 }
 
-/* 0: they are; otherwise the first that is not, counted from 1. */
+/* 0: they are; otherwise the first that is not, counted from 1. What a shipment will take is not
+ * there: that one is to be cancelled first. */
 static uint32_t lines_are_there(const struct shard *shard, const struct cancelling *c)
 {
-    for (uint32_t i = 0; i < c->cancel->line_count; i++) {
-        const struct cancel_line *line = &c->cancel->lines[i];
-        if (line->line > c->order->line_count ||
-            line->units > order_line_units(&shard->orders, c->order, line->line - 1))
+    for (uint32_t i = 0; i < c->line_count; i++) {
+        const struct cancel_line *line = &c->lines[i];
+        if (line->line > c->order->line_count)
+            return i + 1;
+        uint32_t planned = order_line_progress(&shard->orders, c->order, line->line - 1).planned;
+        if (line->units > order_line_left(&shard->orders, c->order, line->line - 1) - planned)
             return i + 1;
     }
     return 0;
 }
 
-/* Whether nothing of the order would be left. */
-static bool is_whole(const struct shard *shard, const struct cancelling *c)
+static uint64_t cancelled_units(const struct cancelling *c)
 {
     uint64_t units = 0;
-    for (uint32_t i = 0; i < c->order->line_count; i++)
-        units += order_line_units(&shard->orders, c->order, i);
-    for (uint32_t i = 0; i < c->cancel->line_count; i++)
-        units -= c->cancel->lines[i].units;
-    return units == 0 || c->cancel->line_count == 0;
+    for (uint32_t i = 0; i < c->line_count; i++)
+        units += c->lines[i].units;
+    return units;
 }
 
-/* What the order would cost without them. */
-static int64_t total_without(const struct shard *shard, const struct cancelling *c)
+/* Whether nothing of the order would be left, nor has ever left the house. */
+static bool is_whole(const struct shard *shard, const struct cancelling *c)
 {
-    int64_t total = order_total_signed(&shard->orders, c->order);
-    for (uint32_t i = 0; i < c->cancel->line_count; i++) {
-        const struct cancel_line *line = &c->cancel->lines[i];
-        total -= order_line_price(&c->order->lines[line->line - 1]) * (int64_t)line->units;
+    uint64_t left = 0;
+    for (uint32_t i = 0; i < c->order->line_count; i++) {
+        left += order_line_left(&shard->orders, c->order, i);
+        if (order_line_progress(&shard->orders, c->order, i).shipped > 0)
+            return false;
     }
-    return total > 0 ? total : 0;
+    return c->line_count == 0 || cancelled_units(c) == left;
+}
+
+/* All that is left of an order of which some has been shipped. */
+static void name_the_rest(struct shard *shard, struct cancelling *c)
+{
+    c->rest = true;
+    c->lines = shard->cancel_lines;
+    for (uint32_t i = 0; i < c->order->line_count; i++) {
+        uint32_t left = order_line_left(&shard->orders, c->order, i);
+        if (left > 0)
+            shard->cancel_lines[c->line_count++] = (struct cancel_line){i + 1, left};
+    }
+}
+
+/* What the shop could keep without them. */
+static int64_t due_without(const struct shard *shard, const struct cancelling *c)
+{
+    int64_t due = order_due_signed(&shard->orders, c->order);
+    for (uint32_t i = 0; i < c->line_count; i++) {
+        const struct cancel_line *line = &c->lines[i];
+        due -= order_line_price(&c->order->lines[line->line - 1]) * (int64_t)line->units;
+    }
+    return due > 0 ? due : 0;
+}
+
+/* Where an order gets to when some of its lines are cancelled; NULL: it stays in its state. */
+static const struct order_step *step_without(const struct shard *shard, const struct cancelling *c,
+                                             const struct ledger *ledger)
+{
+    enum order_state state = (enum order_state)c->order->state;
+    if (!order_state_commits(state))
+        return ledger_covers(ledger, due_without(shard, c)) ? order_step(state, MOVE_PAY) : NULL;
+    struct order_parts parts = order_parts(&shard->orders, c->order);
+    parts.failed = c->rest ? 0 : shipments_failed(&shard->orders, c->order);
+    parts.left -= cancelled_units(c);
+    enum order_state to = order_state_of(&parts);
+    return to != state ? order_step_to(state, to) : NULL;
 }
 
 /* Units of the lines that are cancelled come free; where the rest is paid with that, it is
@@ -335,34 +370,51 @@ static int64_t total_without(const struct shard *shard, const struct cancelling 
 static void add_cancelled_units(struct shard *shard, struct turn *turn, struct event *event,
                                 const struct cancelling *c, enum slice_kind freed, bool pays)
 {
-    struct mover mover = mover_of(c->order);
-    const struct cancel_line *next = c->cancel->lines;
-    const struct cancel_line *end = next + c->cancel->line_count;
+    struct mover mover = move_mover(c->order);
+    const struct cancel_line *next = c->lines;
+    const struct cancel_line *end = next + c->line_count;
     for (uint32_t i = 0; i < c->order->line_count; i++) {
         uint32_t gone = next < end && next->line == i + 1 ? next++->units : 0;
-        uint32_t left = order_line_units(&shard->orders, c->order, i) - gone;
+        uint32_t left = order_line_left(&shard->orders, c->order, i) - gone;
         if (gone > 0)
-            add_units(turn, event, &mover, freed, i, gone);
+            move_add_units(turn, event, &mover, freed, i, gone);
         if (pays && left > 0)
-            add_units(turn, event, &mover, SLICE_STOCK_COMMIT, i, left);
+            move_add_units(turn, event, &mover, SLICE_STOCK_COMMIT, i, left);
     }
 }
 
+static void add_lines_cancelled(struct turn *turn, struct event *event, const struct cancelling *c)
+{
+    uint32_t line_bytes = c->line_count * (uint32_t)sizeof c->lines[0];
+    struct text reason = c->cause.reason;
+    struct slice_lines_cancelled *cancelled =
+        event_add(turn, event, slot_of(c->id), SLICE_LINES_CANCELLED,
+                  (uint32_t)sizeof *cancelled + line_bytes + c->id.bytes + reason.bytes);
+    cancelled->line_count = (uint16_t)c->line_count;
+    cancelled->id_bytes = (uint8_t)c->id.bytes;
+    cancelled->reason_bytes = (uint8_t)reason.bytes;
+    memcpy(cancelled->lines, c->lines, line_bytes);
+    text_put(text_put((char *)(cancelled->lines + c->line_count), c->id), reason);
+}
+
 static void cancel_lines(struct shard *shard, struct turn *turn, const struct cancelling *c,
-                         const struct ledger *ledger)
+                         const struct ledger *ledger, const struct order_step *step)
 {
     enum order_state state = (enum order_state)c->order->state;
-    const struct order_step *paid = NULL;
-    if (ledger_covers(ledger, total_without(shard, c)))
-        paid = order_step(state, MOVE_PAY);
     struct event *event = move_event(shard, turn, c->order, EVENT_LINES_CANCELLED, &c->cause);
-    add_lines_cancelled(turn, event, c->order, c->cancel, &c->cause);
-    if (paid != NULL)
-        move_add_step(turn, event, c->order, paid, 0, &c->cause);
+    add_lines_cancelled(turn, event, c);
+    if (c->rest)
+        parcel_add_cancelled(shard, turn, event, c->order);
+    if (step != NULL) {
+        bool delivered = step->to == ORDER_DELIVERED;
+        move_add_step(turn, event, c->order, step,
+                      delivered ? parcel_confirm_ns(shard, turn, c->order) : 0, &c->cause);
+    }
     ledger_write(ledger, turn, event, (struct text){"", 0});
     move_add_retry(turn, event, c->cause.retry);
     enum slice_kind freed = order_state_commits(state) ? SLICE_STOCK_UNCOMMIT : SLICE_STOCK_RELEASE;
-    add_cancelled_units(shard, turn, event, c, freed, paid != NULL);
+    add_cancelled_units(shard, turn, event, c, freed,
+                        step != NULL && step->stock == STOCK_COMMITTED);
     shard_apply(shard, turn, event);
 }
 
@@ -382,10 +434,11 @@ static enum code cancel_has_room(struct shard *shard, const struct cancelling *c
     return CODE_OK;
 }
 
-static void cancel(struct shard *shard, struct turn *turn, const struct cancelling *c)
+static void cancel(struct shard *shard, struct turn *turn, struct cancelling *c)
 {
-    const struct order_step *step = order_step((enum order_state)c->order->state, MOVE_CANCEL);
-    if (step == NULL) {
+    enum order_state state = (enum order_state)c->order->state;
+    const struct order_step *step = order_step(state, MOVE_CANCEL);
+    if (step == NULL && state != ORDER_PARTIALLY_SHIPPED) {
         move_answer_state(shard, turn, c->request, c->order);
         return;
     }
@@ -394,13 +447,18 @@ static void cancel(struct shard *shard, struct turn *turn, const struct cancelli
         answer_fault(shard, turn, c->request, CODE_INVALID, "units", missing);
         return;
     }
-    bool whole = is_whole(shard, c);
     struct ledger ledger;
     ledger_open(&ledger, &shard->orders, c->order);
-    if (whole && !shard->options.bug[BUG_CANCEL_KEEPS_MONEY])
+    bool whole = is_whole(shard, c);
+    if (!whole && c->line_count == 0)
+        name_the_rest(shard, c);
+    if (!whole)
+        step = step_without(shard, c, &ledger);
+    bool ends = step != NULL && step->to == ORDER_CANCELLED;
+    if (ends && !shard->options.bug[BUG_CANCEL_KEEPS_MONEY])
         ledger_end(&ledger, order_state_name(step->to));
-    else if (!whole)
-        ledger_give_back_any(&ledger, NULL, ledger_kept(&ledger) - total_without(shard, c),
+    else if (!ends)
+        ledger_give_back_any(&ledger, NULL, ledger_kept(&ledger) - due_without(shard, c),
                              "lines_cancelled");
     enum code code = cancel_has_room(shard, c, &ledger, whole);
     if (code != CODE_OK) {
@@ -410,7 +468,7 @@ static void cancel(struct shard *shard, struct turn *turn, const struct cancelli
     if (whole)
         move_order(shard, turn, &ledger, step, &c->cause);
     else
-        cancel_lines(shard, turn, c, &ledger);
+        cancel_lines(shard, turn, c, &ledger, step);
     answer_record(shard, turn, c, CODE_OK);
 }
 

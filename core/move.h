@@ -27,6 +27,17 @@ struct event *move_event(struct shard *shard, struct turn *turn, const struct or
 void move_add_step(struct turn *turn, struct event *event, const struct order *order,
                    const struct order_step *step, uint64_t deadline_ns, const struct cause *cause);
 void move_add_retry(struct turn *turn, struct event *event, const struct slice_retry *retry);
+/* Whose lines' units are moved. */
+struct mover {
+    const struct order *order;
+    uint64_t customer;
+    uint64_t channel;
+};
+struct mover move_mover(const struct order *order);
+/* One line's units, in the line's warehouse; lines are counted from 0. */
+struct slice_stock_units *move_add_units(struct turn *turn, struct event *event,
+                                         const struct mover *mover, enum slice_kind kind,
+                                         uint32_t which, uint32_t units);
 /* What the step means for the stock of all that is left of the order. */
 void move_add_stock(struct shard *shard, struct turn *turn, struct event *event,
                     const struct order *order, enum order_stock stock);

@@ -6,6 +6,7 @@
 #include "core/key.h"
 #include "core/payment.h"
 #include "core/shape.h"
+#include "core/shipment.h"
 
 /* ---- moves ------------------------------------------------------------------------------------- */
 
@@ -19,6 +20,14 @@ const struct order_step *order_step(enum order_state from, enum order_move move)
 {
     for (uint32_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
         if (steps[i].from == from && steps[i].move == move)
+            return &steps[i];
+    return NULL;
+}
+
+const struct order_step *order_step_to(enum order_state from, enum order_state to)
+{
+    for (uint32_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
+        if (steps[i].from == from && steps[i].to == to)
             return &steps[i];
     return NULL;
 }
@@ -236,6 +245,59 @@ static int64_t first_total(const struct order *order)
     return total;
 }
 
+struct line_progress order_line_progress(const struct orders *orders, const struct order *order,
+                                         uint32_t line)
+{
+    const struct line_progress *progress = progress_of(orders, order);
+    return progress != NULL ? progress[line] : (struct line_progress){0};
+}
+
+uint32_t order_line_left(const struct orders *orders, const struct order *order, uint32_t line)
+{
+    struct line_progress progress = order_line_progress(orders, order, line);
+    return order->lines[line].units - progress.cancelled - progress.shipped;
+}
+
+struct order_parts order_parts(const struct orders *orders, const struct order *order)
+{
+    struct order_parts parts = {0};
+    for (uint32_t i = 0; i < order->line_count; i++) {
+        struct line_progress progress = order_line_progress(orders, order, i);
+        parts.left += order_line_left(orders, order, i);
+        parts.away += progress.shipped - progress.delivered - progress.lost;
+        parts.arrived += progress.delivered;
+    }
+    return parts;
+}
+
+enum order_state order_state_of(const struct order_parts *parts)
+{
+    if (parts->left > 0 && parts->failed > 0)
+        return ORDER_SHIP_FAILED;
+    if (parts->left > 0)
+        return parts->away + parts->arrived > 0 ? ORDER_PARTIALLY_SHIPPED : ORDER_PAID;
+    if (parts->away > 0)
+        return ORDER_SHIPPED;
+    return parts->arrived > 0 ? ORDER_DELIVERED : ORDER_CANCELLED;
+}
+
+int64_t order_due_signed(const struct orders *orders, const struct order *order)
+{
+    int64_t due = adjustments_total(order);
+    for (uint32_t i = 0; i < order->line_count; i++) {
+        struct line_progress gone = order_line_progress(orders, order, i);
+        uint32_t units = order->lines[i].units - gone.cancelled - gone.lost - gone.returned;
+        due += order_line_price(&order->lines[i]) * (int64_t)units;
+    }
+    return due;
+}
+
+int64_t order_due(const struct orders *orders, const struct order *order)
+{
+    int64_t due = order_due_signed(orders, order);
+    return due > 0 ? due : 0;
+}
+
 int64_t order_total_signed(const struct orders *orders, const struct order *order)
 {
     int64_t total = adjustments_total(order);
@@ -250,11 +312,12 @@ int64_t order_total(const struct orders *orders, const struct order *order)
     return total > 0 ? total : 0;
 }
 
+/* Those that the stock still keeps for it. */
 static uint64_t units_of(const struct orders *orders, const struct order *order)
 {
     uint64_t units = 0;
     for (uint32_t i = 0; i < order->line_count; i++)
-        units += order_line_units(orders, order, i);
+        units += order_line_left(orders, order, i);
     return units;
 }
 
@@ -517,7 +580,7 @@ static bool link_customer(struct orders *orders, uint32_t record, uint64_t hash)
     return true;
 }
 
-static void count_units(struct orders *orders, const struct order *order, int sign)
+void order_count(struct orders *orders, const struct order *order, int sign)
 {
     if (order_state_reserves((enum order_state)order->state))
         orders->reserved_units += sign * (int64_t)units_of(orders, order);
@@ -528,13 +591,13 @@ static void count_units(struct orders *orders, const struct order *order, int si
 static void count_in(struct orders *orders, const struct order *order)
 {
     orders->by_state[order->state]++;
-    count_units(orders, order, 1);
+    order_count(orders, order, 1);
 }
 
 static void count_out(struct orders *orders, const struct order *order)
 {
     orders->by_state[order->state]--;
-    count_units(orders, order, -1);
+    order_count(orders, order, -1);
 }
 
 /* When an order was made, and by whom. */
@@ -669,6 +732,12 @@ static bool make_progress(struct orders *orders, const struct order *order, stru
     return more->lines != 0;
 }
 
+struct line_progress *order_make_progress(struct orders *orders, struct order *order)
+{
+    struct order_more *more = order_make_more(orders, order);
+    return more != NULL && make_progress(orders, order, more) ? progress_of(orders, order) : NULL;
+}
+
 static enum shard_table apply_lines_cancelled(struct orders *orders, struct position position,
                                               const struct event *event,
                                               const struct slice_lines_cancelled *cancelled)
@@ -786,7 +855,9 @@ static void write_lines(struct result_order *result, const struct orders *orders
             .sku = line->sku,
             .units = line->units,
             .unit_price = order_line_price(line),
-            .cancelled = line->units - order_line_units(orders, order, i),
+            .shipped = order_line_progress(orders, order, i).shipped,
+            .returned = order_line_progress(orders, order, i).returned,
+            .cancelled = order_line_progress(orders, order, i).cancelled,
             .warehouse = (uint8_t)order_line_warehouse(line),
         };
     }
@@ -823,7 +894,8 @@ uint32_t order_answer_bytes(const struct orders *orders, const struct order *ord
 {
     struct unpacked unpacked;
     uint32_t text_bytes = unpack(&unpacked, orders, order);
-    return own_answer_bytes(order, text_bytes) + payments_answer_bytes(orders, order);
+    return own_answer_bytes(order, text_bytes) + payments_answer_bytes(orders, order) +
+           shipments_answer_bytes(orders, order);
 }
 
 void order_write(const struct orders *orders, const struct order *order,
@@ -846,8 +918,10 @@ void order_write(const struct orders *orders, const struct order *order,
     result->state = (uint8_t)order->state;
     write_lines(result, orders, order);
     write_texts(result, &unpacked);
-    result->child_count =
-        (uint16_t)payments_answer(orders, order, (void *)((char *)result + own_bytes));
+    char *children = (char *)result + own_bytes;
+    uint32_t count = payments_answer(orders, order, children);
+    children += payments_answer_bytes(orders, order);
+    result->child_count = (uint16_t)(count + shipments_answer(orders, order, children));
 }
 
 void order_answer(const struct orders *orders, const struct order *order, struct turn *turn,
@@ -874,6 +948,8 @@ const char *orders_audit(const struct orders *orders)
             committed += (int64_t)units_of(orders, order);
         timers += timer_is_running(&order->timer);
         const char *wrong = payments_audit(orders, order);
+        if (wrong == NULL)
+            wrong = shipments_audit(orders, order, &committed);
         if (wrong != NULL)
             return wrong;
     }
@@ -1005,6 +1081,7 @@ bool orders_image(const struct orders *orders, uint64_t *at, struct pile *out)
     write_names(part, created_by, modified_by);
     write_stages(out, record, order_more(orders, order), unpacked.text[ORDER_ID]);
     payments_image(orders, order, record, out);
+    shipments_image(orders, order, record, out);
     return true;
 }
 

@@ -32,20 +32,36 @@ enum order_stock { STOCK_STAYS, STOCK_RELEASED, STOCK_COMMITTED, STOCK_UNCOMMITT
 /* from, move, to, what becomes of the stock */
 /* clang-format off */
 #define ORDER_MOVES(X) \
-    X(ORDER_PENDING_PAYMENT, MOVE_PAY,          ORDER_PAID,            STOCK_COMMITTED) \
-    X(ORDER_PENDING_PAYMENT, MOVE_PAYMENT_FAIL, ORDER_PAYMENT_FAILED,  STOCK_STAYS) \
-    X(ORDER_PENDING_PAYMENT, MOVE_CANCEL,       ORDER_CANCELLED,       STOCK_RELEASED) \
-    X(ORDER_PENDING_PAYMENT, MOVE_EXPIRE,       ORDER_EXPIRED,         STOCK_RELEASED) \
-    X(ORDER_PAYMENT_FAILED,  MOVE_PAY,          ORDER_PAID,            STOCK_COMMITTED) \
-    X(ORDER_PAYMENT_FAILED,  MOVE_PAY_AGAIN,    ORDER_PENDING_PAYMENT, STOCK_STAYS) \
-    X(ORDER_PAID,            MOVE_CANCEL,       ORDER_CANCELLED,       STOCK_UNCOMMITTED) \
-    X(ORDER_SHIP_FAILED,     MOVE_CANCEL,       ORDER_CANCELLED,       STOCK_UNCOMMITTED) \
-    X(ORDER_PAYMENT_FAILED,  MOVE_CANCEL,       ORDER_CANCELLED,       STOCK_RELEASED) \
-    X(ORDER_PAYMENT_FAILED,  MOVE_EXPIRE,       ORDER_EXPIRED,         STOCK_RELEASED) \
-    X(ORDER_IN_REVIEW,       MOVE_ACCEPT,       ORDER_PENDING_PAYMENT, STOCK_STAYS) \
-    X(ORDER_IN_REVIEW,       MOVE_REJECT,       ORDER_REJECTED,        STOCK_RELEASED) \
-    X(ORDER_IN_REVIEW,       MOVE_CANCEL,       ORDER_CANCELLED,       STOCK_RELEASED) \
-    X(ORDER_DELIVERED,       MOVE_COMPLETE,     ORDER_COMPLETED,       STOCK_STAYS)
+    X(ORDER_PENDING_PAYMENT,   MOVE_PAY,          ORDER_PAID,              STOCK_COMMITTED) \
+    X(ORDER_PENDING_PAYMENT,   MOVE_PAYMENT_FAIL, ORDER_PAYMENT_FAILED,    STOCK_STAYS) \
+    X(ORDER_PENDING_PAYMENT,   MOVE_CANCEL,       ORDER_CANCELLED,         STOCK_RELEASED) \
+    X(ORDER_PENDING_PAYMENT,   MOVE_EXPIRE,       ORDER_EXPIRED,           STOCK_RELEASED) \
+    X(ORDER_PAYMENT_FAILED,    MOVE_PAY,          ORDER_PAID,              STOCK_COMMITTED) \
+    X(ORDER_PAYMENT_FAILED,    MOVE_PAY_AGAIN,    ORDER_PENDING_PAYMENT,   STOCK_STAYS) \
+    X(ORDER_PAID,              MOVE_CANCEL,       ORDER_CANCELLED,         STOCK_UNCOMMITTED) \
+    X(ORDER_SHIP_FAILED,       MOVE_CANCEL,       ORDER_CANCELLED,         STOCK_UNCOMMITTED) \
+    X(ORDER_PAYMENT_FAILED,    MOVE_CANCEL,       ORDER_CANCELLED,         STOCK_RELEASED) \
+    X(ORDER_PAYMENT_FAILED,    MOVE_EXPIRE,       ORDER_EXPIRED,           STOCK_RELEASED) \
+    X(ORDER_IN_REVIEW,         MOVE_ACCEPT,       ORDER_PENDING_PAYMENT,   STOCK_STAYS) \
+    X(ORDER_IN_REVIEW,         MOVE_REJECT,       ORDER_REJECTED,          STOCK_RELEASED) \
+    X(ORDER_IN_REVIEW,         MOVE_CANCEL,       ORDER_CANCELLED,         STOCK_RELEASED) \
+    X(ORDER_PAID,              MOVE_SHIP_SOME,    ORDER_PARTIALLY_SHIPPED, STOCK_STAYS) \
+    X(ORDER_PAID,              MOVE_SHIP,         ORDER_SHIPPED,           STOCK_STAYS) \
+    X(ORDER_PAID,              MOVE_SHIP_FAIL,    ORDER_SHIP_FAILED,       STOCK_STAYS) \
+    X(ORDER_PARTIALLY_SHIPPED, MOVE_SHIP,         ORDER_SHIPPED,           STOCK_STAYS) \
+    X(ORDER_PARTIALLY_SHIPPED, MOVE_SHIP_FAIL,    ORDER_SHIP_FAILED,       STOCK_STAYS) \
+    X(ORDER_PARTIALLY_SHIPPED, MOVE_RESHIP,       ORDER_PAID,              STOCK_STAYS) \
+    X(ORDER_PARTIALLY_SHIPPED, MOVE_DELIVER,      ORDER_DELIVERED,         STOCK_STAYS) \
+    X(ORDER_PARTIALLY_SHIPPED, MOVE_GIVE_UP,      ORDER_CANCELLED,         STOCK_STAYS) \
+    X(ORDER_SHIP_FAILED,       MOVE_RESUME,       ORDER_PAID,              STOCK_STAYS) \
+    X(ORDER_SHIP_FAILED,       MOVE_RESUME_SOME,  ORDER_PARTIALLY_SHIPPED, STOCK_STAYS) \
+    X(ORDER_SHIP_FAILED,       MOVE_SHIP,         ORDER_SHIPPED,           STOCK_STAYS) \
+    X(ORDER_SHIP_FAILED,       MOVE_DELIVER,      ORDER_DELIVERED,         STOCK_STAYS) \
+    X(ORDER_SHIPPED,           MOVE_DELIVER,      ORDER_DELIVERED,         STOCK_STAYS) \
+    X(ORDER_SHIPPED,           MOVE_RESHIP,       ORDER_PAID,              STOCK_STAYS) \
+    X(ORDER_SHIPPED,           MOVE_RESHIP_SOME,  ORDER_PARTIALLY_SHIPPED, STOCK_STAYS) \
+    X(ORDER_SHIPPED,           MOVE_GIVE_UP,      ORDER_CANCELLED,         STOCK_STAYS) \
+    X(ORDER_DELIVERED,         MOVE_COMPLETE,     ORDER_COMPLETED,         STOCK_STAYS)
 /* clang-format on */
 
 struct order_step {
@@ -57,6 +73,8 @@ struct order_step {
 
 /* NULL: the state does not allow that move. */
 const struct order_step *order_step(enum order_state from, enum order_move move);
+/* The step that leads there; NULL: none does. */
+const struct order_step *order_step_to(enum order_state from, enum order_state to);
 /* One bit for each move that the state allows. */
 uint32_t order_allowed(enum order_state from);
 /* Whether the order's lines are reserved in this state. */
@@ -167,9 +185,17 @@ struct order_line {
     int64_t price_and_warehouse; /* unit price above; 1 bit `capped`, 7 of warehouse below */
 };
 
-/* What has become of a line's units since it was placed. */
+/* What has become of a line's units since it was placed. Always:
+ *   cancelled + shipped + planned <= units,  delivered + lost <= shipped,
+ *   returned <= returning <= delivered */
 struct line_progress {
-    uint32_t cancelled;
+    uint32_t cancelled; /* given up before they were shipped */
+    uint32_t planned;   /* in shipments that have not left */
+    uint32_t shipped;   /* have left */
+    uint32_t delivered;
+    uint32_t lost;      /* have left, did not arrive, and are paid back */
+    uint32_t returning; /* in returns that have not been refused */
+    uint32_t returned;  /* of these: accepted, and paid back */
 };
 
 /* What an order has beside its record. */
@@ -258,6 +284,27 @@ uint32_t order_line_window(const struct order *order, uint32_t line);
 struct text order_text(const struct order *order, enum order_text which, char out[TEXT_BYTES_MAX]);
 /* Units of a line that are not cancelled. */
 uint32_t order_line_units(const struct orders *orders, const struct order *order, uint32_t line);
+/* All zeros: it is as it was placed. */
+struct line_progress order_line_progress(const struct orders *orders, const struct order *order,
+                                         uint32_t line);
+/* Units of a line that are neither cancelled nor shipped. */
+uint32_t order_line_left(const struct orders *orders, const struct order *order, uint32_t line);
+/* What the shop may keep: the total without what is lost or has come back, as a bare sum. */
+int64_t order_due_signed(const struct orders *orders, const struct order *order);
+int64_t order_due(const struct orders *orders, const struct order *order);
+
+/* Where the units of an order are that somebody is still to get, and what state that is. */
+struct order_parts {
+    uint64_t left; /* have not been shipped */
+    uint64_t away; /* have left, and have neither arrived nor been paid back */
+    uint64_t arrived;
+    uint32_t failed; /* shipments that cannot leave as they are */
+};
+/* Of its lines; `failed` is 0. */
+struct order_parts order_parts(const struct orders *orders, const struct order *order);
+/* Expects that the order has been paid. */
+enum order_state order_state_of(const struct order_parts *parts);
+
 /* Of what is not cancelled: the bare sum, which a discount may bring below 0; and what is to be paid.
  */
 int64_t order_total_signed(const struct orders *orders, const struct order *order);
@@ -301,6 +348,10 @@ void order_fetch_behind(const struct orders *orders, const struct slice *slice);
  * it has none, NULL if there is no room; and that this event was its last, once for each event. */
 uint32_t order_known(const struct orders *orders, struct text id);
 struct order_more *order_make_more(struct orders *orders, struct order *order);
+/* Of each line; made if there is none yet, NULL if there is no room. Whoever changes it says so before
+ * (-1) and after (1), so that the sums of units follow. */
+struct line_progress *order_make_progress(struct orders *orders, struct order *order);
+void order_count(struct orders *orders, const struct order *order, int sign);
 void order_touch(struct orders *orders, uint32_t record, struct position position,
                  const struct event *event);
 

@@ -20,6 +20,47 @@ const char *order_state_name(enum order_state state)
     return state > 0 && state < ORDER_STATES ? state_names[state] : "unknown";
 }
 
+static const char *const shipment_state_names[SHIPMENT_STATES] = {
+    [SHIPMENT_PLANNED] = "planned",
+    [SHIPMENT_PICKING] = "picking",
+    [SHIPMENT_HANDED_OVER] = "handed_over",
+    [SHIPMENT_IN_TRANSIT] = "in_transit",
+    [SHIPMENT_DELIVERED] = "delivered",
+    [SHIPMENT_CANCELLED] = "cancelled",
+    [SHIPMENT_PICK_SHORT] = "pick_short",
+    [SHIPMENT_CARRIER_REJECTED] = "carrier_rejected",
+    [SHIPMENT_DELAYED] = "delayed",
+    [SHIPMENT_LOST] = "lost",
+    [SHIPMENT_RETURNED_TO_SENDER] = "returned_to_sender",
+    [SHIPMENT_REFUNDED] = "refunded",
+    [SHIPMENT_RESHIPPED] = "reshipped",
+};
+
+const char *shipment_state_name(enum shipment_state state)
+{
+    return state > 0 && state < SHIPMENT_STATES ? shipment_state_names[state] : "unknown";
+}
+
+static const char *const shipment_move_names[SHIPMENT_MOVE_COUNT] = {
+    [SHIPMENT_PICK] = "pick",
+    [SHIPMENT_HAND_OVER] = "handover",
+    [SHIPMENT_CARRY] = "carry",
+    [SHIPMENT_DELIVER] = "deliver",
+    [SHIPMENT_CANCEL] = "cancel",
+    [SHIPMENT_MISS] = "pick_short",
+    [SHIPMENT_TURN_DOWN] = "carrier_rejected",
+    [SHIPMENT_DELAY] = "delayed",
+    [SHIPMENT_LOSE] = "lost",
+    [SHIPMENT_SEND_BACK] = "returned_to_sender",
+    [SHIPMENT_REFUND] = "refund",
+    [SHIPMENT_RESHIP] = "reship",
+};
+
+const char *shipment_move_name(enum shipment_move move)
+{
+    return move > 0 && move < SHIPMENT_MOVE_COUNT ? shipment_move_names[move] : "unknown";
+}
+
 static const char *const move_names[ORDER_MOVE_COUNT] = {
     [MOVE_CANCEL] = "cancel",
     [MOVE_EXPIRE] = "expire",
@@ -29,6 +70,15 @@ static const char *const move_names[ORDER_MOVE_COUNT] = {
     [MOVE_PAYMENT_FAIL] = "payment_fail",
     [MOVE_PAY_AGAIN] = "pay_again",
     [MOVE_COMPLETE] = "confirm",
+    [MOVE_SHIP_SOME] = "ship_some",
+    [MOVE_SHIP] = "ship",
+    [MOVE_SHIP_FAIL] = "fail_to_ship",
+    [MOVE_RESUME] = "resume",
+    [MOVE_RESUME_SOME] = "resume_some",
+    [MOVE_RESHIP] = "reship",
+    [MOVE_RESHIP_SOME] = "reship_some",
+    [MOVE_DELIVER] = "deliver",
+    [MOVE_GIVE_UP] = "give_up",
 };
 
 const char *order_move_name(enum order_move move)

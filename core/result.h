@@ -121,6 +121,24 @@ enum refund_state {
     REFUND_STATES
 };
 
+enum shipment_state {
+    SHIPMENT_PLANNED = 1,
+    SHIPMENT_PICKING,
+    SHIPMENT_HANDED_OVER,
+    SHIPMENT_IN_TRANSIT,
+    SHIPMENT_DELIVERED,
+    SHIPMENT_CANCELLED,
+    SHIPMENT_PICK_SHORT,
+    SHIPMENT_CARRIER_REJECTED,
+    SHIPMENT_DELAYED,
+    SHIPMENT_LOST,
+    SHIPMENT_RETURNED_TO_SENDER,
+    SHIPMENT_REFUNDED,  /* it was lost or came back, and its lines were paid back */
+    SHIPMENT_RESHIPPED, /* or its lines are shipped again, by others */
+    SHIPMENT_STATES
+};
+
+const char *shipment_state_name(enum shipment_state state);
 const char *payment_state_name(enum payment_state state);
 const char *refund_state_name(enum refund_state state);
 
@@ -142,12 +160,34 @@ struct child_refund {
     uint64_t created_ns;
 };
 
+struct child_line {
+    uint32_t line; /* counted from 1 */
+    uint32_t units;
+};
+
+/* Behind it: lines, scans (struct parcel_scan); id, carrier, tracking, method; each scan's code and
+ * place. Where the whole order is answered, lines and scans are left out. */
+struct child_shipment {
+    struct child head;
+    uint64_t created_ns;
+    uint64_t changed_ns; /* when it entered its state */
+    uint64_t eta_ns;     /* 0: not said */
+    uint16_t line_count;
+    uint8_t scan_count;
+    uint8_t warehouse; /* its number */
+    uint8_t tracking_bytes;
+    uint8_t method_bytes;
+    uint8_t of_return; /* it sends what an exchange has promised */
+    uint8_t zero;
+    struct child_line lines[];
+};
+
 static inline const struct child *child_next(const struct child *child)
 {
     return (const void *)((const char *)child + child->bytes);
 }
 
-enum { PAYMENTS_MAX = 32, REFUNDS_MAX = 64 }; /* of one order */
+enum { PAYMENTS_MAX = 32, REFUNDS_MAX = 64, SHIPMENTS_MAX = 64 }; /* of one order */
 
 /* Behind it: the order's id up to a multiple of 8; the child that was asked for, and what belongs to
  * it. */
@@ -327,10 +367,37 @@ enum order_move {
     MOVE_PAYMENT_FAIL,
     MOVE_PAY_AGAIN,
     MOVE_COMPLETE,
+    MOVE_SHIP_SOME,
+    MOVE_SHIP,
+    MOVE_SHIP_FAIL,
+    MOVE_RESUME,
+    MOVE_RESUME_SOME,
+    MOVE_RESHIP,
+    MOVE_RESHIP_SOME,
+    MOVE_DELIVER,
+    MOVE_GIVE_UP,
     ORDER_MOVE_COUNT
 };
 
 const char *order_move_name(enum order_move move);
+
+/* How a shipment may move; core/shipment.h. */
+enum shipment_move {
+    SHIPMENT_PICK = 1,
+    SHIPMENT_HAND_OVER,
+    SHIPMENT_CARRY,
+    SHIPMENT_DELIVER,
+    SHIPMENT_CANCEL,
+    SHIPMENT_MISS,
+    SHIPMENT_TURN_DOWN,
+    SHIPMENT_DELAY,
+    SHIPMENT_LOSE,
+    SHIPMENT_SEND_BACK,
+    SHIPMENT_REFUND,
+    SHIPMENT_RESHIP,
+    SHIPMENT_MOVE_COUNT
+};
+const char *shipment_move_name(enum shipment_move move);
 
 /* How a payment and a refund may move; core/payment.h and core/refund.h. */
 enum payment_move {
@@ -392,7 +459,8 @@ struct result_orders {
 
 /* The longest result: an order of ORDER_LINES_MAX lines, as one of a list. */
 enum {
-    CHILDREN_BYTES_MAX = PAYMENTS_MAX * (64 + 64) + REFUNDS_MAX * (24 + 104),
+    CHILDREN_BYTES_MAX =
+        PAYMENTS_MAX * (64 + 64) + REFUNDS_MAX * (24 + 104) + SHIPMENTS_MAX * (48 + 192),
     ORDER_LIST_BYTES_MAX = 160 + ORDER_LINES_MAX * 32 + ADJUSTMENTS_MAX * 16 +
                            (ORDER_TEXTS + 2) * 64 + CHILDREN_BYTES_MAX,
     RESULT_BYTES_MAX = ORDER_LIST_BYTES_MAX + (int)sizeof(struct result_orders) + TEXT_BYTES_MAX,

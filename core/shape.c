@@ -8,6 +8,7 @@
 #include "core/region.h"
 #include "core/retry.h"
 #include "core/rules.h"
+#include "core/shipment.h"
 #include "core/stock.h"
 #include "core/topology.h"
 
@@ -125,6 +126,55 @@ static const struct shape_item stock_units[] = {
 static const struct shape_item channel_cap[] = {
     ITEM("channel", CHARS, struct sku_cap, channel),
     ITEM("units", NUMBER, struct sku_cap, units),
+    END};
+
+#define PARCEL struct slice_shipment
+static const struct shape_item parcel_line[] = {
+    ITEM("line", NUMBER, struct child_line, line),
+    ITEM("units", NUMBER, struct child_line, units),
+    END};
+
+static const struct shape_item shipment[] = {
+    ITEM("digest", HASH, PARCEL, digest),
+    ITEM("created", TIME, PARCEL, created_ns),
+    ITEM("eta", TIME, PARCEL, eta_ns),
+    ITEM("warehouse", NUMBER, PARCEL, warehouse),
+    ITEM("of_return", NUMBER, PARCEL, of_return),
+    ARRAY("lines", PARCEL, line_count, struct child_line, parcel_line),
+    ITEM("order", ORDER, PARCEL, order_bytes),
+    ITEM("shipment", TEXT, PARCEL, text_bytes[SHIPMENT_ID]),
+    ITEM("carrier", TEXT, PARCEL, text_bytes[SHIPMENT_CARRIER]),
+    ITEM("tracking", TEXT, PARCEL, text_bytes[SHIPMENT_TRACKING]),
+    ITEM("method", TEXT, PARCEL, text_bytes[SHIPMENT_METHOD]),
+    ITEM("reason", TEXT, PARCEL, reason_bytes),
+    END};
+
+#define PARCEL_MOVED struct slice_shipment_moved
+static const struct shape_item shipment_moved[] = {
+    ITEM("move", SHIPMENT_MOVE, PARCEL_MOVED, move),
+    ITEM("from", SHIPMENT_STATE, PARCEL_MOVED, from),
+    ITEM("to", SHIPMENT_STATE, PARCEL_MOVED, to),
+    ITEM("warehouse", NUMBER, PARCEL_MOVED, warehouse),
+    ITEM("order", ORDER, PARCEL_MOVED, order_bytes),
+    ITEM("shipment", TEXT, PARCEL_MOVED, text_bytes[SHIPMENT_ID]),
+    ITEM("carrier", TEXT, PARCEL_MOVED, text_bytes[SHIPMENT_CARRIER]),
+    ITEM("tracking", TEXT, PARCEL_MOVED, text_bytes[SHIPMENT_TRACKING]),
+    ITEM("method", TEXT, PARCEL_MOVED, text_bytes[SHIPMENT_METHOD]),
+    ITEM("reason", TEXT, PARCEL_MOVED, reason_bytes),
+    END};
+
+#define SCANNED struct slice_shipment_scanned
+static const struct shape_item parcel_scan[] = {
+    ITEM("at", TIME, struct parcel_scan, at_ns),
+    ITEM("code_bytes", NUMBER, struct parcel_scan, code_bytes),
+    ITEM("place_bytes", NUMBER, struct parcel_scan, place_bytes),
+    END};
+
+static const struct shape_item shipment_scanned[] = {
+    ARRAY("scans", SCANNED, scan_count, struct parcel_scan, parcel_scan),
+    ITEM("order", ORDER, SCANNED, order_bytes),
+    ITEM("shipment", TEXT, SCANNED, shipment_bytes),
+    ITEM("codes_and_places", TEXT, SCANNED, text_bytes),
     END};
 
 #define SKU_PUT struct slice_sku_put
@@ -253,11 +303,17 @@ static const struct shape_item region_costs[] = {
     X(SLICE_LINES_CANCELLED, "lines_cancelled", CANCELLED, lines_cancelled) \
     X(SLICE_PAYMENT,         "payment",         PAYMENT,   payment) \
     X(SLICE_REFUND,          "refund",          REFUND,    refund) \
+    X(SLICE_SHIPMENT,         "shipment",         PARCEL,       shipment) \
+    X(SLICE_SHIPMENT_MOVED,   "shipment_moved",   PARCEL_MOVED, shipment_moved) \
+    X(SLICE_SHIPMENT_SCANNED, "shipment_scanned", SCANNED,      shipment_scanned) \
     X(SLICE_RULES_PUT,       "rules_put",       RULES,     rules_put) \
     X(SLICE_STOCK_RESERVE,   "stock_reserve",   UNITS,     stock_units) \
     X(SLICE_STOCK_RELEASE,   "stock_release",   UNITS,     stock_units) \
     X(SLICE_STOCK_COMMIT,    "stock_commit",    UNITS,     stock_units) \
     X(SLICE_STOCK_UNCOMMIT,  "stock_uncommit",  UNITS,     stock_units) \
+    X(SLICE_STOCK_SHIP,      "stock_ship",      UNITS,     stock_units) \
+    X(SLICE_STOCK_BACK,      "stock_back",      UNITS,     stock_units) \
+    X(SLICE_STOCK_TAKE,      "stock_take",      UNITS,     stock_units) \
     X(SLICE_SKU_PUT,         "sku_put",         SKU_PUT,   sku_put) \
     X(SLICE_STOCK_CHANGE,    "stock_change",    CHANGE,    stock_change) \
     X(SLICE_STOCK_POLICY,    "stock_policy",    POLICY,    stock_policy) \

@@ -21,6 +21,8 @@ enum shape_type {
     SHAPE_ORDER_MOVE,
     SHAPE_PAYMENT_STATE,
     SHAPE_REFUND_STATE,
+    SHAPE_SHIPMENT_STATE,
+    SHAPE_SHIPMENT_MOVE,
     SHAPE_TEXT,  /* the number is its length; it stands behind the fixed fields */
     SHAPE_ORDER, /* likewise, and is the id of the order that the slice is about */
     SHAPE_CHARS, /* in its place, zeros behind it */

@@ -10,10 +10,12 @@
 #include "core/logistics.h"
 #include "core/money.h"
 #include "core/move.h"
+#include "core/parcel.h"
 #include "core/place.h"
 #include "core/refund.h"
 #include "core/review.h"
 #include "core/shelf.h"
+#include "core/shipment.h"
 #include "core/sku.h"
 #include "core/transport.h"
 
@@ -122,6 +124,10 @@ static enum shard_table apply(struct shard *shard, struct position position,
         return payment_apply(&shard->orders, position, event, (const void *)slice);
     case SLICE_REFUND:
         return refund_apply(&shard->orders, position, event, (const void *)slice);
+    case SLICE_SHIPMENT:
+    case SLICE_SHIPMENT_MOVED:
+    case SLICE_SHIPMENT_SCANNED:
+        return shipment_apply(&shard->orders, position, event, slice);
     case SLICE_RETRY:
     case SLICE_RETRY_FORGOTTEN:
         return retry_apply(&shard->retries, slice);
@@ -344,6 +350,8 @@ void shard_request(struct shard *shard, struct turn *turn, const struct request 
     case OP_SHIPMENT_CANCEL:
     case OP_SHIPMENT_RESOLVE:
     case OP_SHIPMENT_SCAN:
+        parcel_request(shard, turn, request);
+        break;
     case OP_RETURN_CREATE:
     case OP_RETURN_GET:
     case OP_RETURN_APPROVE:

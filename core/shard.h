@@ -35,6 +35,7 @@ struct shard_options {
     uint64_t payment_deadline_ns; /* how long an order may stay unpaid */
     uint64_t review_deadline_ns;  /* how long it may wait for a person to look at it */
     enum review_timeout review_timeout;
+    uint64_t confirm_deadline_ns; /* how long after its delivery an order is completed; 0: never */
     uint64_t retry_window_ns;
     bool bug[64]; /* planted bugs, by enum bug (core/bug.h); tests only, all false in production */
 };

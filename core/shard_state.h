@@ -32,6 +32,8 @@ struct shard {
     struct hold_line asked[ORDER_LINES_MAX];
     struct rules_line rules_lines[ORDER_LINES_MAX];
     struct audit audit;
+    struct child_line parcel_lines[ORDER_LINES_MAX];
+    struct cancel_line cancel_lines[ORDER_LINES_MAX];
     uint8_t *record_space; /* RECORD_BYTES_MAX */
 };
 

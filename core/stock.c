@@ -401,6 +401,36 @@ static void apply_uncommit(struct stock *stock, const struct slice_stock_units *
     count_out(stock, &promise, line->units, 0);
 }
 
+static void apply_ship(struct stock *stock, const struct slice_stock_units *line)
+{
+    struct stock_cell *cell = cell_of(stock, line->sku, line->warehouse);
+    CHECK(cell->committed >= line->units);
+    cell->committed -= line->units;
+    cell->version++;
+    stock->committed -= line->units;
+    stock->on_hand -= line->units;
+    stock_sku_at(stock, line->sku)->flows.shipped += line->units;
+    stock->flows.shipped += line->units;
+}
+
+/* Nobody knows yet in what state they are. */
+static void apply_back(struct stock *stock, const struct slice_stock_units *line)
+{
+    struct stock_cell *cell = cell_of(stock, line->sku, line->warehouse);
+    cell->quarantined += line->units;
+    cell->version++;
+    stock->on_hand += line->units;
+    stock_sku_at(stock, line->sku)->flows.returned += line->units;
+    stock->flows.returned += line->units;
+}
+
+static void apply_take(struct stock *stock, const struct slice_stock_units *line)
+{
+    struct stock_cell *cell = cell_of(stock, line->sku, line->warehouse);
+    move_units(&cell->free, &cell->committed, line->units);
+    stock->committed += line->units;
+}
+
 uint32_t stock_slice_sku(const struct slice *slice)
 {
     switch (slice->kind) {
@@ -454,6 +484,15 @@ enum shard_table stock_apply(struct stock *stock, const struct slice *slice)
         return SHARD_TABLE_NONE;
     case SLICE_STOCK_UNCOMMIT:
         apply_uncommit(stock, (const void *)slice);
+        return SHARD_TABLE_NONE;
+    case SLICE_STOCK_SHIP:
+        apply_ship(stock, (const void *)slice);
+        return SHARD_TABLE_NONE;
+    case SLICE_STOCK_BACK:
+        apply_back(stock, (const void *)slice);
+        return SHARD_TABLE_NONE;
+    case SLICE_STOCK_TAKE:
+        apply_take(stock, (const void *)slice);
         return SHARD_TABLE_NONE;
     default:
         CHECK(false); /* a slice of stock */

@@ -38,6 +38,7 @@ struct server_options {
     uint64_t payment_deadline_ns;
     uint64_t review_deadline_ns;
     enum review_timeout review_timeout;
+    uint64_t confirm_deadline_ns;
     uint64_t retry_window_ns;
     uint64_t drain_delay_ns;
     uint64_t process; /* its id, for whoever finds the directory in use */

@@ -99,6 +99,12 @@ static void print_value(const struct shape_item *item, const void *from)
     case SHAPE_REFUND_STATE:
         print_name(refund_state_name((enum refund_state)number));
         break;
+    case SHAPE_SHIPMENT_STATE:
+        print_name(shipment_state_name((enum shipment_state)number));
+        break;
+    case SHAPE_SHIPMENT_MOVE:
+        print_name(shipment_move_name((enum shipment_move)number));
+        break;
     case SHAPE_CHARS:
         print_text((struct text){chars, (uint32_t)strnlen(chars, item->bytes)});
         break;
