@@ -17,7 +17,7 @@
 #include "tools/scrape.h"
 #include "tools/tools.h"
 
-enum { SHARDS_SHOWN = 64, BAR_COLUMNS = 20, FRAME_BYTES_MAX = 65536 };
+enum { SHARDS_SHOWN = 64, BAR_COLUMNS = 16, FRAME_BYTES_MAX = 65536 };
 
 struct wishes {
     const char *admin;
@@ -247,12 +247,12 @@ static void draw_rates(struct top *top)
     double fine = created + rate(top, "spate_results_total", "ok") +
                   rate(top, "spate_results_total", "replayed");
     put(top, BOLD, "orders   ");
-    put(top, PLAIN, "%s/s created   %s/s commands   %s/s refused   %s in memory",
-        grouped(created, a), grouped(all, b), grouped(all - fine, c),
+    put(top, PLAIN, "%s/s created  %s/s commands  %s/s refused  %s held", grouped(created, a),
+        grouped(all, b), grouped(all - fine, c),
         grouped(scrape_sum(now_of(top), "spate_orders"), d));
     end_line(top);
     put(top, BOLD, "answers  ");
-    put(top, PLAIN, "p50 %s   p99 %s   p99.9 %s   p99.99 %s", timed(quantile(top, .5), a),
+    put(top, PLAIN, "p50 %s  p99 %s  p99.9 %s  p99.99 %s", timed(quantile(top, .5), a),
         timed(quantile(top, .99), b), timed(quantile(top, .999), c),
         timed(quantile(top, .9999), d));
     end_line(top);
@@ -265,7 +265,7 @@ static void draw_log(struct top *top)
     double bytes = rate(top, "spate_log_group_bytes_total", NULL);
     double writes = rate(top, "spate_log_writes_total", NULL);
     put(top, BOLD, "log      ");
-    put(top, PLAIN, "%s/s in %s writes/s   group %s   %s groups a write   lag %s groups",
+    put(top, PLAIN, "%s/s in %s writes/s  group %s  %s a write  lag %s",
         sized(rate(top, "spate_log_write_bytes_total", NULL), a), grouped(writes, b),
         sized(per(bytes, groups), c), grouped(per(groups, writes), d),
         grouped(scrape_sum(now_of(top), "spate_log_lag_groups"), e));
@@ -280,7 +280,7 @@ static void draw_memory(struct top *top)
            max = scrape_sum(now, "spate_order_bytes_max");
     double orders = per(scrape_sum(now, "spate_orders"), scrape_sum(now, "spate_orders_max"));
     put(top, BOLD, "memory   ");
-    put(top, PLAIN, "orders %.0f %%   records %s of %s (%.0f %%)   SKUs %s   connections %s",
+    put(top, PLAIN, "orders %.0f %%  records %s of %s (%.0f %%)  SKUs %s  connected %s",
         orders * 100, sized(used, a), sized(max, b), per(used, max) * 100,
         grouped(scrape_sum(now, "spate_skus"), c),
         grouped(scrape_sum(now, "spate_connections"), d));
@@ -299,7 +299,7 @@ static void draw_shard(struct top *top, const char *shard)
     bar[BAR_COLUMNS] = '\0';
     put(top, PLAIN, "  %5s  ", shard);
     put(top, load > .9 ? RED : load > .7 ? YELLOW : GREEN, "%s", bar);
-    put(top, PLAIN, " %3.0f %% %12s %12s %12s %12s", load * 100, grouped(commands, a),
+    put(top, PLAIN, " %3.0f %% %11s %11s %11s %11s", load * 100, grouped(commands, a),
         grouped(rate(top, "spate_forwarded_total", shard), b),
         timed(per(rate(top, "spate_cpu_ns_total", shard) / 1e9, commands), c),
         grouped(scrape_one(now_of(top), "spate_orders", shard), d));
@@ -310,7 +310,7 @@ static void draw_shards(struct top *top)
 {
     const struct scrape *now = now_of(top);
     end_line(top);
-    put(top, BOLD, "  shard  %-26s %12s %12s %12s %12s", "load", "commands/s", "forwarded/s",
+    put(top, BOLD, "  shard  %-22s %11s %11s %11s %11s", "load", "commands/s", "forwarded/s",
         "CPU/command", "orders");
     end_line(top);
     for (uint32_t i = 0; i < now->count; i++)
