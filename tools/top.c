@@ -202,6 +202,12 @@ static uint32_t warnings(const struct top *top, char out[][160], uint32_t capaci
     } table[] = {
         {scrape_sum(now, "spate_log_full") > 0,
          "the log's disk is full: new orders get 503; make room"},
+        {scrape_sum(now, "spate_snapshot_damaged") > 0,
+         "the log is damaged: it serves, but do not stop it before reading persist/RUNBOOK.md"},
+        {scrape_sum(now, "spate_log_synced") <= 0,
+         "--sync none: a power cut loses what was acknowledged"},
+        {rate(top, "spate_snapshot_failures_total", NULL) > 0,
+         "a snapshot could not be made; the server's log says why"},
         {orders > 0.9, "the table of orders is almost full; start with a larger --memory"},
         {bytes > 0.9, "the memory for orders is almost full; start with a larger --memory"},
         {rate(top, "spate_connections_refused_total", NULL) > 0,
@@ -287,6 +293,18 @@ static void draw_memory(struct top *top)
     end_line(top);
 }
 
+static void draw_start(struct top *top)
+{
+    const struct scrape *now = now_of(top);
+    char a[32], b[32], c[32];
+    put(top, BOLD, "start    ");
+    put(top, PLAIN, "would take about %s  snapshot %s  log behind it %s",
+        timed(scrape_sum(now, "spate_recovery_estimate_seconds"), a),
+        sized(scrape_sum(now, "spate_snapshot_bytes"), b),
+        sized(scrape_sum(now, "spate_snapshot_lag_bytes"), c));
+    end_line(top);
+}
+
 static void draw_shard(struct top *top, const char *shard)
 {
     char a[32], b[32], c[32], d[32], bar[BAR_COLUMNS + 1];
@@ -355,6 +373,7 @@ static void draw_screen(struct top *top)
     draw_rates(top);
     draw_log(top);
     draw_memory(top);
+    draw_start(top);
     draw_warnings(top);
     draw_shards(top);
     draw_hot(top);
