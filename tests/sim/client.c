@@ -67,6 +67,30 @@ void *command_cancel(void *at, uint64_t request, const char *id, const char *key
     return end_command(&cancel->head, OP_ORDER_CANCEL, request, end);
 }
 
+void *command_money(void *at, uint64_t request, const struct money_wish *wish)
+{
+    const char *const texts[MONEY_TEXTS] = {
+        [MONEY_ORDER] = wish->order,   [MONEY_PAYMENT] = wish->payment,
+        [MONEY_REFUND] = wish->refund, [MONEY_METHOD] = wish->provider,
+        [MONEY_KEY] = wish->key,
+    };
+    struct order_money *money = at;
+    memset(money, 0, sizeof *money);
+    money->amount = wish->amount;
+    if (wish->op == OP_PAYMENT_NOTICE) {
+        money->kind = (uint8_t)wish->kind;
+        money->currency = CURRENCY('C', 'N', 'Y');
+    }
+    void *end = money + 1;
+    for (uint32_t i = 0; i < MONEY_TEXTS; i++) {
+        if (texts[i] == NULL)
+            continue;
+        money->text_bytes[i] = (uint8_t)strlen(texts[i]);
+        end = put_text(end, texts[i]);
+    }
+    return end_command(&money->head, (uint16_t)wish->op, request, end);
+}
+
 void *command_sku_put(void *at, uint64_t request, const char *code, int64_t price)
 {
     struct sku_put *put = at;

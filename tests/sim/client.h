@@ -42,6 +42,18 @@ struct order_wish {
 void *command_create(void *at, uint64_t request, const struct order_wish *wish);
 void *command_get(void *at, uint64_t request, const char *id);
 void *command_cancel(void *at, uint64_t request, const char *id, const char *key);
+/* What is NULL is not said. */
+struct money_wish {
+    enum op op;
+    const char *order;
+    const char *payment;
+    const char *refund;
+    const char *provider;
+    const char *key;
+    int64_t amount;
+    enum notice_kind kind; /* of a notice */
+};
+void *command_money(void *at, uint64_t request, const struct money_wish *wish);
 void *command_sku_put(void *at, uint64_t request, const char *code, int64_t price);
 void *command_stock_get(void *at, uint64_t request, uint32_t sku);
 void *command_receive(void *at, uint64_t request, uint32_t sku, const char *warehouse,

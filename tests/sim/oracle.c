@@ -110,17 +110,75 @@ bool oracle_other_body(struct oracle *oracle, const struct order_fact *was,
     return true;
 }
 
+static bool may_be(const struct oracle *oracle, const struct order_fact *order,
+                   const struct order_fact *was, enum order_state state)
+{
+    bool was_over = was->cancelled || was->state == ORDER_CANCELLED || was->state == ORDER_EXPIRED;
+    if (state == ORDER_PENDING_PAYMENT)
+        return !was_over && !was->captured && was->state != ORDER_PAID;
+    if (state == ORDER_PAID)
+        return !was_over && order->capture_asked;
+    if (state == ORDER_CANCELLED)
+        return order->cancel_asked && was->state != ORDER_EXPIRED;
+    return state == ORDER_EXPIRED && oracle->orders_expire && !was->cancelled &&
+           was->state != ORDER_CANCELLED && was->state != ORDER_PAID;
+}
+
 static void check_state(struct oracle *oracle, const struct order_fact *order,
                         const struct order_fact *was, enum order_state state)
 {
-    bool allowed = state == ORDER_PENDING_PAYMENT
-                       ? !was->cancelled && was->state <= ORDER_PENDING_PAYMENT
-                   : state == ORDER_CANCELLED ? order->cancel_asked
-                   : state == ORDER_EXPIRED   ? oracle->orders_expire && !was->cancelled
-                                              : false;
-    if (!allowed)
-        run_fail(oracle->run, "order %s is %s%s", order->id, order_state_name(state),
-                 was->cancelled ? ", though it was cancelled" : "");
+    if (!may_be(oracle, order, was, state))
+        run_fail(oracle->run, "order %s is %s%s%s; it was %s", order->id, order_state_name(state),
+                 was->cancelled ? ", though it was cancelled" : "",
+                 was->captured ? ", though it was paid" : "", order_state_name(was->state));
+}
+
+struct money_seen {
+    uint32_t payments;
+    uint32_t asked_refunds;
+    int64_t captured;
+    int64_t kept;
+};
+
+static struct money_seen money_of(const struct result_order *seen)
+{
+    struct money_seen sum = {0};
+    const struct child *child = result_order_children(seen);
+    for (uint32_t i = 0; i < seen->child_count; i++, child = child_next(child)) {
+        const struct child_payment *payment = (const void *)child;
+        const struct child_refund *refund = (const void *)child;
+        if (child->kind == CHILD_REFUND) {
+            sum.asked_refunds += *(const char *)(refund + 1) == 'f';
+            continue;
+        }
+        sum.payments++;
+        sum.captured += payment->captured;
+        sum.kept += payment->captured - payment->refund_pending - payment->refunded;
+    }
+    return sum;
+}
+
+/* What was acknowledged is there, nothing is there twice, and an order that has ended keeps none. */
+static void check_money(struct oracle *oracle, const struct order_fact *order,
+                        const struct order_fact *was, const struct result_order *seen)
+{
+    struct money_seen money = money_of(seen);
+    int64_t due = seen->state == ORDER_PAID ? order->total - money.asked_refunds : 0;
+    bool was_asked = order->pay_asked > 0 || order->capture_asked;
+    if (money.payments > was_asked || money.payments < (was->pay_created > 0 || was->captured))
+        run_fail(oracle->run, "order %s has %u payments", order->id, money.payments);
+    if (money.captured != 0 && (money.captured != order->total || !order->capture_asked))
+        run_fail(oracle->run, "order %s of %lld: %lld is captured", order->id,
+                 (long long)order->total, (long long)money.captured);
+    if (was->captured && money.captured != order->total)
+        run_fail(oracle->run, "the money of order %s was captured, and is not", order->id);
+    if (money.asked_refunds > (order->refund_asked > 0) ||
+        money.asked_refunds < (was->refund_created > 0))
+        run_fail(oracle->run, "order %s has %u refunds that were asked for", order->id,
+                 money.asked_refunds);
+    if (money.kept != due)
+        run_fail(oracle->run, "order %s is %s and keeps %lld of %lld", order->id,
+                 order_state_name(seen->state), (long long)money.kept, (long long)order->total);
 }
 
 static void check_order(struct oracle *oracle, const struct order_fact *order,
@@ -153,6 +211,7 @@ bool oracle_got(struct oracle *oracle, struct order_fact *order, const struct or
     const struct result_order *seen = (const void *)result;
     check_order(oracle, order, seen);
     check_state(oracle, order, was, (enum order_state)seen->state);
+    check_money(oracle, order, was, seen);
     order->known = ORDER_IS_THERE;
     order->state = (enum order_state)seen->state;
     return true;
@@ -172,6 +231,62 @@ bool oracle_cancelled(struct oracle *oracle, struct order_fact *order, const str
         fail_code(oracle, "cancelling", order->id, result);
     order->cancelled = true;
     order->known = ORDER_IS_THERE;
+    return true;
+}
+
+/* Answers that leave all as it is: the order is not there, or does not allow it. */
+static bool is_no(struct oracle *oracle, const struct order_fact *was, const struct result *result)
+{
+    if (result->code == CODE_NOT_FOUND && was->known == ORDER_IS_THERE &&
+        (was->pay_created > 0 || was->captured))
+        run_fail(oracle->run, "the payment of order %s was there, and is gone", was->id);
+    return result->code == CODE_NOT_FOUND || result->code == CODE_ILLEGAL ||
+           result->code == CODE_LIMIT;
+}
+
+bool oracle_paid(struct oracle *oracle, struct order_fact *order, const struct order_fact *was,
+                 const struct result *result)
+{
+    if (oracle_is_later(result))
+        return false;
+    if (is_no(oracle, was, result))
+        return true;
+    if (result->code != CODE_CREATED && result->code != CODE_REPLAYED)
+        fail_code(oracle, "paying", order->id, result);
+    order->pay_created += result->code == CODE_CREATED;
+    if (order->pay_created > 1)
+        run_fail(oracle->run, "the payment of order %s is made twice", order->id);
+    if (result->code == CODE_REPLAYED && order->pay_asked == 1)
+        run_fail(oracle->run, "the payment of order %s is known before it was asked for",
+                 order->id);
+    return true;
+}
+
+bool oracle_captured(struct oracle *oracle, struct order_fact *order, const struct order_fact *was,
+                     const struct result *result)
+{
+    if (oracle_is_later(result))
+        return false;
+    if (is_no(oracle, was, result))
+        return true;
+    if (result->code != CODE_OK && result->code != CODE_REPLAYED)
+        fail_code(oracle, "capturing", order->id, result);
+    order->captured = true;
+    return true;
+}
+
+bool oracle_refunded(struct oracle *oracle, struct order_fact *order, const struct order_fact *was,
+                     const struct result *result)
+{
+    if (oracle_is_later(result))
+        return false;
+    if (is_no(oracle, was, result))
+        return true;
+    if (result->code != CODE_CREATED && result->code != CODE_REPLAYED)
+        fail_code(oracle, "refunding", order->id, result);
+    order->refund_created += result->code == CODE_CREATED;
+    if (order->refund_created > 1)
+        run_fail(oracle->run, "the refund of order %s is opened twice", order->id);
     return true;
 }
 
@@ -214,18 +329,25 @@ bool oracle_stock(struct oracle *oracle, struct sku_fact *sku, uint64_t received
 void oracle_check_cell(struct oracle *oracle, const struct sku_fact *sku,
                        const struct result_stock *stock)
 {
-    uint64_t wanted = 0, reserved = 0, held = 0;
+    uint64_t wanted = 0, paid = 0, reserved = 0, committed = 0, held = 0;
     for (uint32_t i = 0; i < oracle->order_count; i++) {
         const struct order_fact *order = &oracle->orders[i];
-        for (uint32_t k = 0; k < order->wish.line_count; k++)
-            if (order->known == ORDER_IS_THERE && order->state == ORDER_PENDING_PAYMENT &&
-                order->wish.lines[k].sku == sku->sku)
+        for (uint32_t k = 0; k < order->wish.line_count; k++) {
+            bool counts = order->known == ORDER_IS_THERE && order->wish.lines[k].sku == sku->sku;
+            if (counts && order->state == ORDER_PENDING_PAYMENT)
                 wanted += order->wish.lines[k].units;
+            if (counts && order->state == ORDER_PAID)
+                paid += order->wish.lines[k].units;
+        }
     }
     for (uint32_t i = 0; i < stock->cell_count; i++) {
         reserved += stock->cells[i].reserved;
+        committed += stock->cells[i].committed;
         held += stock->cells[i].held;
     }
+    if (committed != paid)
+        run_fail(oracle->run, "%s: %llu committed for paid orders of %llu units", sku->code,
+                 (unsigned long long)committed, (unsigned long long)paid);
     if (reserved != wanted || held != 0 || on_hand(stock) != sku->received)
         run_fail(oracle->run,
                  "%s: %llu reserved for orders of %llu units; %llu held; %llu on hand of %llu",

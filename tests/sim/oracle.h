@@ -22,9 +22,15 @@ struct order_fact {
     uint32_t created; /* answers that say so */
     enum order_known known;
     bool cancel_asked;
-    bool cancelled;         /* acknowledged */
-    enum order_state state; /* as last seen */
-    uint64_t received[8];   /* in `was`: of each line's SKU, acknowledged by then */
+    uint32_t pay_asked;      /* how often its one payment was asked for, by its buyer */
+    uint32_t pay_created;    /* answers that say that it was made */
+    bool capture_asked;      /* by its buyer or its provider */
+    bool captured;           /* acknowledged */
+    uint32_t refund_asked;   /* its one refund, of the amount 1 */
+    uint32_t refund_created; /* answers that say that it was opened */
+    bool cancelled;          /* acknowledged */
+    enum order_state state;  /* as last seen */
+    uint64_t received[8];    /* in `was`: of each line's SKU, acknowledged by then */
 };
 
 struct sku_fact {
@@ -55,6 +61,13 @@ bool oracle_got(struct oracle *oracle, struct order_fact *order, const struct or
                 const struct result *result);
 bool oracle_cancelled(struct oracle *oracle, struct order_fact *order, const struct order_fact *was,
                       const struct result *result);
+/* Its payment is made; captured, by its buyer or its provider; some of it is refunded. */
+bool oracle_paid(struct oracle *oracle, struct order_fact *order, const struct order_fact *was,
+                 const struct result *result);
+bool oracle_captured(struct oracle *oracle, struct order_fact *order, const struct order_fact *was,
+                     const struct result *result);
+bool oracle_refunded(struct oracle *oracle, struct order_fact *order, const struct order_fact *was,
+                     const struct result *result);
 bool oracle_received(struct oracle *oracle, struct sku_fact *sku, uint64_t units,
                      const struct result *result);
 bool oracle_stock(struct oracle *oracle, struct sku_fact *sku, uint64_t received_before,

@@ -17,7 +17,18 @@ enum {
 };
 static const char ADDRESS[] = "10.1.1.1:7001";
 
-enum wish_kind { WISH_CREATE, WISH_OTHER_BODY, WISH_GET, WISH_CANCEL, WISH_RECEIVE, WISH_STOCK };
+enum wish_kind {
+    WISH_CREATE,
+    WISH_OTHER_BODY,
+    WISH_GET,
+    WISH_CANCEL,
+    WISH_PAY,
+    WISH_CAPTURE,
+    WISH_NOTICE,
+    WISH_REFUND,
+    WISH_RECEIVE,
+    WISH_STOCK
+};
 
 /* One command that is asked until it has an answer. */
 struct wish {
@@ -79,6 +90,30 @@ static void *put_other_body(const struct wish *wish, void *at, uint64_t number)
     return command_create(at, number, &other);
 }
 
+/* Each order has one payment, of its total, and at most one refund that somebody asks for. */
+static void *put_money(const struct wish *wish, void *at, uint64_t number)
+{
+    struct money_wish money = {
+        .order = wish->order->id, .payment = "p-1", .amount = wish->order->total};
+    if (wish->kind == WISH_PAY) {
+        money.op = OP_PAYMENT_CREATE;
+    } else if (wish->kind == WISH_CAPTURE) {
+        money.op = OP_PAYMENT_CAPTURE;
+        money.amount = MONEY_NOT_SAID;
+        money.key = wish->key;
+    } else if (wish->kind == WISH_REFUND) {
+        money.op = OP_REFUND_CREATE;
+        money.refund = "f-1";
+        money.amount = 1;
+    } else {
+        money.op = OP_PAYMENT_NOTICE;
+        money.provider = "alipay";
+        money.key = wish->key;
+        money.kind = NOTICE_CAPTURED;
+    }
+    return command_money(at, number, &money);
+}
+
 static void *put_command(struct wish *wish, void *at, uint64_t number)
 {
     switch (wish->kind) {
@@ -90,6 +125,11 @@ static void *put_command(struct wish *wish, void *at, uint64_t number)
         return command_get(at, number, wish->order->id);
     case WISH_CANCEL:
         return command_cancel(at, number, wish->order->id, wish->key);
+    case WISH_PAY:
+    case WISH_CAPTURE:
+    case WISH_NOTICE:
+    case WISH_REFUND:
+        return put_money(wish, at, number);
     case WISH_RECEIVE:
         return command_receive(at, number, wish->sku->sku, "w1", wish->key, wish->units);
     case WISH_STOCK:
@@ -109,6 +149,12 @@ static void note_asking(struct oracle *oracle, struct wish *wish)
         wish->received_before = wish->sku->received;
     if (wish->kind == WISH_CANCEL)
         wish->order->cancel_asked = true;
+    if (wish->kind == WISH_PAY)
+        wish->order->pay_asked++;
+    if (wish->kind == WISH_CAPTURE || wish->kind == WISH_NOTICE)
+        wish->order->capture_asked = true;
+    if (wish->kind == WISH_REFUND)
+        wish->order->refund_asked++;
 }
 
 static void on_result(void *who, const struct result *result)
@@ -132,6 +178,16 @@ static void on_result(void *who, const struct result *result)
         break;
     case WISH_CANCEL:
         wish->answered = oracle_cancelled(oracle, wish->order, &wish->was, result);
+        break;
+    case WISH_PAY:
+        wish->answered = oracle_paid(oracle, wish->order, &wish->was, result);
+        break;
+    case WISH_CAPTURE:
+    case WISH_NOTICE:
+        wish->answered = oracle_captured(oracle, wish->order, &wish->was, result);
+        break;
+    case WISH_REFUND:
+        wish->answered = oracle_refunded(oracle, wish->order, &wish->was, result);
         break;
     case WISH_RECEIVE:
         wish->answered = oracle_received(oracle, wish->sku, wish->units, result);
@@ -171,6 +227,15 @@ static struct order_fact *some_order(struct oracle *oracle, struct stream *workl
                                     : &oracle->orders[stream_below(workload, oracle->order_count)];
 }
 
+/* Mostly one of the newest, so that a payment finds its order before it ends. */
+static struct order_fact *newest_order(struct oracle *oracle, struct stream *workload)
+{
+    uint32_t back = 1 + (uint32_t)stream_below(workload, 30);
+    if (back > oracle->order_count || stream_hit(workload, 4))
+        return some_order(oracle, workload);
+    return &oracle->orders[oracle->order_count - back];
+}
+
 static void draw_wish(struct buyer *buyer, struct wish *wish)
 {
     struct oracle *oracle = buyer->stage->oracle;
@@ -179,18 +244,23 @@ static void draw_wish(struct buyer *buyer, struct wish *wish)
     bool room = oracle->order_count < ORACLE_ORDERS_MAX - 100;
     *wish = (struct wish){.sku = &oracle->skus[stream_below(workload, oracle->sku_count)]};
     snprintf(wish->key, sizeof wish->key, "k-%u-%u", buyer->number, buyer->keys++);
-    if (drawn < 50 && room) {
+    if (drawn < 40 && room) {
         wish->order =
             stream_hit(workload, 8) ? some_order(oracle, workload) : oracle_new_order(oracle);
         if (wish->order->known == ORDER_IS_THERE && stream_hit(workload, 2))
             wish->kind = WISH_OTHER_BODY;
-    } else if (drawn < 70) {
+    } else if (drawn < 56) {
         wish->kind = WISH_GET;
         wish->order = some_order(oracle, workload);
-    } else if (drawn < 80) {
+    } else if (drawn < 64) {
         wish->kind = WISH_CANCEL;
         wish->order = some_order(oracle, workload);
-    } else if (drawn < 88) {
+    } else if (drawn < 84) {
+        static const enum wish_kind kinds[] = {WISH_PAY, WISH_PAY, WISH_CAPTURE, WISH_NOTICE,
+                                               WISH_REFUND};
+        wish->kind = kinds[stream_below(workload, 5)];
+        wish->order = newest_order(oracle, workload);
+    } else if (drawn < 90) {
         wish->kind = WISH_RECEIVE;
         wish->units = 1 + stream_skewed(workload, 60);
         wish->sku->received_asked += wish->units;
