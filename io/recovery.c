@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { CHUNK_ENOUGH_BYTES = 512 << 10, BATCH_EVENTS = 32 };
+enum { CHUNK_ENOUGH_BYTES = 256 << 10, CHUNK_ALIGN_BYTES = 64, BATCH_EVENTS = 32 };
 static const uint64_t SAFETY_NET_NS = 10 * 1000 * 1000;
 
 /* ---- the helper's side -------------------------------------------------------------------------- */
@@ -27,22 +27,38 @@ static uint64_t done_by_all(const struct recovery *recovery)
 static void publish(struct recovery *recovery, enum recovery_kind kind)
 {
     uint64_t number = atomic_load(&recovery->published);
-    recovery->chunks[number % RECOVERY_CHUNKS].used_bytes = recovery->filled_bytes;
-    recovery->chunks[number % RECOVERY_CHUNKS].kind = kind;
+    recovery->chunks[number % RECOVERY_CHUNKS] = (struct recovery_chunk){
+        .begin = recovery->begin, .used_bytes = recovery->filled_bytes, .kind = kind};
     atomic_store(&recovery->published, number + 1); /* pairs with the load in recovery_apply */
+    recovery->begin += (recovery->filled_bytes + CHUNK_ALIGN_BYTES - 1) & ~(CHUNK_ALIGN_BYTES - 1u);
     recovery->filled_bytes = 0;
     for (uint32_t i = 0; i < recovery->shard_count; i++)
         env_doorbell(recovery->env, i);
 }
 
-/* False: no chunk is free. */
+/* A chunk never goes round the end of the ring. */
+static void go_round(struct recovery *recovery, uint32_t bytes)
+{
+    uint64_t end = recovery->begin + recovery->filled_bytes;
+    if (end % RECOVERY_MEMORY_BYTES + bytes <= RECOVERY_MEMORY_BYTES)
+        return;
+    if (recovery->filled_bytes > 0)
+        publish(recovery, RECOVERY_GROUPS);
+    recovery->begin = (end / RECOVERY_MEMORY_BYTES + 1) * RECOVERY_MEMORY_BYTES;
+}
+
+/* Adds to the chunk; false: there is no room now. */
 static bool put(struct recovery *recovery, const void *at, uint32_t bytes)
 {
-    uint64_t number = atomic_load(&recovery->published);
-    if (number - done_by_all(recovery) >= RECOVERY_CHUNKS)
+    go_round(recovery, bytes);
+    uint64_t number = atomic_load(&recovery->published), done = done_by_all(recovery);
+    uint64_t oldest =
+        done < number ? recovery->chunks[done % RECOVERY_CHUNKS].begin : recovery->begin;
+    uint64_t end = recovery->begin + recovery->filled_bytes;
+    if (number - done >= RECOVERY_CHUNKS || end + bytes - oldest > RECOVERY_MEMORY_BYTES)
         return false;
     if (bytes > 0)
-        memcpy(recovery->chunks[number % RECOVERY_CHUNKS].at + recovery->filled_bytes, at, bytes);
+        memcpy(recovery->ring + end % RECOVERY_MEMORY_BYTES, at, bytes);
     recovery->filled_bytes += bytes;
     return true;
 }
@@ -70,8 +86,6 @@ static enum start_visit on_group(struct start_visitor *visitor, const struct gro
     uint32_t bytes = (uint32_t)sizeof *head + head->event_bytes;
     if (is_over(recovery))
         return START_STOP;
-    if (recovery->filled_bytes > 0 && recovery->filled_bytes + bytes > RECOVERY_CHUNK_BYTES)
-        publish(recovery, RECOVERY_GROUPS);
     if (!put(recovery, head, bytes))
         return START_LATER;
     if (recovery->filled_bytes >= CHUNK_ENOUGH_BYTES)
@@ -84,9 +98,8 @@ void recovery_init(struct recovery *recovery, void *memory, uint32_t shard_count
 {
     *recovery = (struct recovery){.visitor = {.on_image = on_image, .on_group = on_group},
                                   .stop = stop,
-                                  .shard_count = shard_count};
-    for (uint32_t i = 0; i < RECOVERY_CHUNKS; i++)
-        recovery->chunks[i].at = (uint8_t *)memory + (size_t)i * RECOVERY_CHUNK_BYTES;
+                                  .shard_count = shard_count,
+                                  .ring = memory};
 }
 
 void recovery_begin(struct recovery *recovery, struct env *env)
@@ -125,9 +138,8 @@ static enum shard_table apply_batch(struct shard *shard, const struct recorded *
     return full;
 }
 
-static enum shard_table load_chunk(struct shard *shard, const struct recovery_chunk *chunk)
+static enum shard_table load_block(struct shard *shard, const struct snapshot_block *block)
 {
-    const struct snapshot_block *block = (const void *)chunk->at;
     const struct record *record = snapshot_records(block), *ahead = record;
     enum shard_table full = SHARD_TABLE_NONE;
     for (uint32_t i = 0, fetched = 0; i < block->record_count && full == SHARD_TABLE_NONE; i++) {
@@ -141,13 +153,13 @@ static enum shard_table load_chunk(struct shard *shard, const struct recovery_ch
     return full;
 }
 
-static enum shard_table apply_groups(struct shard *shard, const struct recovery_chunk *chunk)
+static enum shard_table apply_groups(struct shard *shard, const uint8_t *groups, uint32_t bytes)
 {
     struct recorded batch[BATCH_EVENTS];
     uint32_t count = 0;
     enum shard_table full = SHARD_TABLE_NONE;
-    for (uint32_t at = 0; at < chunk->used_bytes;) {
-        const struct group_head *head = (const void *)(chunk->at + at);
+    for (uint32_t at = 0; at < bytes;) {
+        const struct group_head *head = (const void *)(groups + at);
         const struct event *event = group_events(head);
         at += (uint32_t)sizeof *head + head->event_bytes;
         for (uint32_t i = 0; i < head->event_count; i++, event = event_next(event)) {
@@ -163,13 +175,15 @@ static enum shard_table apply_groups(struct shard *shard, const struct recovery_
     return apply_batch(shard, batch, count);
 }
 
-static enum shard_table apply_chunk(struct shard *shard, const struct recovery_chunk *chunk)
+static enum shard_table apply_chunk(const struct recovery *recovery,
+                                    const struct recovery_chunk *chunk, struct shard *shard)
 {
+    const uint8_t *at = recovery->ring + chunk->begin % RECOVERY_MEMORY_BYTES;
     switch (chunk->kind) {
     case RECOVERY_GROUPS:
-        return apply_groups(shard, chunk);
+        return apply_groups(shard, at, chunk->used_bytes);
     case RECOVERY_IMAGE:
-        return load_chunk(shard, chunk);
+        return load_block(shard, (const void *)at);
     case RECOVERY_IMAGE_END:
         shard_loaded(shard);
         break;
@@ -187,7 +201,8 @@ bool recovery_apply(struct recovery *recovery, struct env *env, uint32_t number,
     uint64_t done = atomic_load(&self->done);
     if (atomic_load(&recovery->published) == done) /* pairs with the store in publish */
         return false;
-    enum shard_table full = apply_chunk(shard, &recovery->chunks[done % RECOVERY_CHUNKS]);
+    const struct recovery_chunk *chunk = &recovery->chunks[done % RECOVERY_CHUNKS];
+    enum shard_table full = apply_chunk(recovery, chunk, shard);
     if (full != SHARD_TABLE_NONE)
         (void)!atomic_swap_if(&recovery->too_small, SHARD_TABLE_NONE, (uint64_t)full);
     atomic_store(&self->done, done + 1); /* pairs with done_by_all */

@@ -3,10 +3,11 @@
  *   helper:  read ─▶ check sums and events (persist/start.h) ─▶ copy into a chunk ─▶ publish
  *   shard:   next chunk ─▶ fetch ahead ─▶ apply its own slices of every event ─▶ done with it
  *
- * A chunk holds groups, or a block of the snapshot, which comes before them. Chunks go round in a ring; one is used again when every shard is done with it. A shard sees all
+ * A chunk holds groups, or a block of the snapshot, which comes before them. Chunks lie one behind the
+ * other in a ring of bytes; one is overwritten when every shard is done with it. A shard sees all
  * groups in commit order, so each slot sees its own slices as they happened; between slots no order
- * is needed, since what concerns another's slot commutes. Reading never waits for a shard that is
- * less than a ring behind. */
+ * is needed, since what concerns another's slot commutes. The ring is deep, because on a busy machine a
+ * thread may have to wait for its turn longer than it takes the others to use up a few chunks. */
 #ifndef SPATE_IO_RECOVERY_H
 #define SPATE_IO_RECOVERY_H
 
@@ -15,8 +16,9 @@
 #include "persist/start.h"
 
 enum {
-    RECOVERY_CHUNKS = 4,
-    RECOVERY_CHUNK_BYTES = WRITE_BYTES_MAX, /* the largest group fits */
+    RECOVERY_CHUNKS = 64,
+    RECOVERY_MEMORY_BYTES =
+        4 * WRITE_BYTES_MAX, /* what is published together, a group at most, fits */
 };
 
 struct recovery {
@@ -25,9 +27,11 @@ struct recovery {
     const struct atomic64 *stop;  /* not 0: nobody wants the server any more */
     bool stopped;                 /* for that reason */
     uint32_t shard_count;
-    uint32_t filled_bytes; /* of the chunk that is not published yet */
+    uint8_t *ring;
+    uint64_t begin;        /* of the chunk that is not published yet, counted on over all rounds */
+    uint32_t filled_bytes; /* of it */
     struct recovery_chunk {
-        uint8_t *at;
+        uint64_t begin;
         uint32_t used_bytes;
         enum recovery_kind {
             RECOVERY_GROUPS,
@@ -42,8 +46,6 @@ struct recovery {
         _Alignas(128) struct atomic64 done; /* chunks that it needs no more */
     } shards[SHARDS_MAX];
 };
-
-enum { RECOVERY_MEMORY_BYTES = RECOVERY_CHUNKS * RECOVERY_CHUNK_BYTES };
 
 void recovery_init(struct recovery *recovery, void *memory, uint32_t shard_count,
                    const struct atomic64 *stop);
