@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "io/lines.h"
 
@@ -29,6 +30,16 @@ static void describe(struct page *page, const char *name, const char *type, cons
     put(page, "# HELP spate_%s %s\n# TYPE spate_%s %s\n", name, help, name, type);
 }
 
+/* The value of a sample whose name and labels have been put. */
+static void put_value(struct page *page, const char *name, uint64_t value)
+{
+    if (strstr(name, "_seconds") == NULL)
+        put(page, " %llu\n", (unsigned long long)value);
+    else
+        put(page, " %llu.%09llu\n", (unsigned long long)(value / 1000000000),
+            (unsigned long long)(value % 1000000000));
+}
+
 static void put_shards(struct page *page, const struct metrics *const *shards, uint32_t shard_count)
 {
     static const struct {
@@ -42,9 +53,10 @@ static void put_shards(struct page *page, const struct metrics *const *shards, u
     };
     for (uint32_t i = 0; i < METRICS; i++) {
         describe(page, table[i].name, table[i].type, table[i].help);
-        for (uint32_t shard = 0; shard < shard_count; shard++)
-            put(page, "spate_%s{shard=\"%u\"} %llu\n", table[i].name, shard,
-                (unsigned long long)atomic_load(&shards[shard]->cells[i]));
+        for (uint32_t shard = 0; shard < shard_count; shard++) {
+            put(page, "spate_%s{shard=\"%u\"}", table[i].name, shard);
+            put_value(page, table[i].name, atomic_load(&shards[shard]->cells[i]));
+        }
     }
 }
 
@@ -77,8 +89,8 @@ static void put_answers(struct page *page, const struct metrics_sources *sources
     for (uint32_t i = 0; i < sources->shard_count; i++)
         ns += atomic_load(&sources->shards[i]->answer_ns);
     put(page, "spate_answer_seconds_bucket{le=\"+Inf\"} %llu\n", (unsigned long long)below);
-    put(page, "spate_answer_seconds_sum %llu.%09llu\n", (unsigned long long)(ns / 1000000000),
-        (unsigned long long)(ns % 1000000000));
+    put(page, "spate_answer_seconds_sum");
+    put_value(page, "answer_seconds", ns);
     put(page, "spate_answer_seconds_count %llu\n", (unsigned long long)below);
 }
 
@@ -133,9 +145,8 @@ static void put_log(struct page *page, const struct log *log)
         const char *help;
         uint64_t value;
     } table[] = {
-        {"log_watermark", "counter", "Commit sequence up to which everything is durable.",
-         watermark},
-        {"log_sequence", "counter", "Commit sequence that was taken last.", counts.taken},
+        {"log_watermark", "gauge", "Commit sequence up to which everything is durable.", watermark},
+        {"log_sequence", "gauge", "Commit sequence that was taken last.", counts.taken},
         {"log_lag_groups", "gauge", "Groups that are not durable yet.", counts.taken - watermark},
         {"log_groups_total", "counter", "Groups written.", counts.groups},
         {"log_group_bytes_total", "counter", "Bytes of events written.", counts.group_bytes},
@@ -153,7 +164,8 @@ static void put_log(struct page *page, const struct log *log)
     };
     for (uint32_t i = 0; i < sizeof table / sizeof *table; i++) {
         describe(page, table[i].name, table[i].type, table[i].help);
-        put(page, "spate_%s %llu\n", table[i].name, (unsigned long long)table[i].value);
+        put(page, "spate_%s", table[i].name);
+        put_value(page, table[i].name, table[i].value);
     }
 }
 
@@ -179,14 +191,15 @@ static void put_compact(struct page *page, const struct metrics_sources *sources
         {"snapshot_seq", "gauge", "Commit sequence of the newest snapshot.", counts.seq},
         {"snapshot_bytes", "gauge", "Its length.", counts.file_bytes},
         {"snapshot_records", "gauge", "What is in it.", counts.records},
-        {"snapshot_made_ns", "gauge", "How long it took.", counts.round_ns},
+        {"snapshot_made_seconds", "gauge", "How long it took.", counts.round_ns},
         {"snapshot_lag_bytes", "gauge", "Log that a start would read behind it.", behind_bytes},
         {"recovery_estimate_seconds", "gauge", "What a start would take, if all went slowly.",
-         counts.records / RECORDS_A_SECOND + behind_bytes / LOG_BYTES_A_SECOND},
+         (counts.records / RECORDS_A_SECOND + behind_bytes / LOG_BYTES_A_SECOND) * 1000000000},
     };
     for (uint32_t i = 0; i < sizeof table / sizeof *table; i++) {
         describe(page, table[i].name, table[i].type, table[i].help);
-        put(page, "spate_%s %llu\n", table[i].name, (unsigned long long)table[i].value);
+        put(page, "spate_%s", table[i].name);
+        put_value(page, table[i].name, table[i].value);
     }
 }
 

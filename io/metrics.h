@@ -1,7 +1,7 @@
 /* io/metrics.h - what a running server tells about itself, in Prometheus' text format.
  *
  * One table names each metric once, with its help. A shard's own figures are cells that it alone
- * writes and anybody reads; the log's are its counters. */
+ * writes and anybody reads; the log's are its counters. What is called ..._seconds is counted in ns. */
 #ifndef SPATE_IO_METRICS_H
 #define SPATE_IO_METRICS_H
 
@@ -33,7 +33,7 @@ struct lines;
     X(METRIC_CELLS,                "cells",                     "gauge",   "Pairs of SKU and warehouse in memory.") \
     X(METRIC_RETRIES,              "retries",                   "gauge",   "Requests that would be known again by their key.") \
     X(METRIC_FLIGHTS,              "flights",                   "gauge",   "Orders that wait for other shards.") \
-    X(METRIC_CPU_NS,               "cpu_ns_total",              "counter", "Processor time of the shard's thread.") \
+    X(METRIC_CPU_NS,               "cpu_seconds_total",         "counter", "Processor time of the shard's thread.") \
     X(METRIC_ALLOCATED_BYTES,      "allocated_bytes_total",     "counter", "Bytes ever allocated by the shard's thread; it needs none to serve.")
 /* clang-format on */
 

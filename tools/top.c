@@ -308,7 +308,7 @@ static void draw_start(struct top *top)
 static void draw_shard(struct top *top, const char *shard)
 {
     char a[32], b[32], c[32], d[32], bar[BAR_COLUMNS + 1];
-    double load = rate(top, "spate_cpu_ns_total", shard) / 1e9;
+    double load = rate(top, "spate_cpu_seconds_total", shard);
     double commands = rate(top, "spate_commands_total", shard);
     int full = (int)(load * BAR_COLUMNS + 0.5);
     full = full < 0 ? 0 : full > BAR_COLUMNS ? BAR_COLUMNS : full;
@@ -319,7 +319,7 @@ static void draw_shard(struct top *top, const char *shard)
     put(top, load > .9 ? RED : load > .7 ? YELLOW : GREEN, "%s", bar);
     put(top, PLAIN, " %3.0f %% %11s %11s %11s %11s", load * 100, grouped(commands, a),
         grouped(rate(top, "spate_forwarded_total", shard), b),
-        timed(per(rate(top, "spate_cpu_ns_total", shard) / 1e9, commands), c),
+        timed(per(rate(top, "spate_cpu_seconds_total", shard), commands), c),
         grouped(scrape_one(now_of(top), "spate_orders", shard), d));
     end_line(top);
 }
@@ -386,9 +386,9 @@ static double load_of_busiest(const struct top *top)
     double highest = 0;
     for (uint32_t i = 0; i < now_of(top)->count; i++) {
         const struct sample *sample = &now_of(top)->at[i];
-        if (strcmp(sample->name, "spate_cpu_ns_total") != 0)
+        if (strcmp(sample->name, "spate_cpu_seconds_total") != 0)
             continue;
-        double load = rate(top, sample->name, sample->label) / 1e9;
+        double load = rate(top, sample->name, sample->label);
         highest = load > highest ? load : highest;
     }
     return highest;
