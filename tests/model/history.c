@@ -32,7 +32,7 @@ void tell(const struct history *h, const char *format, ...)
     va_end(arguments);
 }
 
-const struct result *ask(struct history *h, struct command *command)
+void ask_nothing(struct history *h)
 {
     struct shop *shop = h->shop;
     for (uint64_t i = 0; i <= shop->request; i++) {
@@ -40,7 +40,12 @@ const struct result *ask(struct history *h, struct command *command)
         shop->answers[i] = NULL;
     }
     shop->request = 0;
-    return shop_ask(shop, command);
+}
+
+const struct result *ask(struct history *h, struct command *command)
+{
+    ask_nothing(h);
+    return shop_ask(h->shop, command);
 }
 
 const struct result *agree(struct history *h, const struct step *step, struct command *command,

@@ -77,6 +77,9 @@ void tell(const struct history *h, const char *format, ...) __attribute__((forma
 /* Core's answer, after everything that it set off has come to rest. It lives until the next one. */
 const struct result *ask(struct history *h, struct command *command);
 
+/* Forgets all answers. */
+void ask_nothing(struct history *h);
+
 /* Asks, counts the answer, and disagrees unless it is the expected one. */
 const struct result *agree(struct history *h, const struct step *step, struct command *command,
                            enum code expected);
@@ -93,5 +96,9 @@ void compare_children(const struct history *h, const struct naive_money *money,
 
 /* All stock of a SKU, and whether the answer was the expected one. */
 enum code compare_stock(struct history *h, uint32_t sku);
+/* The journal's slices, slot by slot and in any order that causality allows. */
+void compare_apart(struct history *h);
+/* The open tasks and the warnings of all SKUs. */
+void compare_tasks(struct history *h);
 
 #endif

@@ -11,7 +11,14 @@
 
 #include "tests/model/naive_money.h"
 
-enum { NAIVE_SKUS = 12, NAIVE_WAREHOUSES = 4, NAIVE_LINES = 5 };
+enum {
+    NAIVE_SKUS = 12,
+    NAIVE_WAREHOUSES = 4,
+    NAIVE_LINES = 5,
+    NAIVE_REGIONS = 3,
+    NAIVE_CUSTOMERS = 3,
+    NAIVE_CHANNELS = 2,
+};
 
 struct naive_cell {
     uint64_t free;
@@ -20,12 +27,25 @@ struct naive_cell {
     uint64_t quarantined;
     uint64_t incoming;
     uint64_t version;
-    bool known; /* ever had anything there */
+    uint64_t safety;
+    uint64_t reorder_point;
+    uint64_t missing;
+    uint64_t in_transfer;
+    uint64_t task_ns;
+    bool warned;
+    bool known;          /* ever had anything there */
+    bool version_varies; /* how often missing units were written off may depend on the shards */
 };
 
 struct naive_sku {
     bool known;
-    uint64_t max_per_order; /* 0: no limit */
+    uint64_t max_per_order;    /* 0: no limit */
+    uint64_t max_per_customer; /* 0: no limit */
+    uint64_t window_s;
+    struct {
+        bool is_there;
+        uint64_t units;
+    } caps[NAIVE_CHANNELS];
     struct naive_cell cells[NAIVE_WAREHOUSES];
 };
 
@@ -35,6 +55,15 @@ struct naive_line {
     int64_t unit_price;
     uint32_t cancelled;
     uint32_t warehouse;
+    uint64_t window; /* when it began, in seconds and from 1; 0: the SKU had no limit per buyer */
+    bool capped;     /* the SKU had a cap for the channel */
+};
+
+struct naive_buyer {
+    uint8_t customer;
+    uint8_t channel; /* NAIVE_CHANNELS: none */
+    uint8_t region;  /* NAIVE_REGIONS: none */
+    bool single;     /* prefers a single parcel */
 };
 
 struct naive_order {
@@ -44,6 +73,7 @@ struct naive_order {
     uint32_t version;
     int64_t total;
     uint64_t deadline_ns;
+    struct naive_buyer buyer;
     struct naive_line lines[NAIVE_LINES];
     struct naive_money money;
 };
@@ -58,11 +88,30 @@ struct naive_key {
     int64_t damaged;
 };
 
+/* By the number in its id. */
+struct naive_transfer {
+    bool used;
+    uint32_t sku;
+    uint32_t from;
+    uint32_t to;
+    uint64_t units;
+    uint64_t ok;
+    uint64_t damaged;
+    uint64_t lost;
+    uint64_t last[3];  /* what arrived last: ok, damaged, lost */
+    uint32_t last_key; /* 0: nothing yet */
+};
+
 struct naive {
     uint64_t now_ns;
     uint64_t payment_deadline_ns;
     uint32_t priority[NAIVE_WAREHOUSES];
     bool warehouse_known[NAIVE_WAREHOUSES];
+    bool region_known[NAIVE_REGIONS];
+    bool has_cost[NAIVE_REGIONS][NAIVE_WAREHOUSES];
+    uint64_t cost[NAIVE_REGIONS][NAIVE_WAREHOUSES];
+    struct naive_transfer *transfers;
+    uint32_t transfer_count;
     struct naive_sku skus[NAIVE_SKUS];
     uint32_t order_count;
     struct naive_order *orders; /* by the number in their id */
@@ -75,14 +124,38 @@ struct naive {
 void naive_time(struct naive *naive, uint64_t now_ns);
 
 enum code naive_warehouse_put(struct naive *naive, uint32_t warehouse, uint32_t priority);
-enum code naive_sku_put(struct naive *naive, uint32_t sku, uint64_t max_per_order);
+/* `put` but for its cells. */
+enum code naive_sku_put(struct naive *naive, uint32_t sku, const struct naive_sku *put);
 enum code naive_resolve(const struct naive *naive, uint32_t sku);
-/* Lines as they were asked for; warehouses are chosen here. */
+/* Costs of the warehouses that have some; those must be known. */
+enum code naive_costs_put(struct naive *naive, uint32_t region,
+                          const bool has_cost[NAIVE_WAREHOUSES],
+                          const uint64_t cost[NAIVE_WAREHOUSES]);
+
+/* Chooses warehouses, windows and caps for an order; or why it cannot be placed. */
+enum code naive_choose(struct naive *naive, const struct naive_buyer *buyer,
+                       struct naive_line *lines, uint32_t line_count);
+/* Lines as they were asked for. */
 enum code naive_order_create(struct naive *naive, uint32_t order, bool currency_fits,
-                             const struct naive_line *lines, uint32_t line_count);
+                             const struct naive_buyer *buyer, const struct naive_line *lines,
+                             uint32_t line_count);
+/* Units of a SKU that count against a buyer's window, or against a channel's cap. */
+uint64_t naive_had(const struct naive *naive, uint32_t sku, uint32_t customer, uint64_t window);
+uint64_t naive_sold_through(const struct naive *naive, uint32_t sku, uint32_t channel);
+
 enum code naive_cancel_all(struct naive *naive, uint32_t order);
 enum code naive_cancel_line(struct naive *naive, uint32_t order, uint32_t line, uint32_t units);
 /* OP_STOCK_RECEIVE and OP_STOCK_EXPECT ... OP_STOCK_WRITE_OFF. */
 enum code naive_change(struct naive *naive, uint32_t key, const struct naive_key *change);
+/* Of a cell whose version fits. */
+enum code naive_count(struct naive *naive, uint32_t sku, uint32_t warehouse, uint64_t counted,
+                      bool version_fits);
+enum code naive_policy(struct naive *naive, uint32_t sku, uint32_t warehouse, uint64_t safety,
+                       uint64_t reorder_point);
+enum code naive_ship(struct naive *naive, uint32_t number, const struct naive_transfer *transfer);
+enum code naive_arrive(struct naive *naive, uint32_t number, uint32_t key, const uint64_t units[3]);
+uint64_t naive_sellable(const struct naive_cell *cell);
+/* After every step: free units are taken for missing ones, and low cells warn. */
+void naive_settle(struct naive *naive);
 
 #endif

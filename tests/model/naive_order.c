@@ -33,13 +33,25 @@ static bool may_be_cancelled(const struct naive_order *order)
     return waits_for_money(order) || order->state == ORDER_PAID;
 }
 
+/* Several orders that expire at a time may be looked at in any order. */
+static void leave_versions_open(struct naive *naive, const struct naive_order *order)
+{
+    for (uint32_t i = 0; i < order->line_count; i++) {
+        struct naive_cell *cell =
+            &naive->skus[order->lines[i].sku].cells[order->lines[i].warehouse];
+        cell->version_varies |= cell->missing > 0;
+    }
+}
+
 void naive_time(struct naive *naive, uint64_t now_ns)
 {
     naive->now_ns = now_ns;
     for (uint32_t i = naive->expired_to; i < naive->order_count; i++) {
         struct naive_order *order = &naive->orders[i];
-        if (waits_for_money(order) && order->deadline_ns <= now_ns)
+        if (waits_for_money(order) && order->deadline_ns <= now_ns) {
+            leave_versions_open(naive, order);
             end(naive, order, ORDER_EXPIRED);
+        }
         if (naive->expired_to == i && order->placed && !waits_for_money(order))
             naive->expired_to = i + 1;
     }
@@ -47,47 +59,10 @@ void naive_time(struct naive *naive, uint64_t now_ns)
 
 /* ---- an order ------------------------------------------------------------------------------------- */
 
-/* Lower priority first, then the name; among those that can ship the whole line. */
-static bool choose_warehouse(const struct naive *naive, const uint64_t free[NAIVE_WAREHOUSES],
-                             uint32_t units, uint32_t *chosen)
+static bool same_body(const struct naive_order *order, const struct naive_buyer *buyer,
+                      const struct naive_line *lines, uint32_t line_count)
 {
-    bool found = false;
-    for (uint32_t w = 0; w < NAIVE_WAREHOUSES; w++) {
-        if (free[w] < units || (found && naive->priority[*chosen] <= naive->priority[w]))
-            continue;
-        *chosen = w;
-        found = true;
-    }
-    return found;
-}
-
-/* All lines of one SKU, those with most units first; false: one of them cannot be shipped. */
-static bool choose_for_sku(const struct naive *naive, uint32_t sku, struct naive_line *lines,
-                           uint32_t line_count)
-{
-    uint64_t free[NAIVE_WAREHOUSES];
-    bool done[NAIVE_LINES] = {false};
-    for (uint32_t w = 0; w < NAIVE_WAREHOUSES; w++)
-        free[w] = naive->skus[sku].cells[w].free;
-    for (;;) {
-        uint32_t most = NAIVE_LINES;
-        for (uint32_t i = 0; i < line_count; i++)
-            if (lines[i].sku == sku && !done[i] &&
-                (most == NAIVE_LINES || lines[i].units > lines[most].units))
-                most = i;
-        if (most == NAIVE_LINES)
-            return true;
-        if (!choose_warehouse(naive, free, lines[most].units, &lines[most].warehouse))
-            return false;
-        free[lines[most].warehouse] -= lines[most].units;
-        done[most] = true;
-    }
-}
-
-static bool same_body(const struct naive_order *order, const struct naive_line *lines,
-                      uint32_t line_count)
-{
-    if (order->line_count != line_count)
+    if (order->line_count != line_count || memcmp(&order->buyer, buyer, sizeof *buyer) != 0)
         return false;
     for (uint32_t i = 0; i < line_count; i++)
         if (order->lines[i].sku != lines[i].sku || order->lines[i].units != lines[i].units ||
@@ -96,50 +71,26 @@ static bool same_body(const struct naive_order *order, const struct naive_line *
     return true;
 }
 
-static uint64_t demand_of(uint32_t sku, const struct naive_line *lines, uint32_t line_count)
-{
-    uint64_t units = 0;
-    for (uint32_t i = 0; i < line_count; i++)
-        units += lines[i].sku == sku ? lines[i].units : 0;
-    return units;
-}
-
-static enum code refusal(struct naive *naive, bool currency_fits, struct naive_line *lines,
-                         uint32_t line_count)
-{
-    for (uint32_t i = 0; i < line_count; i++) {
-        if (!naive->skus[lines[i].sku].known)
-            return CODE_UNKNOWN_SKU;
-        if (!currency_fits)
-            return CODE_CURRENCY_MISMATCH;
-    }
-    bool over = false, is_short = false;
-    for (uint32_t i = 0; i < line_count; i++) {
-        uint64_t most = naive->skus[lines[i].sku].max_per_order;
-        over |= most > 0 && demand_of(lines[i].sku, lines, line_count) > most;
-        is_short |= !choose_for_sku(naive, lines[i].sku, lines, line_count);
-    }
-    naive->either = over && is_short;
-    return over ? CODE_LIMIT : is_short ? CODE_OUT_OF_STOCK : CODE_OK;
-}
-
 enum code naive_order_create(struct naive *naive, uint32_t number, bool currency_fits,
-                             const struct naive_line *lines, uint32_t line_count)
+                             const struct naive_buyer *buyer, const struct naive_line *lines,
+                             uint32_t line_count)
 {
     struct naive_order *order = &naive->orders[number];
     struct naive_line chosen[NAIVE_LINES];
     if (order->placed)
-        return currency_fits && same_body(order, lines, line_count) ? CODE_REPLAYED
-                                                                    : CODE_KEY_REUSED;
-    naive->either = false;
+        return currency_fits && same_body(order, buyer, lines, line_count) ? CODE_REPLAYED
+                                                                           : CODE_KEY_REUSED;
+    if (!currency_fits)
+        return naive->skus[lines[0].sku].known ? CODE_CURRENCY_MISMATCH : CODE_UNKNOWN_SKU;
     memcpy(chosen, lines, line_count * sizeof *lines);
-    enum code code = refusal(naive, currency_fits, chosen, line_count);
+    enum code code = naive_choose(naive, buyer, chosen, line_count);
     if (code != CODE_OK)
         return code;
     *order = (struct naive_order){.placed = true,
                                   .state = ORDER_PENDING_PAYMENT,
                                   .line_count = (uint8_t)line_count,
                                   .version = 1,
+                                  .buyer = *buyer,
                                   .deadline_ns = naive->now_ns + naive->payment_deadline_ns};
     for (uint32_t i = 0; i < line_count; i++) {
         struct naive_cell *cell = &naive->skus[chosen[i].sku].cells[chosen[i].warehouse];

@@ -1,5 +1,7 @@
 #include "tests/model/naive.h"
 
+#include <string.h>
+
 enum code naive_warehouse_put(struct naive *naive, uint32_t warehouse, uint32_t priority)
 {
     bool known = naive->warehouse_known[warehouse];
@@ -8,11 +10,29 @@ enum code naive_warehouse_put(struct naive *naive, uint32_t warehouse, uint32_t 
     return known ? CODE_OK : CODE_CREATED;
 }
 
-enum code naive_sku_put(struct naive *naive, uint32_t sku, uint64_t max_per_order)
+enum code naive_sku_put(struct naive *naive, uint32_t sku, const struct naive_sku *put)
 {
-    bool known = naive->skus[sku].known;
-    naive->skus[sku].known = true;
-    naive->skus[sku].max_per_order = max_per_order;
+    struct naive_sku *known = &naive->skus[sku];
+    bool is_new = !known->known;
+    known->known = true;
+    known->max_per_order = put->max_per_order;
+    known->max_per_customer = put->max_per_customer;
+    known->window_s = put->window_s;
+    memcpy(known->caps, put->caps, sizeof known->caps);
+    return is_new ? CODE_CREATED : CODE_OK;
+}
+
+enum code naive_costs_put(struct naive *naive, uint32_t region,
+                          const bool has_cost[NAIVE_WAREHOUSES],
+                          const uint64_t cost[NAIVE_WAREHOUSES])
+{
+    for (uint32_t w = 0; w < NAIVE_WAREHOUSES; w++)
+        if (has_cost[w] && !naive->warehouse_known[w])
+            return CODE_UNKNOWN_WAREHOUSE;
+    bool known = naive->region_known[region];
+    naive->region_known[region] = true;
+    memcpy(naive->has_cost[region], has_cost, sizeof naive->has_cost[region]);
+    memcpy(naive->cost[region], cost, sizeof naive->cost[region]);
     return known ? CODE_OK : CODE_CREATED;
 }
 
@@ -81,4 +101,121 @@ enum code naive_change(struct naive *naive, uint32_t key, const struct naive_key
         known->used = true;
     }
     return code;
+}
+
+enum code naive_count(struct naive *naive, uint32_t sku, uint32_t warehouse, uint64_t counted,
+                      bool version_fits)
+{
+    struct naive_cell *cell = &naive->skus[sku].cells[warehouse];
+    if (!naive->skus[sku].known)
+        return CODE_UNKNOWN_SKU;
+    if (!naive->warehouse_known[warehouse])
+        return CODE_UNKNOWN_WAREHOUSE;
+    if (!version_fits)
+        return CODE_STALE;
+    uint64_t on_hand = cell->free + cell->reserved + cell->committed + cell->quarantined;
+    uint64_t lack = counted < on_hand ? on_hand - counted : 0;
+    uint64_t was_missing = cell->missing;
+    cell->free += counted > on_hand ? counted - on_hand : 0;
+    cell->missing = lack > cell->free ? lack - cell->free : 0;
+    cell->free -= lack - cell->missing;
+    if (was_missing == 0 && cell->missing > 0)
+        cell->task_ns = naive->now_ns;
+    cell->version++;
+    cell->known = true;
+    return CODE_OK;
+}
+
+enum code naive_policy(struct naive *naive, uint32_t sku, uint32_t warehouse, uint64_t safety,
+                       uint64_t reorder_point)
+{
+    struct naive_cell *cell = &naive->skus[sku].cells[warehouse];
+    if (!naive->skus[sku].known)
+        return CODE_UNKNOWN_SKU;
+    if (!naive->warehouse_known[warehouse])
+        return CODE_UNKNOWN_WAREHOUSE;
+    cell->safety = safety;
+    cell->reorder_point = reorder_point;
+    cell->version++;
+    cell->known = true;
+    return CODE_OK;
+}
+
+uint64_t naive_sellable(const struct naive_cell *cell)
+{
+    return cell->missing > 0 || cell->free < cell->safety ? 0 : cell->free - cell->safety;
+}
+
+static void settle_cell(struct naive_cell *cell)
+{
+    uint64_t units = cell->free < cell->missing ? cell->free : cell->missing;
+    if (units > 0) {
+        cell->free -= units;
+        cell->missing -= units;
+        cell->version++;
+    }
+    cell->warned = cell->reorder_point > 0 && naive_sellable(cell) <= cell->reorder_point;
+}
+
+void naive_settle(struct naive *naive)
+{
+    for (uint32_t sku = 0; sku < NAIVE_SKUS; sku++)
+        for (uint32_t w = 0; w < NAIVE_WAREHOUSES; w++)
+            settle_cell(&naive->skus[sku].cells[w]);
+}
+
+/* ---- transfers -------------------------------------------------------------------------------------- */
+
+enum code naive_ship(struct naive *naive, uint32_t number, const struct naive_transfer *transfer)
+{
+    struct naive_transfer *known = &naive->transfers[number];
+    struct naive_sku *sku = &naive->skus[transfer->sku];
+    if (!sku->known)
+        return CODE_UNKNOWN_SKU;
+    if (known->used)
+        return known->from == transfer->from && known->to == transfer->to &&
+                       known->units == transfer->units
+                   ? CODE_REPLAYED
+                   : CODE_KEY_REUSED;
+    if (!naive->warehouse_known[transfer->from] || !naive->warehouse_known[transfer->to])
+        return CODE_UNKNOWN_WAREHOUSE;
+    struct naive_cell *from = &sku->cells[transfer->from];
+    struct naive_cell *to = &sku->cells[transfer->to];
+    if (from->free < transfer->units)
+        return CODE_OUT_OF_STOCK;
+    *known = *transfer;
+    known->used = true;
+    from->free -= transfer->units;
+    from->version++;
+    to->in_transfer += transfer->units;
+    to->version++;
+    to->known = true;
+    return CODE_CREATED;
+}
+
+enum code naive_arrive(struct naive *naive, uint32_t number, uint32_t key, const uint64_t units[3])
+{
+    struct naive_transfer *transfer = &naive->transfers[number];
+    if (!transfer->used)
+        return CODE_NOT_FOUND;
+    if (key == transfer->last_key)
+        return memcmp(units, transfer->last, sizeof transfer->last) == 0 ? CODE_REPLAYED
+                                                                         : CODE_KEY_REUSED;
+    uint64_t sum = units[0] + units[1] + units[2];
+    uint64_t on_its_way = transfer->units - transfer->ok - transfer->damaged - transfer->lost;
+    if (on_its_way == 0)
+        return CODE_ILLEGAL;
+    if (sum > on_its_way)
+        return CODE_INVALID;
+    struct naive_cell *to = &naive->skus[transfer->sku].cells[transfer->to];
+    transfer->ok += units[0];
+    transfer->damaged += units[1];
+    transfer->lost += units[2];
+    transfer->last_key = key;
+    memcpy(transfer->last, units, sizeof transfer->last);
+    to->in_transfer -= sum;
+    to->free += units[0];
+    to->quarantined += units[1];
+    to->version++;
+    return CODE_OK;
 }

@@ -22,32 +22,58 @@ static uint32_t draw_lines(struct history *h, struct naive_line lines[NAIVE_LINE
     return count;
 }
 
-static void tell_order(const struct history *h, const char *id, const struct naive_line *lines,
-                       uint32_t line_count)
+static struct naive_buyer draw_buyer(struct history *h)
+{
+    return (struct naive_buyer){.customer = (uint8_t)draw(h, NAIVE_CUSTOMERS),
+                                .channel = (uint8_t)draw(h, NAIVE_CHANNELS + 1),
+                                .region = (uint8_t)draw(h, NAIVE_REGIONS + 1),
+                                .single = draw(h, 3) == 0};
+}
+
+static void tell_order(const struct history *h, const char *id, const struct naive_order *asked)
 {
     char text[256];
-    int bytes = snprintf(text, sizeof text, "order.create %s", id);
-    for (uint32_t i = 0; i < line_count; i++)
-        bytes += snprintf(text + bytes, sizeof text - (size_t)bytes, " SKU-%u x %u", lines[i].sku,
-                          lines[i].units);
+    const struct naive_buyer *buyer = &asked->buyer;
+    int bytes = snprintf(text, sizeof text, "order.create %s c%u ch%u r%u%s", id, buyer->customer,
+                         buyer->channel, buyer->region, buyer->single ? " in one parcel" : "");
+    for (uint32_t i = 0; i < asked->line_count; i++)
+        bytes += snprintf(text + bytes, sizeof text - (size_t)bytes, " SKU-%u x %u",
+                          asked->lines[i].sku, asked->lines[i].units);
     tell(h, "%s", text);
 }
 
+static void order_command(const struct history *h, union shop_command *command, const char *id,
+                          const struct naive_order *asked)
+{
+    static const char *const channels[] = {"online", "store", NULL};
+    static const char *const customers[] = {"c0", "c1", "c2"};
+    static const char *const regions[] = {"r0", "r1", "r2", NULL};
+    struct shop_line lines[NAIVE_LINES];
+    for (uint32_t i = 0; i < asked->line_count; i++)
+        lines[i] = (struct shop_line){number_of(h, asked->lines[i].sku), asked->lines[i].units,
+                                      asked->lines[i].unit_price};
+    const char *texts[ORDER_TEXTS] = {
+        [ORDER_ID] = id,
+        [ORDER_CUSTOMER] = customers[asked->buyer.customer],
+        [ORDER_CHANNEL] = channels[asked->buyer.channel],
+        [ORDER_REGION] = regions[asked->buyer.region],
+    };
+    shop_order_texts(command, texts, lines, asked->line_count);
+    command->create.prefer = asked->buyer.single ? PREFER_SINGLE_PARCEL : PREFER_NONE;
+}
+
 static void send_order(struct history *h, const struct step *step, uint32_t order,
-                       bool currency_fits, const struct naive_line *lines, uint32_t line_count)
+                       bool currency_fits, const struct naive_order *asked)
 {
     union shop_command command;
-    struct shop_line shop_lines[NAIVE_LINES];
     char id[16];
     id_of(order, id);
-    tell_order(h, id, lines, line_count);
-    for (uint32_t i = 0; i < line_count; i++)
-        shop_lines[i] =
-            (struct shop_line){number_of(h, lines[i].sku), lines[i].units, lines[i].unit_price};
-    shop_order_of(&command, id, "c1", shop_lines, line_count);
+    tell_order(h, id, asked);
+    order_command(h, &command, id, asked);
     if (!currency_fits)
         command.create.currency = CURRENCY('U', 'S', 'D');
-    enum code expected = naive_order_create(&h->naive, order, currency_fits, lines, line_count);
+    enum code expected = naive_order_create(&h->naive, order, currency_fits, &asked->buyer,
+                                            asked->lines, asked->line_count);
     const struct result *result = agree(h, step, &command.head, expected);
     const struct result_placed *placed = (const void *)result;
     if ((expected == CODE_CREATED || expected == CODE_REPLAYED) &&
@@ -60,31 +86,34 @@ static void send_order(struct history *h, const struct step *step, uint32_t orde
 
 static void create(struct history *h, const struct step *step)
 {
-    struct naive_line lines[NAIVE_LINES];
-    uint32_t count = draw_lines(h, lines);
     uint32_t order = h->naive.order_count++;
     struct naive_order *asked = &h->asked[order];
-    asked->line_count = (uint8_t)count;
-    memcpy(asked->lines, lines, count * sizeof lines[0]);
-    send_order(h, step, order, draw(h, 30) != 0, lines, count);
+    asked->buyer = draw_buyer(h);
+    asked->line_count = (uint8_t)draw_lines(h, asked->lines);
+    send_order(h, step, order, draw(h, 30) != 0, asked);
 }
 
 static void create_again(struct history *h, const struct step *step)
 {
     uint32_t order;
     if (draw_placed(h, &order))
-        send_order(h, step, order, true, h->asked[order].lines, h->asked[order].line_count);
+        send_order(h, step, order, true, &h->asked[order]);
 }
 
+/* One thing is another. */
 static void create_other(struct history *h, const struct step *step)
 {
     uint32_t order;
     if (!draw_placed(h, &order))
         return;
     struct naive_order asked = h->asked[order];
-    bool fits = draw(h, 3) != 0;
-    asked.lines[0].units += fits;
-    send_order(h, step, order, fits, asked.lines, asked.line_count);
+    uint64_t what = draw(h, 6);
+    asked.lines[0].units += what == 0;
+    asked.lines[0].unit_price += what == 1;
+    asked.buyer.customer = (uint8_t)((asked.buyer.customer + (what == 2)) % NAIVE_CUSTOMERS);
+    asked.buyer.channel = (uint8_t)((asked.buyer.channel + (what == 3)) % (NAIVE_CHANNELS + 1));
+    asked.buyer.single ^= what == 4;
+    send_order(h, step, order, what != 5, &asked);
 }
 
 /* ---- looking ---------------------------------------------------------------------------------------- */
@@ -99,6 +128,10 @@ static void compare_order(const struct history *h, const struct naive_order *ord
                  order_state_name(order->state), (long long)order->total, order->version);
     for (uint32_t i = 0; i < order->line_count; i++) {
         const struct result_line *line = &record->lines[i];
+        struct text warehouse = shard_warehouse(h->shop->shards[0], line->warehouse);
+        if ((uint32_t)(warehouse.at[1] - '0') != order->lines[i].warehouse)
+            disagree(h, "line %u of an order is in w%c in core, in w%u in the model", i + 1,
+                     warehouse.at[1], order->lines[i].warehouse);
         if (line->units != order->lines[i].units || line->cancelled != order->lines[i].cancelled ||
             line->unit_price != order->lines[i].unit_price)
             disagree(h, "line %u of an order: %u units, %u cancelled in core; %u, %u in the model",
@@ -123,6 +156,72 @@ static void get(struct history *h, const struct step *step)
     const struct result *result = agree(h, step, &command.head, placed ? CODE_OK : CODE_NOT_FOUND);
     if (placed)
         compare_order(h, &h->naive.orders[order], (const void *)result);
+}
+
+static uint32_t ask_for_list(struct history *h, struct order_list list, const char *customer)
+{
+    uint32_t count = 0;
+    for (uint32_t shard = 0; shard < h->shop->shard_count; shard++) {
+        union shop_command command;
+        const struct result_orders *orders;
+        char after[ID_BYTES_MAX] = "";
+        uint32_t after_bytes = 0;
+        list.cursor = 0;
+        do {
+            memset(&command, 0, sizeof command.list + 64);
+            command.list = list;
+            command.list.slot = (uint16_t)shard; /* slot_shard[i] is i % shard_count */
+            command.list.customer_bytes = (uint8_t)strlen(customer);
+            command.list.after_bytes = (uint8_t)after_bytes;
+            memcpy(&command.list + 1, customer, strlen(customer));
+            memcpy((char *)(&command.list + 1) + strlen(customer), after, after_bytes);
+            shop_head(&command.head, OP_ORDER_LIST, sizeof list + strlen(customer) + after_bytes);
+            orders = (const void *)ask(h, &command.head);
+            if (orders->head.code != CODE_OK)
+                disagree(h, "order.list: %s", code_facts(orders->head.code)->name);
+            const char *end = (const char *)(orders + 1);
+            for (uint32_t i = 0; i < orders->order_count; i++)
+                end += ((const struct result *)(const void *)end)->bytes;
+            count += orders->order_count;
+            list.cursor = orders->cursor;
+            after_bytes = strlen(customer) > 0 ? orders->after_bytes : 0;
+            memcpy(after, end, after_bytes);
+        } while (!orders->is_end);
+    }
+    return count;
+}
+
+static bool is_listed(const struct order_list *list, uint32_t sku, uint32_t customer,
+                      const struct naive_order *order)
+{
+    bool has_sku = list->sku == 0;
+    for (uint32_t i = 0; i < order->line_count; i++)
+        has_sku |= order->lines[i].sku == sku;
+    return order->placed && has_sku && (list->states == 0 || (list->states >> order->state & 1)) &&
+           (customer == NAIVE_CUSTOMERS || order->buyer.customer == customer);
+}
+
+static void list_orders(struct history *h, const struct step *step)
+{
+    static const char *const customers[] = {"c0", "c1", "c2", ""};
+    uint32_t sku = (uint32_t)draw(h, NAIVE_SKUS);
+    uint32_t customer = (uint32_t)draw(h, NAIVE_CUSTOMERS + 1);
+    struct order_list list = {
+        .states = draw(h, 2) == 0 ? 0 : (uint32_t)draw(h, 1u << ORDER_STATES),
+        .sku = draw(h, 2) == 0 ? 0 : number_of(h, sku),
+        .limit = (uint16_t)(1 + draw(h, ORDER_LIST_MAX)),
+        .warehouse = WAREHOUSE_NONE,
+    };
+    (void)step;
+    tell(h, "order.list %s, states %x, SKU-%u", customers[customer], list.states,
+         list.sku != 0 ? sku : 99);
+    uint32_t expected = 0;
+    for (uint32_t i = 0; i < h->naive.order_count; i++)
+        expected += is_listed(&list, sku, customer, &h->naive.orders[i]);
+    uint32_t count = ask_for_list(h, list, customers[customer]);
+    if (count != expected)
+        disagree(h, "order.list: %u orders in core, %u in the model", count, expected);
+    h->codes[CODE_OK]++;
 }
 
 /* ---- cancelling ------------------------------------------------------------------------------------- */
@@ -197,6 +296,7 @@ const struct step order_steps[] = {
      .weight = 3,
      .codes = {CODE_KEY_REUSED, 0xffff}},
     {.name = "order.get", .take = get, .weight = 6, .codes = {CODE_OK, CODE_NOT_FOUND, 0xffff}},
+    {.name = "order.list", .take = list_orders, .weight = 1, .codes = {CODE_OK, 0xffff}},
     {.name = "order.cancel",
      .take = cancel,
      .weight = 6,

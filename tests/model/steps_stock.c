@@ -7,19 +7,73 @@ static void sku_code(uint32_t sku, char out[16])
     snprintf(out, 16, "SKU-%u", sku);
 }
 
+static const char *const channel_names[NAIVE_CHANNELS] = {"online", "store"};
+
+static struct naive_sku draw_sku(struct history *h)
+{
+    struct naive_sku sku = {.max_per_order = draw(h, 3) == 0 ? 4 + draw(h, 20) : 0};
+    if (draw(h, 3) == 0) {
+        sku.max_per_customer = 1 + draw(h, 40);
+        sku.window_s = 1 + draw(h, 7200);
+    }
+    for (uint32_t i = 0; i < NAIVE_CHANNELS; i++) {
+        sku.caps[i].is_there = draw(h, 3) == 0;
+        sku.caps[i].units = draw(h, 60);
+    }
+    return sku;
+}
+
 static void put_sku(struct history *h, const struct step *step)
 {
     union shop_command command;
     char code[16];
     uint32_t sku = (uint32_t)draw(h, NAIVE_SKUS - 1); /* the last one is never there */
-    uint32_t most = draw(h, 3) == 0 ? 4 + (uint32_t)draw(h, 20) : 0;
+    struct naive_sku put = draw_sku(h);
     sku_code(sku, code);
-    tell(h, "sku.put %s, at most %u an order", code, most);
+    tell(h, "sku.put %s, at most %llu an order, %llu a buyer in %llu s, caps %d %d", code,
+         (unsigned long long)put.max_per_order, (unsigned long long)put.max_per_customer,
+         (unsigned long long)put.window_s, put.caps[0].is_there ? (int)put.caps[0].units : -1,
+         put.caps[1].is_there ? (int)put.caps[1].units : -1);
     shop_sku_of(&command, code);
-    command.put.max_per_order = most;
+    command.put.max_per_order = (uint32_t)put.max_per_order;
+    command.put.max_per_customer = (uint32_t)put.max_per_customer;
+    command.put.customer_window_s = (uint32_t)put.window_s;
+    for (uint32_t i = 0; i < NAIVE_CHANNELS; i++)
+        if (put.caps[i].is_there)
+            shop_cap_of(&command, code, channel_names[i], put.caps[i].units);
     const struct result *result =
-        agree(h, step, &command.head, naive_sku_put(&h->naive, sku, most));
+        agree(h, step, &command.head, naive_sku_put(&h->naive, sku, &put));
     h->numbers[sku] = ((const struct result_sku *)(const void *)result)->sku;
+}
+
+static void compare_caps(const struct history *h, uint32_t sku,
+                         const struct result_sku_record *record)
+{
+    const struct naive_sku *naive = &h->naive.skus[sku];
+    const struct result_cap *cap = record->caps;
+    for (uint32_t i = 0; i < NAIVE_CHANNELS; i++) {
+        if (!naive->caps[i].is_there)
+            continue;
+        uint64_t used = naive_sold_through(&h->naive, sku, i);
+        if (cap == record->caps + record->cap_count || cap->said.units != naive->caps[i].units ||
+            cap->used != used)
+            disagree(h, "a cap of SKU-%u is not what it is in the model: %llu used there", sku,
+                     (unsigned long long)used);
+        cap++;
+    }
+}
+
+static void get_sku(struct history *h, const struct step *step)
+{
+    union shop_command command;
+    uint32_t sku = (uint32_t)draw(h, NAIVE_SKUS);
+    tell(h, "sku.get SKU-%u", sku);
+    memset(&command, 0, sizeof command.stock);
+    command.stock.sku = number_of(h, sku);
+    shop_head(&command.head, OP_SKU_GET, sizeof command.stock);
+    const struct result *result = agree(h, step, &command.head, naive_resolve(&h->naive, sku));
+    if (result->code == CODE_OK)
+        compare_caps(h, sku, (const void *)result);
 }
 
 static void resolve_sku(struct history *h, const struct step *step)
@@ -54,23 +108,62 @@ static void put_warehouse(struct history *h, const struct step *step)
           naive_warehouse_put(&h->naive, warehouse, command.warehouse.priority));
 }
 
+static const char *const warehouse_names[NAIVE_WAREHOUSES] = {"w0", "w1", "w2", "w3"};
+
+static void put_costs(struct history *h, const struct step *step)
+{
+    union shop_command command;
+    struct shop_cost costs[NAIVE_WAREHOUSES];
+    bool has_cost[NAIVE_WAREHOUSES] = {false};
+    uint64_t cost[NAIVE_WAREHOUSES] = {0};
+    uint32_t count = 0;
+    uint32_t region = (uint32_t)draw(h, NAIVE_REGIONS);
+    char id[] = {'r', (char)('0' + region), 0};
+    for (uint32_t w = 0; w < NAIVE_WAREHOUSES; w++) {
+        if (draw(h, 3) == 0 || (!h->naive.warehouse_known[w] && draw(h, 8) != 0))
+            continue;
+        struct shop_cost *row = &costs[count++];
+        *row = (struct shop_cost){.warehouse = warehouse_names[w],
+                                  .row_count = 1 + (uint32_t)draw(h, 3)};
+        has_cost[w] = true;
+        for (uint32_t i = 0; i < row->row_count; i++) {
+            row->rows[i][0] = (uint32_t)draw(h, 4);
+            row->rows[i][1] = (uint32_t)draw(h, 4);
+            cost[w] += row->rows[i][0] * row->rows[i][1];
+        }
+    }
+    tell(h, "region.costs %s: %llu %llu %llu %llu", id, (unsigned long long)cost[0],
+         (unsigned long long)cost[1], (unsigned long long)cost[2], (unsigned long long)cost[3]);
+    shop_costs_of(&command, id, costs, count);
+    agree(h, step, &command.head, naive_costs_put(&h->naive, region, has_cost, cost));
+}
+
 /* ---- looking ---------------------------------------------------------------------------------------- */
 
 static void compare_cell(const struct history *h, const struct result_cell *cell,
                          const struct naive_cell *naive)
 {
-    if (cell->free != naive->free || cell->reserved != naive->reserved ||
-        cell->committed != naive->committed || cell->quarantined != naive->quarantined ||
-        cell->incoming != naive->incoming || cell->version != naive->version || cell->held != 0 ||
-        cell->sellable != naive->free)
-        disagree(h,
-                 "a cell has free %llu, reserved %llu, quarantined %llu, incoming %llu, version "
-                 "%llu in core; %llu, %llu, %llu, %llu, %llu in the model",
-                 (unsigned long long)cell->free, (unsigned long long)cell->reserved,
-                 (unsigned long long)cell->quarantined, (unsigned long long)cell->incoming,
-                 (unsigned long long)cell->version, (unsigned long long)naive->free,
-                 (unsigned long long)naive->reserved, (unsigned long long)naive->quarantined,
-                 (unsigned long long)naive->incoming, (unsigned long long)naive->version);
+    const uint64_t core[] = {cell->free,        cell->held,     cell->reserved,     cell->committed,
+                             cell->quarantined, cell->incoming, cell->in_transfer,  cell->missing,
+                             cell->sellable,    cell->safety,   cell->reorder_point};
+    const uint64_t model[] = {naive->free,           0,
+                              naive->reserved,       naive->committed,
+                              naive->quarantined,    naive->incoming,
+                              naive->in_transfer,    naive->missing,
+                              naive_sellable(naive), naive->safety,
+                              naive->reorder_point};
+    static const char *const names[] = {"free",        "held",     "reserved",     "committed",
+                                        "quarantined", "incoming", "in_transfer",  "missing",
+                                        "sellable",    "safety",   "reorder_point"};
+    for (uint32_t i = 0; i < sizeof core / sizeof core[0]; i++)
+        if (core[i] != model[i])
+            disagree(h, "%s of a cell is %llu in core, %llu in the model", names[i],
+                     (unsigned long long)core[i], (unsigned long long)model[i]);
+    if (cell->version != naive->version && !naive->version_varies)
+        disagree(h, "a cell has version %llu in core, %llu in the model",
+                 (unsigned long long)cell->version, (unsigned long long)naive->version);
+    if (cell->warned != naive->warned || cell->task_ns != (naive->missing > 0 ? naive->task_ns : 0))
+        disagree(h, "a cell's warning or task is not what it is in the model");
 }
 
 enum code compare_stock(struct history *h, uint32_t sku)
@@ -98,6 +191,37 @@ enum code compare_stock(struct history *h, uint32_t sku)
         compare_cell(h, &stock->cells[i], &h->naive.skus[sku].cells[name.at[1] - '0']);
     }
     return expected;
+}
+
+/* How many cells of a kind there are. */
+static void compare_listed(struct history *h, enum cells_wanted wanted, uint32_t expected)
+{
+    struct result_listed_cell cells[NAIVE_SKUS * NAIVE_WAREHOUSES];
+    ask_nothing(h);
+    uint32_t count = shop_cells(h->shop, wanted, cells);
+    if (count != expected)
+        disagree(h, "%u cells are %s in core, %u in the model", count,
+                 wanted == CELLS_MISSING ? "short of units" : "low", expected);
+}
+
+void compare_tasks(struct history *h)
+{
+    uint32_t missing = 0, warned = 0;
+    for (uint32_t sku = 0; sku < NAIVE_SKUS; sku++)
+        for (uint32_t w = 0; w < NAIVE_WAREHOUSES; w++) {
+            missing += h->naive.skus[sku].cells[w].missing > 0;
+            warned += h->naive.skus[sku].cells[w].warned;
+        }
+    compare_listed(h, CELLS_MISSING, missing);
+    compare_listed(h, CELLS_WARNED, warned);
+}
+
+static void list_cells(struct history *h, const struct step *step)
+{
+    (void)step;
+    tell(h, "cell.list");
+    compare_tasks(h);
+    h->codes[CODE_OK]++;
 }
 
 static void get_stock(struct history *h, const struct step *step)
@@ -183,7 +307,198 @@ static void change_other(struct history *h, const struct step *step)
         send_change(h, step, number, &change);
 }
 
+/* ---- counts and policies ---------------------------------------------------------------------------- */
+
+static uint64_t version_of(struct history *h, uint32_t sku, uint32_t warehouse)
+{
+    union shop_command command;
+    memset(&command, 0, sizeof command.stock);
+    command.stock.sku = number_of(h, sku);
+    shop_head(&command.head, OP_STOCK_GET, sizeof command.stock);
+    const struct result_stock *stock = (const void *)ask(h, &command.head);
+    for (uint32_t i = 0; stock->head.code == CODE_OK && i < stock->cell_count; i++)
+        if (shard_warehouse(h->shop->shards[0], stock->cells[i].warehouse).at[1] ==
+            (char)('0' + warehouse))
+            return stock->cells[i].version;
+    return 0;
+}
+
+static void count_stock(struct history *h, const struct step *step)
+{
+    union shop_command command;
+    char texts[32];
+    uint32_t sku = (uint32_t)draw(h, NAIVE_SKUS);
+    uint32_t warehouse = (uint32_t)draw(h, NAIVE_WAREHOUSES);
+    const struct naive_cell *cell = &h->naive.skus[sku].cells[warehouse];
+    uint64_t on_hand = cell->free + cell->reserved + cell->committed + cell->quarantined;
+    uint64_t back = draw(h, 8);
+    uint64_t counted =
+        draw(h, 2) == 0 ? on_hand + back : on_hand - (back < on_hand ? back : on_hand);
+    bool fits = draw(h, 4) != 0;
+    uint64_t version = version_of(h, sku, warehouse);
+    int bytes =
+        snprintf(texts, sizeof texts, "w%ukc-%llu", warehouse, (unsigned long long)h->number);
+    tell(h, "stock.count SKU-%u w%u: %llu of %llu", sku, warehouse, (unsigned long long)counted,
+         (unsigned long long)on_hand);
+    memset(&command, 0, sizeof command.change + 48);
+    command.change.units = (int64_t)counted;
+    command.change.if_version = fits ? version : version + 1;
+    command.change.sku = number_of(h, sku);
+    command.change.warehouse_bytes = 2;
+    command.change.key_bytes = (uint8_t)(bytes - 2);
+    memcpy(&command.change + 1, texts, (size_t)bytes);
+    shop_head(&command.head, OP_STOCK_COUNT, sizeof command.change + (size_t)bytes);
+    agree(h, step, &command.head, naive_count(&h->naive, sku, warehouse, counted, fits));
+}
+
+static void set_policy(struct history *h, const struct step *step)
+{
+    union shop_command command;
+    uint32_t sku = (uint32_t)draw(h, NAIVE_SKUS);
+    uint32_t warehouse = (uint32_t)draw(h, NAIVE_WAREHOUSES);
+    memset(&command, 0, sizeof command.policy + 8);
+    command.policy.safety = draw(h, 2) == 0 ? 0 : draw(h, 10);
+    command.policy.reorder_point = draw(h, 3) == 0 ? 0 : draw(h, 40);
+    command.policy.if_version = STOCK_ANY_VERSION;
+    command.policy.sku = number_of(h, sku);
+    command.policy.warehouse_bytes = 2;
+    memcpy(&command.policy + 1, warehouse_names[warehouse], 2);
+    tell(h, "stock.policy SKU-%u w%u: safety %llu, reorder point %llu", sku, warehouse,
+         (unsigned long long)command.policy.safety,
+         (unsigned long long)command.policy.reorder_point);
+    shop_head(&command.head, OP_STOCK_POLICY, sizeof command.policy + 2);
+    agree(h, step, &command.head,
+          naive_policy(&h->naive, sku, warehouse, command.policy.safety,
+                       command.policy.reorder_point));
+}
+
+/* ---- transfers -------------------------------------------------------------------------------------- */
+
+static void send_ship(struct history *h, const struct step *step, uint32_t number,
+                      const struct naive_transfer *transfer)
+{
+    union shop_command command;
+    char texts[32];
+    int bytes = snprintf(texts, sizeof texts, "w%uw%ut-%u", transfer->from, transfer->to, number);
+    tell(h, "transfer.ship t-%u SKU-%u from w%u to w%u: %llu", number, transfer->sku,
+         transfer->from, transfer->to, (unsigned long long)transfer->units);
+    memset(&command, 0, sizeof command.ship + 48);
+    command.ship.units = transfer->units;
+    command.ship.sku = number_of(h, transfer->sku);
+    command.ship.from_bytes = command.ship.to_bytes = 2;
+    command.ship.id_bytes = (uint8_t)(bytes - 4);
+    memcpy(&command.ship + 1, texts, (size_t)bytes);
+    shop_head(&command.head, OP_TRANSFER_SHIP, sizeof command.ship + (size_t)bytes);
+    agree(h, step, &command.head, naive_ship(&h->naive, number, transfer));
+}
+
+static void ship(struct history *h, const struct step *step)
+{
+    uint32_t from = (uint32_t)draw(h, NAIVE_WAREHOUSES);
+    struct naive_transfer transfer = {.sku = (uint32_t)draw(h, NAIVE_SKUS),
+                                      .from = from,
+                                      .to = (from + 1 + (uint32_t)draw(h, NAIVE_WAREHOUSES - 1)) %
+                                            NAIVE_WAREHOUSES,
+                                      .units = 1 + draw(h, 12)};
+    send_ship(h, step, h->naive.transfer_count++, &transfer);
+}
+
+static void ship_known(struct history *h, const struct step *step)
+{
+    if (h->naive.transfer_count == 0)
+        return;
+    uint32_t number = (uint32_t)draw(h, h->naive.transfer_count);
+    struct naive_transfer transfer = h->naive.transfers[number];
+    transfer.units += draw(h, 2);
+    if (transfer.used)
+        send_ship(h, step, number, &transfer);
+}
+
+/* Mostly what is on its way, in parts; sometimes what has just arrived, again. */
+static void arrive(struct history *h, const struct step *step)
+{
+    union shop_command command;
+    char texts[48];
+    uint32_t count = h->naive.transfer_count;
+    uint32_t back = 1 + (uint32_t)draw(h, 8);
+    uint32_t number =
+        draw(h, 3) != 0 && back <= count ? count - back : (uint32_t)draw(h, count + 1);
+    const struct naive_transfer *transfer = &h->naive.transfers[number];
+    uint64_t units[3] = {1 + draw(h, 5), draw(h, 3), draw(h, 2)};
+    uint32_t key = (uint32_t)h->number + 1;
+    if (transfer->last_key != 0 && draw(h, 2) == 0) {
+        key = transfer->last_key;
+        memcpy(units, transfer->last, sizeof units);
+        units[0] += draw(h, 3) == 0;
+    }
+    int bytes = snprintf(texts, sizeof texts, "t-%uka-%u", number, key);
+    tell(h, "transfer.receive t-%u: %llu, %llu damaged, %llu lost, key %u", number,
+         (unsigned long long)units[0], (unsigned long long)units[1], (unsigned long long)units[2],
+         key);
+    memset(&command, 0, sizeof command.arrive + 48);
+    command.arrive.ok = units[0];
+    command.arrive.damaged = units[1];
+    command.arrive.lost = units[2];
+    command.arrive.sku = number_of(h, transfer->sku);
+    command.arrive.key_bytes = (uint8_t)strlen(strchr(texts, 'k'));
+    command.arrive.id_bytes = (uint8_t)(bytes - command.arrive.key_bytes);
+    memcpy(&command.arrive + 1, texts, (size_t)bytes);
+    shop_head(&command.head, OP_TRANSFER_RECEIVE, sizeof command.arrive + (size_t)bytes);
+    agree(h, step, &command.head, naive_arrive(&h->naive, number, key, units));
+}
+
+static void get_transfer(struct history *h, const struct step *step)
+{
+    union shop_command command;
+    char id[16];
+    uint32_t number = (uint32_t)draw(h, h->naive.transfer_count + 1);
+    const struct naive_transfer *naive = &h->naive.transfers[number];
+    snprintf(id, sizeof id, "t-%u", number);
+    tell(h, "transfer.get %s", id);
+    memset(&command, 0, sizeof command.transfer + 16);
+    command.transfer.sku = number_of(h, naive->sku);
+    command.transfer.id_bytes = (uint8_t)strlen(id);
+    memcpy(&command.transfer + 1, id, strlen(id));
+    shop_head(&command.head, OP_TRANSFER_GET, sizeof command.transfer + strlen(id));
+    const struct result_transfer *transfer =
+        (const void *)agree(h, step, &command.head, naive->used ? CODE_OK : CODE_NOT_FOUND);
+    if (naive->used && (transfer->units != naive->units || transfer->ok != naive->ok ||
+                        transfer->damaged != naive->damaged || transfer->lost != naive->lost))
+        disagree(h, "transfer %s is not what it is in the model", id);
+}
+
 const struct step stock_steps[] = {
+    {.name = "region.costs",
+     .take = put_costs,
+     .weight = 1,
+     .codes = {CODE_CREATED, CODE_OK, CODE_UNKNOWN_WAREHOUSE, 0xffff}},
+    {.name = "sku.get", .take = get_sku, .weight = 1, .codes = {CODE_OK, CODE_UNKNOWN_SKU, 0xffff}},
+    {.name = "cell.list", .take = list_cells, .weight = 1, .codes = {CODE_OK, 0xffff}},
+    {.name = "stock.count",
+     .take = count_stock,
+     .weight = 3,
+     .codes = {CODE_OK, CODE_STALE, CODE_UNKNOWN_SKU, CODE_UNKNOWN_WAREHOUSE, 0xffff}},
+    {.name = "stock.policy",
+     .take = set_policy,
+     .weight = 2,
+     .codes = {CODE_OK, CODE_UNKNOWN_SKU, CODE_UNKNOWN_WAREHOUSE, 0xffff}},
+    {.name = "transfer.ship",
+     .take = ship,
+     .weight = 3,
+     .codes = {CODE_CREATED, CODE_OUT_OF_STOCK, CODE_UNKNOWN_SKU, CODE_UNKNOWN_WAREHOUSE, 0xffff}},
+    {.name = "transfer.ship, known",
+     .take = ship_known,
+     .weight = 3,
+     .codes = {CODE_REPLAYED, CODE_KEY_REUSED, 0xffff}},
+    {.name = "transfer.receive",
+     .take = arrive,
+     .weight = 12,
+     .codes = {CODE_OK, CODE_REPLAYED, CODE_KEY_REUSED, CODE_ILLEGAL, CODE_INVALID, CODE_NOT_FOUND,
+               0xffff}},
+    {.name = "transfer.get",
+     .take = get_transfer,
+     .weight = 1,
+     .codes = {CODE_OK, CODE_NOT_FOUND, 0xffff}},
     {.name = "warehouse.put",
      .take = put_warehouse,
      .weight = 1,
