@@ -91,11 +91,13 @@ void *command_money(void *at, uint64_t request, const struct money_wish *wish)
     return end_command(&money->head, (uint16_t)wish->op, request, end);
 }
 
-void *command_sku_put(void *at, uint64_t request, const char *code, int64_t price)
+void *command_sku_put(void *at, uint64_t request, const char *code, int64_t price, uint32_t limit)
 {
     struct sku_put *put = at;
     memset(put, 0, sizeof *put);
     put->list_price = price;
+    put->max_per_customer = limit;
+    put->customer_window_s = limit != 0 ? 365 * 86400 : 0;
     put->currency = CURRENCY('C', 'N', 'Y');
     put->code_bytes = (uint8_t)strlen(code);
     return end_command(&put->head, OP_SKU_PUT, request, put_text(put + 1, code));

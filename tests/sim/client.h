@@ -31,12 +31,13 @@ bool client_ask(struct client *client, const void *commands, uint32_t bytes, uin
 
 /* Commands, written one behind the other into a pile that is large enough; each returns the next
  * place. */
+enum { ORDER_WISH_LINES = 12 };
 struct order_wish {
     const char *id;
     const char *customer;
     uint32_t currency;
     uint32_t line_count;
-    struct command_line lines[8];
+    struct command_line lines[ORDER_WISH_LINES];
     int64_t discount; /* 0: none */
 };
 void *command_create(void *at, uint64_t request, const struct order_wish *wish);
@@ -54,7 +55,8 @@ struct money_wish {
     enum notice_kind kind; /* of a notice */
 };
 void *command_money(void *at, uint64_t request, const struct money_wish *wish);
-void *command_sku_put(void *at, uint64_t request, const char *code, int64_t price);
+/* limit: how many units a buyer may have in a year; 0: any number. */
+void *command_sku_put(void *at, uint64_t request, const char *code, int64_t price, uint32_t limit);
 void *command_stock_get(void *at, uint64_t request, uint32_t sku);
 void *command_receive(void *at, uint64_t request, uint32_t sku, const char *warehouse,
                       const char *key, uint64_t units);

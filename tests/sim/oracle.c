@@ -2,6 +2,29 @@
 
 #include <string.h>
 
+static void draw_lines(struct oracle *oracle, struct order_wish *wish)
+{
+    struct stream *workload = world_stream(oracle->run->world, STREAM_WORKLOAD);
+    wish->line_count = 1 + (uint32_t)stream_skewed(workload, ORDER_WISH_LINES - 1);
+    for (uint32_t i = 0; i < wish->line_count; i++)
+        wish->lines[i] = (struct command_line){
+            .sku = oracle->skus[stream_below(workload, oracle->sku_count)].sku,
+            .units = 1 + (uint32_t)stream_skewed(workload, 5),
+            .unit_price = 1 + (int64_t)stream_skewed(workload, 100000)};
+}
+
+static void draw_basket(struct oracle *oracle, struct order_wish *wish)
+{
+    struct stream *workload = world_stream(oracle->run->world, STREAM_WORKLOAD);
+    wish->line_count = oracle->sku_count;
+    for (uint32_t i = 0; i < wish->line_count; i++) {
+        uint32_t to = (uint32_t)stream_below(workload, i + 1);
+        wish->lines[i] = wish->lines[to];
+        wish->lines[to] =
+            (struct command_line){.sku = oracle->skus[i].sku, .units = 1, .unit_price = 100};
+    }
+}
+
 struct order_fact *oracle_new_order(struct oracle *oracle)
 {
     struct run *run = oracle->run;
@@ -9,19 +32,17 @@ struct order_fact *oracle_new_order(struct oracle *oracle)
     CHECK(oracle->order_count < ORACLE_ORDERS_MAX);
     struct order_fact *order = &oracle->orders[oracle->order_count++];
     snprintf(order->id, sizeof order->id, "o-%u", oracle->order_count);
-    snprintf(order->customer, sizeof order->customer, "c%u", (unsigned)stream_below(workload, 9));
+    snprintf(order->customer, sizeof order->customer, "c%u",
+             (unsigned)stream_below(workload, RUSH_BUYERS));
     struct order_wish *wish = &order->wish;
-    *wish = (struct order_wish){.id = order->id,
-                                .customer = order->customer,
-                                .currency = CURRENCY('C', 'N', 'Y'),
-                                .line_count = 1 + (uint32_t)stream_skewed(workload, 7)};
-    for (uint32_t i = 0; i < wish->line_count; i++) {
-        wish->lines[i] = (struct command_line){
-            .sku = oracle->skus[stream_below(workload, oracle->sku_count)].sku,
-            .units = 1 + (uint32_t)stream_skewed(workload, 5),
-            .unit_price = 1 + (int64_t)stream_skewed(workload, 100000)};
+    *wish = (struct order_wish){
+        .id = order->id, .customer = order->customer, .currency = CURRENCY('C', 'N', 'Y')};
+    if (oracle->rush.on)
+        draw_basket(oracle, wish);
+    else
+        draw_lines(oracle, wish);
+    for (uint32_t i = 0; i < wish->line_count; i++)
         order->total += wish->lines[i].unit_price * wish->lines[i].units;
-    }
     wish->discount = stream_hit(workload, 3) ? -1 : 0;
     order->total += wish->discount;
     return order;
@@ -76,10 +97,11 @@ bool oracle_created(struct oracle *oracle, struct order_fact *order, const struc
     order->waiting--;
     if (oracle_is_later(result))
         return false;
-    if (result->code == CODE_OUT_OF_STOCK) {
+    bool limited = result->code == CODE_LIMIT && oracle->rush.limit != 0;
+    if (result->code == CODE_OUT_OF_STOCK || limited) {
         if (was->known == ORDER_IS_THERE)
             run_fail(run, "order %s is there, and yet refused", order->id);
-        if (is_plentiful(oracle, was))
+        if (!limited && is_plentiful(oracle, was))
             run_fail(run, "order %s is refused, though there is enough for everybody", order->id);
         if (order->waiting == 0 && order->known == ORDER_OPEN)
             order->known = ORDER_REFUSED;
@@ -299,6 +321,29 @@ bool oracle_received(struct oracle *oracle, struct sku_fact *sku, uint64_t units
         fail_code(oracle, "receiving", sku->code, result);
     sku->received += units;
     return true;
+}
+
+void oracle_check_rush(struct oracle *oracle)
+{
+    uint32_t sold[RUSH_BUYERS] = {0}, asked[RUSH_BUYERS] = {0};
+    uint32_t sold_count = 0;
+    for (uint32_t i = 0; i < oracle->order_count; i++) {
+        const struct order_fact *order = &oracle->orders[i];
+        uint32_t buyer = (uint32_t)(order->customer[1] - '0');
+        asked[buyer]++;
+        sold[buyer] += order->known == ORDER_IS_THERE;
+        sold_count += order->known == ORDER_IS_THERE;
+    }
+    uint32_t limit = oracle->rush.limit;
+    for (uint32_t i = 0; limit != 0 && i < RUSH_BUYERS; i++)
+        if (sold[i] != (asked[i] < limit ? asked[i] : limit))
+            run_fail(oracle->run, "c%u asked for %u baskets, has %u, and may have %u", i, asked[i],
+                     sold[i], limit);
+    uint32_t baskets = oracle->rush.baskets;
+    uint32_t most = oracle->order_count < baskets ? oracle->order_count : baskets;
+    if (limit == 0 && sold_count != most)
+        run_fail(oracle->run, "%u baskets were sold to %u buyers, of %u", sold_count,
+                 oracle->order_count, baskets);
 }
 
 static uint64_t on_hand(const struct result_stock *stock)

@@ -22,15 +22,15 @@ struct order_fact {
     uint32_t created; /* answers that say so */
     enum order_known known;
     bool cancel_asked;
-    uint32_t pay_asked;      /* how often its one payment was asked for, by its buyer */
-    uint32_t pay_created;    /* answers that say that it was made */
-    bool capture_asked;      /* by its buyer or its provider */
-    bool captured;           /* acknowledged */
-    uint32_t refund_asked;   /* its one refund, of the amount 1 */
-    uint32_t refund_created; /* answers that say that it was opened */
-    bool cancelled;          /* acknowledged */
-    enum order_state state;  /* as last seen */
-    uint64_t received[8];    /* in `was`: of each line's SKU, acknowledged by then */
+    uint32_t pay_asked;                  /* how often its one payment was asked for, by its buyer */
+    uint32_t pay_created;                /* answers that say that it was made */
+    bool capture_asked;                  /* by its buyer or its provider */
+    bool captured;                       /* acknowledged */
+    uint32_t refund_asked;               /* its one refund, of the amount 1 */
+    uint32_t refund_created;             /* answers that say that it was opened */
+    bool cancelled;                      /* acknowledged */
+    enum order_state state;              /* as last seen */
+    uint64_t received[ORDER_WISH_LINES]; /* in `was`: of each line's SKU, acknowledged by then */
 };
 
 struct sku_fact {
@@ -41,8 +41,20 @@ struct sku_fact {
     uint64_t wanted; /* by all creates that were ever sent */
 };
 
+/* Everybody wants the same: one unit of every SKU, line by line in any order. There are `baskets` of
+ * them; or plenty, but a buyer may have no more than `limit`. */
+struct rush {
+    bool on;
+    uint32_t baskets;
+    uint32_t
+        orders; /* little more than there are baskets: one that is refused wrongly stays unsold */
+    uint32_t limit; /* 0: none */
+};
+enum { RUSH_BUYERS = 9 };
+
 struct oracle {
     struct run *run;
+    struct rush rush;
     bool orders_expire;
     struct order_fact orders[ORACLE_ORDERS_MAX];
     uint32_t order_count;
@@ -79,6 +91,9 @@ bool oracle_other_body(struct oracle *oracle, const struct order_fact *was,
 
 /* Answers that say "not now". */
 bool oracle_is_later(const struct result *result);
+
+/* When everything is known: as many were sold as could be, and no more. */
+void oracle_check_rush(struct oracle *oracle);
 
 /* When nothing moves: the units of each SKU against the orders' last seen states. */
 void oracle_check_cell(struct oracle *oracle, const struct sku_fact *sku,

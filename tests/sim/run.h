@@ -62,5 +62,6 @@ void run_free(void *memory, size_t bytes);
 /* The scenarios; each runs to its end or fails. */
 void log_scenario(struct run *run);
 void server_scenario(struct run *run);
+void rush_scenario(struct run *run);
 
 #endif

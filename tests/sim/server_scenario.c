@@ -243,6 +243,12 @@ static void draw_wish(struct buyer *buyer, struct wish *wish)
     uint64_t drawn = stream_below(workload, 100);
     bool room = oracle->order_count < ORACLE_ORDERS_MAX - 100;
     *wish = (struct wish){.sku = &oracle->skus[stream_below(workload, oracle->sku_count)]};
+    if (oracle->rush.on) {
+        bool more = oracle->order_count < oracle->rush.orders;
+        wish->kind = more ? WISH_CREATE : WISH_GET;
+        wish->order = more ? oracle_new_order(oracle) : some_order(oracle, workload);
+        return;
+    }
     snprintf(wish->key, sizeof wish->key, "k-%u-%u", buyer->number, buyer->keys++);
     if (drawn < 40 && room) {
         wish->order =
@@ -281,8 +287,10 @@ static void buy_for_ever(void *argument)
         while (!ask_once(buyer))
             world_sleep(world, world_now(world) + MILLISECOND_NS +
                                    stream_skewed(workload, 100 * MILLISECOND_NS));
-        world_sleep(world, world_now(world) + MILLISECOND_NS / 5 +
-                               stream_skewed(workload, 20 * MILLISECOND_NS));
+        const struct rush *rush = &buyer->stage->oracle->rush;
+        if (!rush->on || buyer->stage->oracle->order_count >= rush->orders)
+            world_sleep(world, world_now(world) + MILLISECOND_NS / 5 +
+                                   stream_skewed(workload, 20 * MILLISECOND_NS));
     }
     client_leave(&buyer->client);
     buyer->has_ended = true;
@@ -497,10 +505,11 @@ static void set_up_shop(struct stage *stage)
     for (uint32_t i = 0; i < wanted; i++) {
         struct sku_fact *sku = &oracle->skus[i];
         snprintf(sku->code, sizeof sku->code, "SKU-%u", i);
-        ask_until_answered(stage, command, command_sku_put(command, 0, sku->code, 100));
+        ask_until_answered(stage, command,
+                           command_sku_put(command, 0, sku->code, 100, oracle->rush.limit));
         sku->sku = numbers[0];
         oracle->sku_count = i + 1;
-        uint64_t units = stream_skewed(workload, 20000);
+        uint64_t units = oracle->rush.on ? oracle->rush.baskets : stream_skewed(workload, 20000);
         if (units == 0)
             continue;
         ask_until_answered(stage, command,
@@ -536,6 +545,8 @@ static void audit(struct stage *stage)
             order->state == ORDER_PENDING_PAYMENT)
             run_fail(stage->run, "order %s does not expire", order->id);
     }
+    if (oracle->rush.on)
+        oracle_check_rush(oracle);
     for (uint32_t i = 0; i < oracle->sku_count; i++)
         audit_wish(stage, (struct wish){.kind = WISH_STOCK, .sku = &oracle->skus[i]});
 }
@@ -604,7 +615,11 @@ static void drive(void *argument)
 static void draw_options(struct stage *stage)
 {
     struct stream *swarm = world_stream(stage->run->world, STREAM_SWARM);
-    stage->oracle->orders_expire = stream_hit(swarm, 4);
+    struct rush *rush = &stage->oracle->rush;
+    rush->limit = rush->on && stream_hit(swarm, 4) ? 1 + (uint32_t)stream_below(swarm, 20) : 0;
+    rush->baskets = rush->limit != 0 ? 400 : 1 + (uint32_t)stream_skewed(swarm, 100);
+    rush->orders = rush->baskets + (rush->limit != 0 ? 0 : (uint32_t)stream_below(swarm, 8));
+    stage->oracle->orders_expire = !rush->on && stream_hit(swarm, 4);
     stage->options = server_options_default();
     struct server_options *options = &stage->options;
     options->directory = "/data";
@@ -633,12 +648,13 @@ static void draw_options(struct stage *stage)
         machine_knobs(stage->run->machine)->wall_step_one_in = 0;
 }
 
-void server_scenario(struct run *run)
+static void run_scenario(struct run *run, bool rush)
 {
     struct stage *stage = run_memory(sizeof *stage);
     stage->run = run;
     stage->oracle = run_memory(sizeof *stage->oracle);
     stage->oracle->run = run;
+    stage->oracle->rush.on = rush;
     run_swarm(run);
     draw_options(stage);
     struct stream *swarm = world_stream(run->world, STREAM_SWARM);
@@ -653,4 +669,14 @@ void server_scenario(struct run *run)
     client_open(&stage->auditor.client, run, ADDRESS);
     stage->driver = world_spawn(run->world, STACK_BYTES, drive, stage);
     world_run(run->world, UINT64_MAX);
+}
+
+void server_scenario(struct run *run)
+{
+    run_scenario(run, false);
+}
+
+void rush_scenario(struct run *run)
+{
+    run_scenario(run, true);
 }

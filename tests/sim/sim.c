@@ -20,7 +20,8 @@ struct scenario {
     void (*run)(struct run *run);
 };
 
-static const struct scenario scenarios[] = {{"log", log_scenario}, {"server", server_scenario}};
+static const struct scenario scenarios[] = {
+    {"log", log_scenario}, {"server", server_scenario}, {"rush", rush_scenario}};
 enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
 
 static const char *const planted_names[] = {
@@ -172,7 +173,8 @@ static void print_bugs(void)
 }
 
 static const char usage[] =
-    "usage: spate-sim [--seeds N] [--from SEED] [--hours H] [--seed S] [--scenario log|server]\n"
+    "usage: spate-sim [--seeds N] [--from SEED] [--hours H] [--seed S] [--scenario "
+    "log|server|rush]\n"
     "                 [--bug NAME] [--bugs] [--trace] [--talk]\n"
     "  --seeds N     this many seeds (default 20), from --from on (default 1)\n"
     "  --hours H     as many as fit into H hours of real time\n"
