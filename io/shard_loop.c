@@ -337,13 +337,17 @@ static bool read_mailboxes(struct shard_loop *loop)
 
 /* ---- commands: decoded and prefetched by the batch, executed in order of arrival --------------- */
 
-/* Upper bound of what a command can add to any one pile of the turn. */
+/* Upper bound of what a command can add to any one pile of the turn. The less it is, the more of a
+ * turn there is for commands: a turn must have room for one more of the largest. */
 static uint32_t command_cost(const struct command *command)
 {
     if (command->op == OP_ORDER_CREATE && !(command->flags & COMMAND_WANT_RECORD))
         return 2048 + 6 * command->bytes;
-    return MOVE_BYTES_MAX + 6 * command->bytes;
+    return MOVE_BYTES_MAX + 2 * command->bytes;
 }
+
+enum { COMMAND_COST_MAX = MOVE_BYTES_MAX + 2 * COMMAND_BYTES_MAX };
+_Static_assert((int)COMMAND_COST_MAX >= 2048 + 6 * (int)COMMAND_BYTES_MAX, "of a create");
 
 /* What every pile of the turn has left at least. */
 static uint32_t turn_room(const struct turn *turn)
@@ -467,7 +471,7 @@ static uint32_t take_batch(struct shard_loop *loop, struct asked batch[BATCH_COM
 {
     uint32_t taken = 0;
     uint32_t room = turn_room(&loop->turn);
-    const uint32_t most = MOVE_BYTES_MAX + 6 * COMMAND_BYTES_MAX;
+    const uint32_t most = COMMAND_COST_MAX;
     loop->http_commands.used_bytes = 0;
     struct connection *c;
     while (taken < BATCH_COMMANDS && room > most &&
