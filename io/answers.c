@@ -181,7 +181,7 @@ static void write_child(struct json_writer *writer, const struct result_child *r
         write_payment(writer, order_id, first, end);
 }
 
-void answer_write_order(struct json_writer *writer, const struct http_server *server,
+static void write_order(struct json_writer *writer, const struct http_server *server,
                         const struct result_order *order)
 {
     json_write_open(writer, '{');
@@ -220,6 +220,13 @@ static void write_placed(struct json_writer *writer, const struct result_placed 
     json_member_unsigned(writer, "version", placed->version);
     json_member_integer(writer, "total", placed->total);
     json_write_close(writer, '}');
+}
+
+/* A task is known by the moment in which it was opened. */
+static void member_task(struct json_writer *writer, uint64_t task_ns)
+{
+    char id[20];
+    json_member_text(writer, "task_id", (struct text){id, json_decimal(task_ns, id)});
 }
 
 /* ---- stock ------------------------------------------------------------------------------------- */
@@ -263,19 +270,6 @@ static void write_sku(struct json_writer *writer, const struct http_server *serv
 {
     json_write_open(writer, '{');
     member_sku(writer, server, sku->sku);
-    json_write_close(writer, '}');
-}
-
-/* Cells with units missing, or that have warned; of one shard. */
-static void write_cells(struct json_writer *writer, const struct http_server *server,
-                        const struct result_cells *cells)
-{
-    json_write_open(writer, '{');
-    json_write_key(writer, "items");
-    json_write_open(writer, '[');
-    for (uint32_t i = 0; i < cells->cell_count; i++)
-        write_cell(writer, server, cells->cells[i].sku, &cells->cells[i].cell);
-    json_write_close(writer, ']');
     json_write_close(writer, '}');
 }
 
@@ -370,6 +364,8 @@ static void write_change(struct json_writer *writer, const struct result_change 
     json_write_open(writer, '{');
     json_member_integer(writer, "delta", change->delta);
     json_member_unsigned(writer, "missing", change->missing);
+    if (change->task_ns != 0)
+        member_task(writer, change->task_ns);
     json_write_close(writer, '}');
 }
 
@@ -453,7 +449,7 @@ void answer_write(struct json_writer *writer, const struct http_server *server,
         write_placed(writer, (const void *)result);
         return;
     case RESULT_ORDER:
-        answer_write_order(writer, server, (const void *)result);
+        write_order(writer, server, (const void *)result);
         return;
     case RESULT_QUOTE:
         write_quote(writer, server, (const void *)result);
@@ -466,9 +462,6 @@ void answer_write(struct json_writer *writer, const struct http_server *server,
         return;
     case RESULT_SKU:
         write_sku(writer, server, (const void *)result);
-        return;
-    case RESULT_CELLS:
-        write_cells(writer, server, (const void *)result);
         return;
     case RESULT_TRANSFER:
         write_transfer(writer, server, (const void *)result);
@@ -488,7 +481,8 @@ void answer_write(struct json_writer *writer, const struct http_server *server,
     case RESULT_AUDIT:
         write_audit(writer, (const void *)result);
         return;
-    case RESULT_ORDERS: /* of one shard: http.c puts them together */
+    case RESULT_ORDERS: /* both of one shard: http.c puts them together */
+    case RESULT_CELLS:
     case RESULT_RULES:
     case RESULT_RULES_FAULT:
         break; /* not to be had over HTTP */
@@ -497,6 +491,43 @@ void answer_write(struct json_writer *writer, const struct http_server *server,
         return;
     }
     CHECK(false);
+}
+
+/* What a cell is in a list for; all of it says GET /v1/stock. */
+static void write_listed_cell(struct json_writer *writer, const struct http_server *server,
+                              const struct result_listed_cell *listed, bool as_task)
+{
+    const struct result_cell *cell = &listed->cell;
+    json_write_open(writer, '{');
+    if (as_task)
+        member_task(writer, cell->task_ns);
+    member_sku(writer, server, listed->sku);
+    member_said(writer, "warehouse", shard_warehouse(server->shard, cell->warehouse));
+    if (as_task) {
+        json_member_unsigned(writer, "missing", cell->missing);
+        json_member_unsigned(writer, "reserved", cell->reserved);
+        json_member_unsigned(writer, "committed", cell->committed);
+        member_time(writer, "opened_at", cell->task_ns);
+    } else {
+        json_member_unsigned(writer, "sellable", cell->sellable);
+        json_member_unsigned(writer, "reorder_point", cell->reorder_point);
+        json_member_unsigned(writer, "safety", cell->safety);
+        json_member_unsigned(writer, "incoming", cell->incoming);
+    }
+    json_write_close(writer, '}');
+}
+
+const void *answer_write_listed(struct json_writer *writer, const struct http_server *server,
+                                const struct route *route, const void *item)
+{
+    const struct result_order *order = item;
+    const struct result_listed_cell *listed = item;
+    if (route->op == OP_ORDER_LIST) {
+        write_order(writer, server, order);
+        return (const char *)order + order->head.bytes;
+    }
+    write_listed_cell(writer, server, listed, route->answer == &answer_task_list);
+    return listed + 1;
 }
 
 uint64_t answer_version(const struct result *result)
@@ -679,8 +710,65 @@ static const struct schema_field answer_change_fields[] = {
      .max = INT64_MAX,
      .about = "What came to the units on hand."},
     COUNT_MEMBER("missing"),
+    {.name = "task_id",
+     .type = SCHEMA_TEXT,
+     .max = 20,
+     .about = "Open until nothing is missing; see GET /v1/tasks."},
 };
 ANSWER(answer_change, "StockChange", answer_change_fields);
+
+static const struct schema_field task_fields[] = {
+    {.name = "task_id", .type = SCHEMA_TEXT, .required = true, .max = 20},
+    SKU_MEMBER,
+    ID_MEMBER("warehouse", true),
+    COUNT_MEMBER("missing"),
+    COUNT_MEMBER("reserved"),
+    COUNT_MEMBER("committed"),
+    TIME_MEMBER("opened_at", NULL),
+};
+static ANSWER(answer_task, "Task", task_fields);
+
+static const struct schema_field warning_fields[] = {
+    SKU_MEMBER,
+    ID_MEMBER("warehouse", true),
+    COUNT_MEMBER("sellable"),
+    COUNT_MEMBER("reorder_point"),
+    COUNT_MEMBER("safety"),
+    COUNT_MEMBER("incoming"),
+};
+static ANSWER(answer_warning, "StockWarning", warning_fields);
+
+#define PAGE_MEMBERS(items)                                                                        \
+    {.name = "items",                                                                              \
+     .type = SCHEMA_LIST,                                                                          \
+     .required = true,                                                                             \
+     .max = ORDER_LINES_MAX,                                                                       \
+     .of = (items)},                                                                               \
+    {                                                                                              \
+        .name = "next_cursor", .type = SCHEMA_TEXT, .max = TEXT_BYTES_MAX,                         \
+        .about = "Where the next page begins, if there may be one."                                \
+    }
+
+static const struct schema_field task_list_fields[] = {PAGE_MEMBERS(&answer_task)};
+ANSWER(answer_task_list, "TaskList", task_list_fields);
+static const struct schema_field warning_list_fields[] = {PAGE_MEMBERS(&answer_warning)};
+ANSWER(answer_warning_list, "StockWarningList", warning_list_fields);
+
+static const char *const transfer_states[] = {"in_transfer", "received", NULL};
+static const struct schema_field transfer_fields[] = {
+    ID_MEMBER("transfer_id", true),
+    SKU_MEMBER,
+    ID_MEMBER("from", true),
+    ID_MEMBER("to", true),
+    {.name = "state", .type = SCHEMA_CHOICE, .required = true, .choices = transfer_states},
+    COUNT_MEMBER("units"),
+    COUNT_MEMBER("ok"),
+    COUNT_MEMBER("damaged"),
+    COUNT_MEMBER("lost"),
+    TIME_MEMBER("shipped_at", NULL),
+    TIME_MEMBER("received_at", NULL),
+};
+ANSWER(answer_transfer, "Transfer", transfer_fields);
 
 #define SUM_MEMBER(label)                                                                          \
     {                                                                                              \

@@ -11,8 +11,9 @@
 void answer_write(struct json_writer *writer, const struct http_server *server,
                   const struct route *route, const struct result *result);
 
-void answer_write_order(struct json_writer *writer, const struct http_server *server,
-                        const struct result_order *order);
+/* One item of what walk_take gives; the next one. */
+const void *answer_write_listed(struct json_writer *writer, const struct http_server *server,
+                                const struct route *route, const void *item);
 
 /* The version of the one resource in it, which an If-Match may name; 0: it has none. */
 uint64_t answer_version(const struct result *result);
@@ -32,6 +33,9 @@ extern const struct schema answer_refund;
 extern const struct schema answer_sku;
 extern const struct schema answer_sku_record;
 extern const struct schema answer_sku_results;
+extern const struct schema answer_task_list;
+extern const struct schema answer_transfer;
+extern const struct schema answer_warning_list;
 extern const struct schema answer_stock;
 
 #endif

@@ -910,13 +910,11 @@ static void answer_walk(struct http *http, const struct http_server *server,
                         const struct result *result, struct pile *output)
 {
     uint32_t count;
-    const struct result_order *order = walk_take(http->walk, result, &count);
+    const void *item = walk_take(http->walk, result, &count);
     struct piece piece = piece_open(http, output);
     piece.writer.comma = http->batch_item > 1;
-    for (uint32_t i = 0; i < count; i++) {
-        answer_write_order(&piece.writer, server, order);
-        order = (const void *)((const char *)order + order->head.bytes);
-    }
+    for (uint32_t i = 0; i < count; i++)
+        item = answer_write_listed(&piece.writer, server, http->route, item);
     if (count > 0)
         piece_close(http, &piece);
     else

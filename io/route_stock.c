@@ -279,6 +279,114 @@ static bool build_stock_policy(struct route_request *request)
     return true;
 }
 
+/* ---- transfers --------------------------------------------------------------------------------- */
+
+struct form_transfer {
+    struct text transfer_id;
+    struct text sku;
+    struct text from;
+    struct text to;
+    int64_t units;
+    uint64_t issued_at;
+};
+
+static const struct schema_field transfer_fields[] = {
+    FIELD(form_transfer, transfer_id, .type = SCHEMA_ID, .required = true,
+          .about = "Chosen by the caller, unique within its SKU; it makes retries safe."),
+    FIELD(form_transfer, sku, .type = SCHEMA_SKU, .required = true),
+    FIELD(form_transfer, from, .type = SCHEMA_ID, .required = true),
+    FIELD(form_transfer, to, .type = SCHEMA_ID, .required = true),
+    FIELD(form_transfer, units, .type = SCHEMA_INTEGER, .required = true, .min = 1,
+          .max = JSON_INTEGER_MAX),
+    FIELD(form_transfer, issued_at, .type = SCHEMA_TIME,
+          .about = "A request older than the window for retries is never executed."),
+};
+static SCHEMA(transfer_schema, "TransferRequest", transfer_fields, struct form_transfer);
+
+static bool build_transfer_ship(struct route_request *request)
+{
+    const struct form_transfer *form = (const void *)request->form;
+    struct transfer_ship *ship = route_command(request);
+    ship->sku = route_find_sku(request, form->sku);
+    if (ship->sku == 0)
+        return schema_refuse(&request->reader, CODE_UNKNOWN_SKU, "unknown_sku", "sku");
+    ship->issued_at_ns = form->issued_at;
+    ship->units = (uint64_t)form->units;
+    ship->from_bytes = route_append_text(request, form->from);
+    ship->to_bytes = route_append_text(request, form->to);
+    ship->id_bytes = route_append_text(request, form->transfer_id);
+    return true;
+}
+
+struct form_transfer_receive {
+    int64_t ok;
+    int64_t damaged;
+    int64_t lost;
+    uint64_t issued_at;
+};
+
+static const struct schema_field transfer_receive_fields[] = {
+    FIELD(form_transfer_receive, ok, .type = SCHEMA_INTEGER, .max = JSON_INTEGER_MAX),
+    FIELD(form_transfer_receive, damaged, .type = SCHEMA_INTEGER, .max = JSON_INTEGER_MAX,
+          .about = "Units that go to quarantine."),
+    FIELD(form_transfer_receive, lost, .type = SCHEMA_INTEGER, .max = JSON_INTEGER_MAX,
+          .about = "Units that are written off."),
+    FIELD(form_transfer_receive, issued_at, .type = SCHEMA_TIME,
+          .about = "A request older than the window for retries is never executed."),
+};
+static SCHEMA(transfer_receive_schema, "TransferReceiveRequest", transfer_receive_fields,
+              struct form_transfer_receive);
+
+static bool build_transfer_receive(struct route_request *request)
+{
+    const struct form_transfer_receive *form = (const void *)request->form;
+    struct transfer_receive *receive = route_command(request);
+    receive->sku = route_find_sku(request, request->params[0]);
+    if (receive->sku == 0)
+        return schema_refuse(&request->reader, CODE_NOT_FOUND, "unknown_sku", "sku");
+    if (form->ok + form->damaged + form->lost == 0)
+        return schema_refuse(&request->reader, CODE_INVALID, "required", "ok");
+    receive->issued_at_ns = form->issued_at;
+    receive->ok = (uint64_t)form->ok;
+    receive->damaged = (uint64_t)form->damaged;
+    receive->lost = (uint64_t)form->lost;
+    receive->id_bytes = route_append_text(request, request->params[1]);
+    receive->key_bytes = route_append_text(request, request->key);
+    return true;
+}
+
+static bool build_transfer_get(struct route_request *request)
+{
+    struct transfer_get *get = route_command(request);
+    get->sku = route_find_sku(request, request->params[0]);
+    if (get->sku == 0)
+        return schema_refuse(&request->reader, CODE_NOT_FOUND, "unknown_sku", "sku");
+    get->id_bytes = route_append_text(request, request->params[1]);
+    return true;
+}
+
+/* ---- lists of cells ---------------------------------------------------------------------------- */
+
+struct form_cells {
+    struct text cursor;
+};
+
+static const struct schema_field cells_fields[] = {
+    FIELD(form_cells, cursor, .type = SCHEMA_TEXT, .min = 1, .max = TEXT_BYTES_MAX,
+          .about = "The `next_cursor` of the page before."),
+};
+static SCHEMA(cells_schema, "CellListQuery", cells_fields, struct form_cells);
+
+static bool build_cells(struct route_request *request)
+{
+    struct cell_list *list = route_command(request);
+    list->limit = CELL_LIST_MAX;
+    list->wanted = request->route->answer == &answer_task_list ? CELLS_MISSING : CELLS_WARNED;
+    request->limit = CELL_LIST_MAX;
+    request->cursor = ((const struct form_cells *)(const void *)request->form)->cursor;
+    return true;
+}
+
 /* ---- logistics --------------------------------------------------------------------------------- */
 
 struct form_warehouse {
@@ -475,6 +583,65 @@ static const struct route routes[] = {
                  change_schema, OP_STOCK_CLEAR, ROUTE_TAKES),
     CHANGE_ROUTE("writeoff", "writeOffStock", "Quarantined units are gone for good.", change_schema,
                  OP_STOCK_WRITE_OFF, ROUTE_TAKES),
+    {.method = ROUTE_POST,
+     .pattern = "/v1/stock/transfers",
+     .name = "shipTransfer",
+     .about = "Sends free units from one warehouse to another.",
+     .status = 201,
+     .op = OP_TRANSFER_SHIP,
+     .command_bytes = sizeof(struct transfer_ship),
+     .body = &transfer_schema,
+     .answer = &answer_transfer,
+     .refusals = CHANGE_REFUSALS(CODE_OUT_OF_STOCK, CODE_BUSY),
+     .build = build_transfer_ship},
+    {.method = ROUTE_GET,
+     .pattern = "/v1/stock/transfers/{sku}/{transfer}",
+     .name = "getTransfer",
+     .about = "What has arrived of a transfer.",
+     .status = 200,
+     .op = OP_TRANSFER_GET,
+     .command_bytes = sizeof(struct transfer_get),
+     .takes_min_seq = true,
+     .answer = &answer_transfer,
+     .refusals = REFUSALS(CODE_NOT_FOUND, CODE_UNKNOWN_SKU),
+     .build = build_transfer_get},
+    {.method = ROUTE_POST,
+     .pattern = "/v1/stock/transfers/{sku}/{transfer}/receive",
+     .name = "receiveTransfer",
+     .about = "All of a transfer that has arrived or is known to be lost, or some of it.",
+     .status = 200,
+     .op = OP_TRANSFER_RECEIVE,
+     .command_bytes = sizeof(struct transfer_receive),
+     .body = &transfer_receive_schema,
+     .key = ROUTE_TAKES,
+     .answer = &answer_transfer,
+     .refusals = CHANGE_REFUSALS(CODE_NOT_FOUND, CODE_ILLEGAL, CODE_LIMIT, CODE_BUSY),
+     .build = build_transfer_receive},
+    {.method = ROUTE_GET,
+     .pattern = "/v1/stock/warnings",
+     .name = "listStockWarnings",
+     .about = "Where fewer units can be sold than the reorder point says.",
+     .status = 200,
+     .op = OP_CELL_LIST,
+     .command_bytes = sizeof(struct cell_list),
+     .query = &cells_schema,
+     .takes_min_seq = true,
+     .walks = true,
+     .answer = &answer_warning_list,
+     .build = build_cells},
+    {.method = ROUTE_GET,
+     .pattern = "/v1/tasks",
+     .name = "listTasks",
+     .about = "Units that were not there when they were counted, and were promised to orders: "
+              "GET /v1/orders?sku= says to which.",
+     .status = 200,
+     .op = OP_CELL_LIST,
+     .command_bytes = sizeof(struct cell_list),
+     .query = &cells_schema,
+     .takes_min_seq = true,
+     .walks = true,
+     .answer = &answer_task_list,
+     .build = build_cells},
     {.method = ROUTE_PUT,
      .pattern = "/v1/stock/{sku}/{warehouse}/policy",
      .name = "putStockPolicy",

@@ -28,7 +28,7 @@ struct server_options {
     uint32_t body_bytes_max;
     uint32_t turn_commands_max;
     uint64_t turn_ns_max;
-    uint64_t request_ns_max; /* how long one may take to arrive */
+    uint64_t request_ns_max;  /* how long one may take to arrive */
     uint64_t order_count_max; /* in total */
     uint64_t order_bytes_max;
     uint32_t sku_count_max;

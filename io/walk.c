@@ -69,13 +69,18 @@ struct text walk_cursor(const struct walk *walk, char out[WALK_CURSOR_BYTES_MAX]
     return (struct text){out, (uint32_t)bytes};
 }
 
-bool walk_begin(struct walk *walk, const struct order_list *list, uint32_t limit,
-                struct text cursor, const uint8_t *slot_shard, uint32_t shard_count)
+bool walk_begin(struct walk *walk, const struct command *list, uint32_t limit, struct text cursor,
+                const uint8_t *slot_shard, uint32_t shard_count)
 {
     memset(walk, 0, sizeof *walk + shard_count * sizeof walk->heads[0]);
-    walk->asked = *list;
-    walk->customer_bytes = list->customer_bytes;
-    memcpy(walk->customer, list + 1, list->customer_bytes);
+    if (list->op == OP_CELL_LIST) {
+        walk->asked.cells = *(const struct cell_list *)(const void *)list;
+    } else {
+        walk->asked.orders = *(const struct order_list *)(const void *)list;
+        walk->customer_bytes = walk->asked.orders.customer_bytes;
+        memcpy(walk->customer, (const struct order_list *)(const void *)list + 1,
+               walk->customer_bytes);
+    }
     walk->left = limit;
     walk->shard_count = shard_count;
     return read_cursor(walk, cursor, slot_shard);
@@ -110,13 +115,22 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
+static bool ask_for_cells(struct walk *walk, const uint8_t *slot_shard, struct pile *command)
+{
+    struct cell_list *list = pile_append(command, sizeof *list);
+    *list = walk->asked.cells;
+    list->slot = slot_of(slot_shard, walk->shard);
+    list->cursor = walk->cursor;
+    return true;
+}
+
 /* `head`: NULL without a customer. */
 static bool ask_shard(struct walk *walk, const uint8_t *slot_shard, const struct walk_head *head,
                       struct pile *command)
 {
     uint32_t begin = command->used_bytes;
     struct order_list *list = pile_append(command, sizeof *list);
-    *list = walk->asked;
+    *list = walk->asked.orders;
     list->slot = slot_of(slot_shard, walk->shard);
     list->cursor = walk->cursor;
     list->limit = (uint16_t)(head != NULL ? 1 : walk->left);
@@ -171,7 +185,8 @@ bool walk_next(struct walk *walk, const uint8_t *slot_shard, struct pile *comman
     walk->is_end = walk->shard == walk->shard_count;
     if (walk->is_end || walk->left == 0 || walk->asks++ == ASKS_MAX)
         return false;
-    return ask_shard(walk, slot_shard, NULL, command);
+    return walk->asked.head.op == OP_CELL_LIST ? ask_for_cells(walk, slot_shard, command)
+                                               : ask_shard(walk, slot_shard, NULL, command);
 }
 
 /* ---- answers ----------------------------------------------------------------------------------- */
@@ -191,8 +206,7 @@ static void take_head(struct walk_head *head, const struct result_orders *orders
     memcpy(head->id, id.at, id.bytes);
 }
 
-static const struct result_order *take_merged(struct walk *walk, const struct result *result,
-                                              uint32_t *count)
+static const void *take_merged(struct walk *walk, const struct result *result, uint32_t *count)
 {
     struct walk_head *head = &walk->heads[walk->shard];
     if (!walk->fetches) {
@@ -213,18 +227,31 @@ static const struct result_order *take_merged(struct walk *walk, const struct re
     return (const void *)result;
 }
 
-const struct result_order *walk_take(struct walk *walk, const struct result *result,
-                                     uint32_t *count)
+static void go_on_from(struct walk *walk, uint32_t count, uint64_t cursor, bool is_end)
+{
+    walk->left -= count < walk->left ? count : walk->left;
+    walk->cursor = is_end ? 0 : cursor;
+    walk->shard += is_end;
+}
+
+static const void *take_cells(struct walk *walk, const struct result_cells *cells, uint32_t *count)
+{
+    *count = cells->cell_count;
+    go_on_from(walk, *count, cells->cursor, cells->is_end);
+    return cells->cells;
+}
+
+const void *walk_take(struct walk *walk, const struct result *result, uint32_t *count)
 {
     *count = 0;
     if (is_merged(walk))
         return take_merged(walk, result, count);
+    if (result->kind == RESULT_CELLS)
+        return take_cells(walk, (const void *)result, count);
     const struct result_orders *orders = (const void *)result;
     if (result->kind != RESULT_ORDERS)
         return NULL;
     *count = orders->order_count;
-    walk->left -= orders->order_count;
-    walk->cursor = orders->is_end ? 0 : orders->cursor;
-    walk->shard += orders->is_end;
+    go_on_from(walk, *count, orders->cursor, orders->is_end);
     return (const void *)(orders + 1);
 }

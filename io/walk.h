@@ -14,7 +14,11 @@
 enum { WALK_CURSOR_BYTES_MAX = 64, WALK_ITEMS_MAX = 100, WALK_ITEMS = 50 };
 
 struct walk {
-    struct order_list asked; /* what was asked for, without its texts */
+    union {
+        struct command head;
+        struct order_list orders;
+        struct cell_list cells;
+    } asked; /* what was asked for, without its texts */
     uint8_t customer_bytes;
     uint8_t last_bytes;
     char customer[ID_BYTES_MAX];
@@ -39,16 +43,16 @@ struct walk {
 
 #define WALK_BYTES (sizeof(struct walk) + SHARDS_MAX * sizeof(struct walk_head))
 
-/* `list` is a checked command. False: the cursor is none of ours. */
-bool walk_begin(struct walk *walk, const struct order_list *list, uint32_t limit,
-                struct text cursor, const uint8_t *slot_shard, uint32_t shard_count) MUST_LOOK;
+/* `list` is a checked command of OP_ORDER_LIST or OP_CELL_LIST. False: the cursor is none of ours. */
+bool walk_begin(struct walk *walk, const struct command *list, uint32_t limit, struct text cursor,
+                const uint8_t *slot_shard, uint32_t shard_count) MUST_LOOK;
 
 /* Appends the next command; false: the page is over. */
 bool walk_next(struct walk *walk, const uint8_t *slot_shard, struct pile *command) MUST_LOOK;
 
-/* Takes the answer: the first order that is to be shown, one behind the other, *count of them. */
-const struct result_order *walk_take(struct walk *walk, const struct result *result,
-                                     uint32_t *count);
+/* Takes the answer: the first order, or cell, that is to be shown, one behind the other, *count of
+ * them. */
+const void *walk_take(struct walk *walk, const struct result *result, uint32_t *count);
 
 /* Where the next page begins; 0 bytes: there is none. */
 struct text walk_cursor(const struct walk *walk, char out[WALK_CURSOR_BYTES_MAX]);

@@ -56,14 +56,14 @@ class Server:
 
     def ask(self, method, path, body=None, headers=(), port=None):
         """Status, headers, decoded body; on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=30)
         try:
             return ask(connection, method, path, body, headers)
         finally:
             connection.close()
 
     def connect(self):
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
 
     def raw(self, data, pieces=None):
         """What comes back for these bytes until the server closes or falls silent."""
@@ -351,6 +351,40 @@ def orders_are_listed_page_by_page(server):
     for bad, status in (("limit=0", 422), ("limit=101", 422), ("cursor=x", 422), ("sku=NONE", 404),
                         ("state=sold", 422), ("cursor=7.0.1", 422), ("customer=c1&cursor=1.a%20b", 422)):
         equal(server.ask("GET", f"/v1/orders?{bad}")[0], status, bad)
+
+
+def units_go_from_one_warehouse_to_another(server):
+    stock_up(server)
+    server.ask("PUT", "/v1/warehouses/w2", {"priority": 2})
+    body = {"transfer_id": "x", "sku": "SKU-1", "from": "w1", "to": "w2", "units": 5}
+    status, _, transfer = server.ask("POST", "/v1/stock/transfers", body)
+    equal((status, transfer["state"], transfer["units"]), (201, "in_transfer", 5))
+    status, headers, _ = server.ask("POST", "/v1/stock/transfers", body)
+    equal((status, headers["Idempotent-Replayed"]), (201, "true"))
+    base = "/v1/stock/transfers/SKU-1/x"
+    equal(server.ask("POST", base + "/receive", {"ok": 4, "damaged": 0, "lost": 1})[2]["state"], "received")
+    transfer = server.ask("GET", base)[2]
+    equal((transfer["ok"], transfer["lost"], transfer["to"]), (4, 1, "w2"))
+    equal((server.stock("SKU-1", "w2")["free"], server.stock("SKU-1")["free"]), (4, 95))
+    equal(server.ask("GET", "/v1/stock/transfers/SKU-1/y")[0], 404)
+    equal(server.ask("POST", "/v1/stock/transfers", {**body, "transfer_id": "z", "units": 96})[0], 409)
+
+
+def what_is_missing_is_a_task_and_what_is_short_a_warning(server):
+    stock_up(server, skus=3)
+    for i in (1, 2, 3):
+        server.ask("PUT", f"/v1/stock/SKU-{i}/w1/policy", {"reorder_point": 50})
+        server.ask("POST", "/v1/orders", order(f"t-{i}", lines=[(f"SKU-{i}", 60, 1)]))
+        version = server.stock(f"SKU-{i}")["version"]
+        status, _, change = server.ask(
+            "POST", "/v1/stock/stocktake", {"sku": f"SKU-{i}", "warehouse": "w1", "counted": 55 + i},
+            {"Idempotency-Key": "s", "If-Match": f'"{version}"'})
+        equal((status, change["delta"], change["missing"]), (200, i - 45, 5 - i))
+        assert change["task_id"]
+    tasks = server.ask("GET", "/v1/tasks")[2]["items"]
+    equal(sorted((t["sku"], t["missing"]) for t in tasks), [("SKU-1", 4), ("SKU-2", 3), ("SKU-3", 2)])
+    warnings = server.ask("GET", "/v1/stock/warnings")[2]["items"]
+    equal(sorted(w["sku"] for w in warnings), ["SKU-1", "SKU-2", "SKU-3"])
 
 
 def an_order_is_paid_and_refunded(server):
@@ -803,8 +837,11 @@ def random_requests_meet_no_status_that_is_not_described(server):
     connection = server.connect()
     for number in range(3000):
         method, target, headers, body, described = drawer.draw()
-        status, _, answer = ask(connection, method, target,
-                                None if body is None else json.dumps(body), headers)
+        try:
+            status, _, answer = ask(connection, method, target,
+                                    None if body is None else json.dumps(body), headers)
+        except TimeoutError as error:
+            raise AssertionError(f"request {number}: {error}: {method} {target} {headers}") from error
         seen.add(status)
         content = drawer.document["paths"][drawer.path][method.lower()]["responses"].get(str(status))
         shape = drawer.resolve(next(iter(content["content"].values()))["schema"]) if content else {}

@@ -93,7 +93,7 @@ static void put_good(struct body *body, const struct schema_field *field,
     case SCHEMA_ID:
     case SCHEMA_SKU:
     case SCHEMA_TEXT:
-        put(body, "\"SKU-1\"");
+        put(body, strcmp(field->name, "to") == 0 ? "\"elsewhere\"" : "\"SKU-1\"");
         return;
     case SCHEMA_CURRENCY:
         put(body, "\"CNY\"");
