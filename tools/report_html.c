@@ -322,6 +322,26 @@ static void put_latency_row(FILE *out, const char *name, const char *which, uint
     fprintf(out, "</tr>");
 }
 
+/* An operation with its outcomes, if it has had more than one. */
+static void put_operation(FILE *out, const struct report *report, enum trace_kind kind)
+{
+    const struct latencies *all = &report->by_kind[kind];
+    struct latencies *const *by = report->measures.by[kind];
+    const char *name = trace_kind_name(kind);
+    char words[64];
+    if (all->response.total == 0)
+        return;
+    put_latency_row(out, name, "response", all->response.total, &all->response);
+    put_latency_row(out, name, "service", all->service.total, &all->service);
+    for (int outcome = 0; outcome < OUTCOMES; outcome++) {
+        if (by[outcome] == NULL || by[outcome]->response.total == all->response.total)
+            continue;
+        snprintf(words, sizeof words, "%s, %s", name, outcome_name((enum outcome)outcome));
+        put_latency_row(out, words, "response", by[outcome]->response.total,
+                        &by[outcome]->response);
+    }
+}
+
 static void put_operations(FILE *out, const struct report *report)
 {
     fprintf(
@@ -329,22 +349,8 @@ static void put_operations(FILE *out, const struct report *report)
         "<section><h2>By operation and result</h2><div class=\"scroll\"><table><tr><th>operation"
         "</th><th>time</th><th>answers</th><th>p50</th><th>p90</th><th>p99</th><th>p99.9</th>"
         "<th>max</th></tr>");
-    for (int kind = 0; kind < TRACE_KINDS; kind++) {
-        const struct latencies *all = &report->by_kind[kind];
-        const char *name = trace_kind_name((enum trace_kind)kind);
-        char words[64];
-        if (all->response.total == 0)
-            continue;
-        put_latency_row(out, name, "response", all->response.total, &all->response);
-        put_latency_row(out, name, "service", all->service.total, &all->service);
-        for (int outcome = 0; outcome < OUTCOMES; outcome++) {
-            const struct latencies *by = report->measures.by[kind][outcome];
-            if (by == NULL)
-                continue;
-            snprintf(words, sizeof words, "%s, %s", name, outcome_name((enum outcome)outcome));
-            put_latency_row(out, words, "response", by->response.total, &by->response);
-        }
-    }
+    for (int kind = 0; kind < TRACE_KINDS; kind++)
+        put_operation(out, report, (enum trace_kind)kind);
     put_latency_row(out, "schedule lag", "", report->measures.lag.total, &report->measures.lag);
     fprintf(out, "</table></div><p class=\"legend\">");
     for (uint32_t code = 0; code < CODES; code++) {

@@ -80,8 +80,7 @@ void binary_target_close(struct binary_target *target)
 
 bool binary_target_can(enum trace_kind kind)
 {
-    return kind != TRACE_SHIP && kind != TRACE_HANDOVER && kind != TRACE_DELIVER &&
-           kind != TRACE_RETURN;
+    return kind != TRACE_RETURN;
 }
 
 /* ---- what is sent ---------------------------------------------------------------------------------------- */

@@ -54,10 +54,8 @@ static const struct option rows[] = {
      .choices = modes},
     {0},
 };
-static const struct usage usage = {.command = "spate test",
-                                   .arguments = "FILE [OPTION...]",
-                                   .summary = "Tests.",
-                                   .options = rows};
+static const struct usage usage = {
+    .command = "spate test", .arguments = "FILE [OPTION...]", .summary = "Tests.", .options = rows};
 static const struct values defaults = {.shards = 2, .memory = 512u << 20, .sync = 2};
 
 /* Parses words, and gives what went to stdout or stderr in the meantime. */
