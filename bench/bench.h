@@ -19,6 +19,7 @@ struct bench {
 /* Each ends with an entry without a name; bench/meson.build and bench/harness.cc list them. */
 extern const struct bench checksum_benches[];
 extern const struct bench http_benches[];
+extern const struct bench image_benches[];
 extern const struct bench mailbox_benches[];
 extern const struct bench order_benches[];
 extern const struct bench rules_benches[];

@@ -197,10 +197,16 @@ static enum shard_table load_part(struct shard *shard, const struct record *reco
     return SHARD_TABLE_NONE;
 }
 
-void shard_load_fetch(const struct shard *shard, const struct record *record)
+static void fetch(const struct shard *shard, const struct record *record)
 {
     if (shard_owns(shard, record->slot) && record_first(record)->kind == PART_ORDER)
         order_load_fetch(&shard->orders, (const void *)record_first(record));
+}
+
+static void fetch_behind(const struct shard *shard, const struct record *record)
+{
+    if (shard_owns(shard, record->slot) && record_first(record)->kind == PART_ORDER)
+        order_load_fetch_behind(&shard->orders, (const void *)record_first(record));
 }
 
 enum shard_table shard_load(struct shard *shard, const struct record *record)
@@ -212,6 +218,22 @@ enum shard_table shard_load(struct shard *shard, const struct record *record)
     enum shard_table full = SHARD_TABLE_NONE;
     for (; full == SHARD_TABLE_NONE && record_has(record, part); part = part_next(part))
         full = load_part(shard, record, part);
+    return full;
+}
+
+enum shard_table shard_load_some(struct shard *shard, const struct record **record, uint32_t count)
+{
+    enum shard_table full = SHARD_TABLE_NONE;
+    const struct record *at = *record;
+    for (uint32_t i = 0; i < count; i++, at = record_next(at))
+        fetch(shard, at);
+    at = *record;
+    for (uint32_t i = 0; i < count; i++, at = record_next(at))
+        fetch_behind(shard, at);
+    for (uint32_t i = 0; i < count && full == SHARD_TABLE_NONE; i++) {
+        full = shard_load(shard, *record);
+        *record = record_next(*record);
+    }
     return full;
 }
 

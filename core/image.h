@@ -72,6 +72,11 @@ static inline const struct part *part_next(const struct part *part)
     return (const void *)((const char *)part + part->bytes);
 }
 
+static inline const struct record *record_next(const struct record *record)
+{
+    return (const void *)((const char *)record + record->bytes);
+}
+
 static inline bool record_has(const struct record *record, const struct part *part)
 {
     return (const char *)part < (const char *)record + record->bytes;
@@ -99,8 +104,9 @@ const struct record *shard_image_next(const struct shard *shard, struct image_wa
 /* Puts a record into a shard that has applied no event yet, if it is of one of its slots (the
  * topology's: always); SHARD_TABLE_NONE, or the table that is too small. */
 enum shard_table shard_load(struct shard *shard, const struct record *record) MUST_LOOK;
-/* Before that, well ahead: touches the memory that the record will need. */
-void shard_load_fetch(const struct shard *shard, const struct record *record);
+/* Puts `count` of them, which stand one behind the other, fetching ahead; *record is behind them then. */
+enum shard_table shard_load_some(struct shard *shard, const struct record **record,
+                                 uint32_t count) MUST_LOOK;
 /* After the last record: what goes by time across slots is brought into order. */
 void shard_loaded(struct shard *shard);
 /* Instead of that: the shard is as it was after shard_init. */

@@ -962,6 +962,8 @@ const char *orders_audit(const struct orders *orders)
 
 /* ---- images ------------------------------------------------------------------------------------ */
 
+enum { SHORT_CHAIN = 8 };
+
 static const struct slice_order_placed *part_placed(const struct part_order *part)
 {
     return (const void *)(part + 1);
@@ -1128,6 +1130,33 @@ static enum shard_table load_progress(struct orders *orders, struct order *order
     return SHARD_TABLE_NONE;
 }
 
+static bool is_newer(void *orders, uint32_t a, uint32_t b)
+{
+    return order_at(orders, a)->created_ns > order_at(orders, b)->created_ns;
+}
+
+/* The customer's newest order goes behind those that are newer. Most customers have few; where it
+ * takes long, all chains are sorted at the end. */
+static void place_in_time(struct orders *orders, uint32_t record, uint64_t customer_hash)
+{
+    struct order *order = order_at(orders, record);
+    uint32_t newest = order->customer_next, before = newest;
+    if (newest == 0 || !is_newer(orders, newest, record))
+        return;
+    for (uint32_t looked = 0; looked < SHORT_CHAIN; looked++) {
+        struct order *at = order_at(orders, before);
+        if (at->customer_next != 0 && is_newer(orders, at->customer_next, record)) {
+            before = at->customer_next;
+            continue;
+        }
+        order->customer_next = at->customer_next;
+        at->customer_next = record;
+        table_replace(&orders->by_customer, customer_hash, record, newest);
+        return;
+    }
+    orders->unsorted = true;
+}
+
 /* As it was placed; then what has become of it. */
 enum shard_table order_load(struct orders *orders, const struct part_order *part)
 {
@@ -1141,6 +1170,7 @@ enum shard_table order_load(struct orders *orders, const struct part_order *part
                                         &(struct placing){part->created_ns, created_by}, &record);
     if (full != SHARD_TABLE_NONE)
         return full;
+    place_in_time(orders, record, placed->customer_hash);
     struct order *order = order_at(orders, record);
     count_out(orders, order);
     order->version = part->version;
@@ -1159,20 +1189,23 @@ void order_load_fetch(const struct orders *orders, const struct part_order *part
     order_fetch(orders, &part_placed(part)->head);
 }
 
+void order_load_fetch_behind(const struct orders *orders, const struct part_order *part)
+{
+    order_fetch_behind(orders, &part_placed(part)->head);
+}
+
 static uint32_t *next_of_customer(void *orders, uint32_t record)
 {
     return &order_at(orders, record)->customer_next;
-}
-
-static bool is_newer(void *orders, uint32_t a, uint32_t b)
-{
-    return order_at(orders, a)->created_ns > order_at(orders, b)->created_ns;
 }
 
 void orders_loaded(struct orders *orders)
 {
     const struct chain chain = {orders, next_of_customer, is_newer};
     uint32_t newest;
+    if (!orders->unsorted)
+        return;
+    orders->unsorted = false;
     for (uint64_t at = 0; (newest = table_each(&orders->by_customer, &at)) != 0;) {
         uint32_t sorted = chain_sort(&chain, newest);
         char out[TEXT_BYTES_MAX];

@@ -243,6 +243,7 @@ struct orders {
     struct table by_id;
     struct table by_customer;
     struct timers timers;
+    bool unsorted; /* while loading: some customer's orders do not stand in time order */
     uint64_t count_max;
     uint64_t admitted; /* places promised to orders that wait for other shards */
     uint32_t touched;  /* first of the orders whose last event has no sequence yet */
@@ -380,6 +381,7 @@ enum shard_table order_load(struct orders *orders, const struct part_order *part
 bool stages_part_valid(const struct part_stages *part);
 enum shard_table stages_load(struct orders *orders, const struct part_stages *part) MUST_LOOK;
 void order_load_fetch(const struct orders *orders, const struct part_order *part);
+void order_load_fetch_behind(const struct orders *orders, const struct part_order *part);
 /* Orders that came slot by slot stand newest first again in their customers' chains. */
 void orders_loaded(struct orders *orders);
 

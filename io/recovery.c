@@ -140,15 +140,12 @@ static enum shard_table apply_batch(struct shard *shard, const struct recorded *
 
 static enum shard_table load_block(struct shard *shard, const struct snapshot_block *block)
 {
-    const struct record *record = snapshot_records(block), *ahead = record;
+    const struct record *record = snapshot_records(block);
     enum shard_table full = SHARD_TABLE_NONE;
-    for (uint32_t i = 0, fetched = 0; i < block->record_count && full == SHARD_TABLE_NONE; i++) {
-        for (; fetched < block->record_count && fetched < i + BATCH_EVENTS; fetched++) {
-            shard_load_fetch(shard, ahead);
-            ahead = record_next(ahead);
-        }
-        full = shard_load(shard, record);
-        record = record_next(record);
+    for (uint32_t left = block->record_count; left > 0 && full == SHARD_TABLE_NONE;) {
+        uint32_t count = left < BATCH_EVENTS ? left : BATCH_EVENTS;
+        full = shard_load_some(shard, &record, count);
+        left -= count;
     }
     return full;
 }

@@ -249,6 +249,7 @@ static void finish_writing(struct compact *compact, struct env *env)
     fold_end(&compact->fold);
     int32_t error = snapshot_open(&compact->check, env, compact->options.directory, SNAPSHOT_MAKING,
                                   compact->manifest.log_id, compact->block);
+    compact->check.hashes = true;
     if (!write_failed(compact, env, error))
         compact->phase = PHASE_VERIFYING;
 }

@@ -240,7 +240,6 @@ static bool make_shard(struct fold *fold)
 struct mark {
     uint64_t block;
     uint32_t records_left;
-    uint64_t hash;
     size_t offset;
 };
 
@@ -275,7 +274,6 @@ static struct mark take_mark(const struct fold *fold)
     return (struct mark){
         .block = fold->reader.next_block,
         .records_left = fold->records_left,
-        .hash = fold->reader.record_hash,
         .offset = fold->has_snapshot
                       ? (size_t)((const char *)fold->record - (const char *)fold->block_memory)
                       : 0,
@@ -292,7 +290,6 @@ static int32_t go_back(struct fold *fold, const struct mark *mark, bool had_snap
         fold->reader.next_block = mark->block - 1;
         fold->block = snapshot_next(&fold->reader, &error);
     }
-    fold->reader.record_hash = mark->hash;
     fold->records_left = mark->records_left;
     fold->record = (const void *)((const char *)fold->block_memory + mark->offset);
     return error;

@@ -96,7 +96,8 @@ struct snapshot_reader {
     struct snapshot_head head;
     struct snapshot_block *block; /* as above */
     uint64_t next_block;
-    uint64_t record_hash; /* of all records that have been read from the first on */
+    bool hashes;          /* set by who wants it: all records must come to the state hash as well */
+    uint64_t record_hash; /* of those that have been read from the first on */
 };
 
 /* -EBADMSG: damaged; -EPROTO: written by a newer version; -EXDEV: of another log. */
@@ -110,11 +111,6 @@ void snapshot_close(struct snapshot_reader *reader);
 static inline const struct record *snapshot_records(const struct snapshot_block *block)
 {
     return (const void *)(block + 1);
-}
-
-static inline const struct record *record_next(const struct record *record)
-{
-    return (const void *)((const char *)record + record->bytes);
 }
 
 #endif

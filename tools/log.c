@@ -71,6 +71,7 @@ static int verify_snapshot(struct log_state *state, uint64_t seq, void *block, b
     snapshot_name(name, seq);
     int32_t error = snapshot_open(&reader, state->env, state->start.directory, name,
                                   state->manifest.log_id, block);
+    reader.hashes = true;
     while (error == 0 && snapshot_next(&reader, &error) != NULL)
         continue;
     uint64_t number = reader.next_block;

@@ -1,6 +1,7 @@
 /* Whatever else the tests of this folder do to a shop goes through images as well: EACH_SHOP. */
 #include "core/image.h"
 
+#include "core/shard_state.h"
 #include "tests/unit/core/shop.h"
 
 enum { SKUS = 4 };
@@ -72,6 +73,42 @@ static void retry_keys_leave_oldest_first_after_loading(void **state)
     shop_close(shop);
 }
 
+/* So many orders of each of so many customers, over all slots; then into one shard. */
+static void check_chains(uint32_t customers, uint32_t orders_each)
+{
+    uint32_t skus[SKUS], seen = 0, record;
+    struct shop *shop = shop_open(3, 11);
+    union shop_command *command = malloc(sizeof *command);
+    shop_stock_up(shop, skus, SKUS, 1000);
+    for (uint32_t i = 0; i < customers * orders_each; i++) {
+        char id[16], customer[16];
+        snprintf(id, sizeof id, "o-%u", i);
+        snprintf(customer, sizeof customer, "c-%u", i % customers);
+        shop_order_of(command, id, customer, &(struct shop_line){skus[0], 1, 1}, 1);
+        assert_int_equal(shop_ask(shop, &command->head)->code, CODE_CREATED);
+        shop->now_ns += 1000;
+    }
+    shop = shop_reopen(shop, 1);
+    const struct orders *orders = &shop->shards[0]->orders;
+    for (uint64_t at = 0; (record = table_each(&orders->by_customer, &at)) != 0;)
+        for (uint32_t next; record != 0; record = next, seen++) {
+            next = order_at(orders, record)->customer_next;
+            if (next != 0)
+                assert_true(order_at(orders, record)->created_ns >
+                            order_at(orders, next)->created_ns);
+        }
+    assert_int_equal(seen, customers * orders_each);
+    free(command);
+    shop_close(shop);
+}
+
+static void a_customers_orders_stand_newest_first_after_loading(void **state)
+{
+    (void)state;
+    check_chains(50, 3);
+    check_chains(2, 150);
+}
+
 static void a_record_that_is_cut_or_makes_no_sense_is_not_valid(void **state)
 {
     (void)state;
@@ -124,6 +161,7 @@ int main(void)
         cmocka_unit_test(images_bring_back_the_same_state_on_any_number_of_shards),
         cmocka_unit_test(a_loaded_shop_goes_on_as_if_nothing_had_been),
         cmocka_unit_test(retry_keys_leave_oldest_first_after_loading),
+        cmocka_unit_test(a_customers_orders_stand_newest_first_after_loading),
         cmocka_unit_test(a_record_that_is_cut_or_makes_no_sense_is_not_valid),
         cmocka_unit_test(a_table_that_is_too_small_is_named),
     };
