@@ -8,8 +8,10 @@
  * and a new round begins with an empty directory, so that recovery does not take longer and longer.
  *
  * At the end of a round, for every number: acknowledged -> it is there, with these lines; refused -> it is not
- * there. For every SKU: received == free + reserved, reserved == the orders that are there. No
- * answer speaks of an earlier sequence than one that was there before the kill. */
+ * there. Every third order is paid: a capture that was acknowledged -> it is paid. For every SKU:
+ * received == free + reserved + committed, reserved == the unpaid orders that are there, committed ==
+ * the paid ones. No answer speaks of an earlier sequence than one that was there before the kill. */
+#include "core/result.h"
 #include "io/client/spate.h"
 #include "tests/crash/power.h"
 
@@ -45,8 +47,19 @@ enum {
 
 enum fate { UNKNOWN, CREATED, REFUSED };
 
+/* How far the payment of an order has come. */
+enum paying { UNPAID, PAYMENT_ASKED, PAYMENT_MADE, CAPTURE_ASKED, CAPTURED };
+
 /* Tags: what was asked, and its number. */
-enum { ASKED_ORDER, ASKED_RECEIPT, ASKED_CHECK, ASKED_STOCK, ASKED_SETUP };
+enum {
+    ASKED_ORDER,
+    ASKED_PAYMENT,
+    ASKED_CAPTURE,
+    ASKED_RECEIPT,
+    ASKED_CHECK,
+    ASKED_STOCK,
+    ASKED_SETUP
+};
 
 struct trial {
     const char *program;
@@ -65,8 +78,10 @@ struct trial {
     /* Of this round. */
     uint32_t skus[SKUS];
     uint64_t received[SKUS];
-    uint64_t ordered[SKUS];
+    uint64_t ordered[SKUS]; /* and not paid */
+    uint64_t paid[SKUS];
     uint8_t *fates;
+    uint8_t *payments; /* enum paying */
     uint32_t order_count;
     uint32_t receipt_count;
     uint64_t seq; /* the latest that an answer has spoken of */
@@ -206,6 +221,29 @@ static bool ask_order(struct trial *trial, uint32_t number)
     return spate_order_create(trial->client, &order, tag_of(ASKED_ORDER, number));
 }
 
+/* The next step of its payment, whatever it costs. */
+static void ask_payment(struct trial *trial, uint32_t number)
+{
+    char id[24];
+    struct spate_line lines[LINES_MAX];
+    uint32_t count = lines_of(trial->seed, number, lines);
+    struct spate_money money = {.order = id, .payment = "p-1"};
+    name_order(id, number);
+    for (uint32_t i = 0; i < count; i++)
+        money.amount += lines[i].unit_price * lines[i].units;
+    if (trial->payments[number] == UNPAID) {
+        if (spate_order_money(trial->client, SPATE_PAYMENT_CREATE, &money,
+                              tag_of(ASKED_PAYMENT, number)))
+            trial->payments[number] = PAYMENT_ASKED;
+    } else if (trial->payments[number] == PAYMENT_MADE) {
+        money.amount = SPATE_ALL;
+        money.key = id;
+        if (spate_order_money(trial->client, SPATE_PAYMENT_CAPTURE, &money,
+                              tag_of(ASKED_CAPTURE, number)))
+            trial->payments[number] = CAPTURE_ASKED;
+    }
+}
+
 static bool ask_receipt(struct trial *trial, uint32_t sku, uint64_t units)
 {
     char key[24];
@@ -289,12 +327,25 @@ static void on_order(struct trial *trial, uint32_t number, const struct spate_re
     trial->acknowledged += created;
 }
 
-static void count_lines(struct trial *trial, uint32_t number)
+static void on_payment(struct trial *trial, uint32_t number, const struct spate_result *result)
+{
+    bool captures = trial->payments[number] == CAPTURE_ASKED;
+    if (result->code > SPATE_REPLAYED) {
+        fprintf(stderr, "crash: order %u: %s\n", number, spate_code_name(result->code));
+        lose(trial, "payment of order", number, "refused, though the order was acknowledged");
+        return;
+    }
+    trial->payments[number] = captures ? CAPTURED : PAYMENT_MADE;
+    trial->replayed += result->code == SPATE_REPLAYED;
+    trial->acknowledged++;
+}
+
+static void count_lines(struct trial *trial, uint32_t number, bool paid)
 {
     struct spate_line lines[LINES_MAX];
     uint32_t count = lines_of(trial->seed, number, lines);
     for (uint32_t i = 0; i < count; i++)
-        trial->ordered[lines[i].sku] += lines[i].units;
+        (paid ? trial->paid : trial->ordered)[lines[i].sku] += lines[i].units;
 }
 
 static bool same_lines(struct trial *trial, uint32_t number, const struct spate_result *result)
@@ -311,6 +362,18 @@ static bool same_lines(struct trial *trial, uint32_t number, const struct spate_
     return true;
 }
 
+/* One that was asked for and not answered may have come to pass. */
+static void check_payment(struct trial *trial, uint32_t number, bool paid)
+{
+    count_lines(trial, number, paid);
+    if (trial->payments[number] == CAPTURED && !paid) {
+        lose(trial, "capture of order", number, "acknowledged, and it is not paid");
+    } else if (paid && trial->payments[number] < CAPTURE_ASKED) {
+        trial->wrong++;
+        complain(trial, "order", number, "paid, and nobody has");
+    }
+}
+
 static void on_check(struct trial *trial, uint32_t number, const struct spate_result *result)
 {
     bool found = result->code == SPATE_OK;
@@ -324,24 +387,29 @@ static void on_check(struct trial *trial, uint32_t number, const struct spate_re
     } else if (found && !same_lines(trial, number, result)) {
         trial->wrong++;
         complain(trial, "order", number, "there, with other lines");
+    } else if (found) {
+        check_payment(trial, number, result->order_state == ORDER_PAID);
     }
 }
 
 static void on_stock(struct trial *trial, uint32_t sku, const struct spate_result *result)
 {
-    uint64_t free_units = 0, reserved = 0;
+    uint64_t free_units = 0, reserved = 0, committed = 0;
     for (uint32_t i = 0; i < result->cell_count; i++) {
         free_units += result->cells[i].free;
         reserved += result->cells[i].reserved;
+        committed += result->cells[i].committed;
     }
     trial->checked++;
-    if (reserved == trial->ordered[sku] && free_units + reserved == trial->received[sku])
+    if (reserved == trial->ordered[sku] && committed == trial->paid[sku] &&
+        free_units + reserved + committed == trial->received[sku])
         return;
     trial->wrong++;
     fprintf(stderr,
-            "crash: SKU %u: received %" PRIu64 ", ordered %" PRIu64 "; the server has %" PRIu64
-            " free and %" PRIu64 " reserved\n",
-            sku, trial->received[sku], trial->ordered[sku], free_units, reserved);
+            "crash: SKU %u: received %" PRIu64 ", ordered %" PRIu64 ", paid %" PRIu64
+            "; the server has %" PRIu64 " free, %" PRIu64 " reserved and %" PRIu64 " committed\n",
+            sku, trial->received[sku], trial->ordered[sku], trial->paid[sku], free_units, reserved,
+            committed);
 }
 
 static void on_answer(struct trial *trial, const struct spate_result *result)
@@ -355,6 +423,10 @@ static void on_answer(struct trial *trial, const struct spate_result *result)
     switch (result->tag >> 32) {
     case ASKED_ORDER:
         on_order(trial, number, result);
+        break;
+    case ASKED_PAYMENT:
+    case ASKED_CAPTURE:
+        on_payment(trial, number, result);
         break;
     case ASKED_RECEIPT:
         trial->acknowledged++;
@@ -418,6 +490,10 @@ static void ask_more(struct trial *trial)
         if (trial->order_count % RESTOCK_EVERY == RESTOCK_EVERY - 1 &&
             trial->receipt_count < RECEIPTS_MAX)
             ask_receipt(trial, (uint32_t)draw(trial, SCARCE_SKUS), RESTOCK_UNITS);
+        uint32_t recent = trial->order_count > 1000 ? 1000 : trial->order_count;
+        uint32_t number = recent > 0 ? trial->order_count - 1 - (uint32_t)draw(trial, recent) : 0;
+        if (number % 3 == 0 && trial->fates[number] == CREATED)
+            ask_payment(trial, number);
         bool again = trial->order_count > 0 && draw(trial, 50) == 0;
         if (again)
             ask_order(trial, (uint32_t)draw(trial, trial->order_count));
@@ -473,8 +549,6 @@ static void check_all(struct trial *trial)
         name_order(id, i);
         while (!spate_order_get(trial->client, id, tag_of(ASKED_CHECK, i)))
             take_answer(trial);
-        if (trial->fates[i] == CREATED)
-            count_lines(trial, i);
     }
     settle(trial);
     for (uint32_t i = 0; i < SKUS; i++)
@@ -485,8 +559,10 @@ static void check_all(struct trial *trial)
 static void begin_round(struct trial *trial)
 {
     memset(trial->fates, UNKNOWN, ORDERS_MAX);
+    memset(trial->payments, UNPAID, ORDERS_MAX);
     memset(trial->received, 0, sizeof trial->received);
     memset(trial->ordered, 0, sizeof trial->ordered);
+    memset(trial->paid, 0, sizeof trial->paid);
     trial->order_count = trial->receipt_count = 0;
     trial->seq = trial->seq_at_death = 0;
     trial->client = spate_open(&(struct spate_options){
@@ -564,6 +640,7 @@ int main(int argc, char **argv)
         return usage();
     trial.random = trial.seed;
     trial.fates = malloc(ORDERS_MAX);
+    trial.payments = malloc(ORDERS_MAX);
     if (!choose_place(&trial)) {
         printf("an image cannot be mounted here: that needs root and a loop device\n");
         remove_directory(trial.directory);
@@ -578,5 +655,6 @@ int main(int argc, char **argv)
         end_round(&trial);
     }
     free(trial.fates);
+    free(trial.payments);
     return report(&trial);
 }
