@@ -533,11 +533,26 @@ static int helper_failed(struct server *server, struct env *env)
     return EXIT_IO;
 }
 
+/* Once when it begins, and once when it is over. */
+static void say_whether_full(const struct server *server, struct env *env, bool *said)
+{
+    bool full = log_is_full(server->shared.log);
+    if (full == *said)
+        return;
+    *said = full;
+    if (full)
+        env_say_at(env, ENV_WARNING,
+                   "no room for more of the log: new orders are refused, all else goes on");
+    else
+        env_say(env, "there is room for the log again: new orders are taken");
+}
+
 /* Makes segments ready for as long as a shard may need one. */
 static int run_helper(struct server *server, struct env *env)
 {
     struct env_done done[16];
     int32_t failure = 0;
+    bool said_full = false;
     bool ready = get_ready(server, env);
     enter_phase(server, env, ready ? PHASE_SERVES : PHASE_HAS_FAILED);
     if (!ready)
@@ -546,6 +561,7 @@ static int run_helper(struct server *server, struct env *env)
         uint64_t until = log_prepare(server->shared.log, env, &failure);
         if (failure != 0)
             return helper_failed(server, env);
+        say_whether_full(server, env, &said_full);
         /* Only now: log_prepare may have slept through the doorbell of the last shard. */
         if (atomic_load(&server->running) == 0) /* pairs with the decrement in server_run */
             return 0;

@@ -89,7 +89,10 @@ static void write_line(const struct lines_writer *writer, const struct line *lin
     if (actor < writer->shard_count)
         snprintf(name, sizeof name, "shard-%u", actor);
     else
-        snprintf(name, sizeof name, "main");
+        snprintf(name, sizeof name, "%s",
+                 actor == writer->shard_count       ? "main"
+                 : actor == writer->shard_count + 1 ? "snapshots"
+                                                    : "steward");
     uint32_t bytes = print_line(line, writer->form, name, out);
     for (uint32_t at = 0; at < bytes;) {
         ssize_t wrote = write(writer->file, out + at, bytes - at);
