@@ -37,8 +37,7 @@ static double share_done(const struct live *live, const struct progress *all)
 {
     const struct plan *plan = live->plan;
     uint64_t at = all->at_ns > plan->from_ns ? all->at_ns - plan->from_ns : 0;
-    double share =
-        ((double)all->pass + (double)at / (double)plan->pass_ns) / (double)plan->passes;
+    double share = ((double)all->pass + (double)at / (double)plan->pass_ns) / (double)plan->passes;
     return share > 1 ? 1 : share;
 }
 

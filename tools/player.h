@@ -37,7 +37,7 @@ struct plan {
     const struct trace_event *first; /* NULL: nothing to send */
     uint64_t from_ns;                /* in the trace: what is before is left out, */
     uint64_t to_ns;                  /* and what is at or behind this */
-    uint64_t first_pass; /* order ids are those of this pass and the following */
+    uint64_t first_pass;             /* order ids are those of this pass and the following */
     uint64_t passes;
     uint64_t pass_ns; /* from the beginning of one to that of the next, in the trace */
     double ns_per_trace_ns;

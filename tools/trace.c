@@ -165,7 +165,9 @@ const char *trace_kind_name(enum trace_kind kind)
                                                    [TRACE_REFUND] = "refund",
                                                    [TRACE_RETURN] = "return",
                                                    [TRACE_READ] = "read",
-                                                   [TRACE_READ_STOCK] = "read_stock", [TRACE_CAPTURE] = "capture", [TRACE_HANDOVER] = "handover"};
+                                                   [TRACE_READ_STOCK] = "read_stock",
+                                                   [TRACE_CAPTURE] = "capture",
+                                                   [TRACE_HANDOVER] = "handover"};
     return kind < TRACE_KINDS && names[kind] != NULL ? names[kind] : "?";
 }
 
