@@ -14,6 +14,7 @@ int tool_trace_cut(int argc, char **argv);
 int tool_trace_gen(int argc, char **argv);
 int tool_trace_import(int argc, char **argv);
 int tool_trace_merge(int argc, char **argv);
+int tool_trace_pack(int argc, char **argv);
 int tool_trace_scale(int argc, char **argv);
 
 #endif

@@ -10,6 +10,8 @@
 
 #include <xxhash.h>
 
+#include "tools/trace_pack.h"
+
 /* ---- reading -------------------------------------------------------------------------------------- */
 
 static bool wrong(char message[256], const char *path, const char *why)
@@ -23,6 +25,7 @@ static bool parts_fit(const struct trace_head *head, uint64_t bytes)
 {
     if (head->file_bytes != bytes || head->events_at < sizeof *head || head->events_at > bytes ||
         head->events_bytes > bytes - head->events_at || head->index_at > bytes ||
+        head->events_at % 8 != 0 || head->index_at % 8 != 0 ||
         head->index_count > (bytes - head->index_at) / sizeof(struct trace_mark))
         return false;
     for (int i = 0; i < TRACE_TABLES; i++) {
@@ -36,10 +39,21 @@ static bool parts_fit(const struct trace_head *head, uint64_t bytes)
     return true;
 }
 
+static int open_unpacked(const char *path)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0 || !trace_is_packed(file))
+        return file;
+    int whole = trace_unpack(file), error = errno;
+    close(file);
+    errno = error;
+    return whole;
+}
+
 bool trace_open(struct trace *trace, const char *path, char message[256])
 {
     struct stat stat;
-    int file = open(path, O_RDONLY | O_CLOEXEC);
+    int file = open_unpacked(path);
     if (file < 0)
         return wrong(message, path, strerror(errno));
     if (fstat(file, &stat) != 0 || (uint64_t)stat.st_size < sizeof *trace->head) {
@@ -228,6 +242,15 @@ static bool numbers_fit(const struct trace_head *head, const struct trace_event 
            is_in(head, into->order, event->order);
 }
 
+static bool mark_fits(const struct trace *trace, const struct trace_event *event, uint64_t number)
+{
+    const struct trace_mark *mark = (const void *)(trace->bytes + trace->head->index_at);
+    uint64_t offset = (uint64_t)((const uint8_t *)event - trace->bytes) - trace->head->events_at;
+    mark += number / TRACE_INDEX_STEP;
+    return number / TRACE_INDEX_STEP < trace->head->index_count && mark->at_ns == event->at_ns &&
+           mark->offset == offset && mark->number == number;
+}
+
 bool trace_verify(const struct trace *trace, char message[256])
 {
     const struct trace_head *head = trace->head;
@@ -247,6 +270,8 @@ bool trace_verify(const struct trace *trace, char message[256])
                                               : "names something that is not in the tables");
             return false;
         }
+        if (number % TRACE_INDEX_STEP == 0 && !mark_fits(trace, event, number))
+            return wrong(message, "trace", "the index does not fit the events");
         left -= event_bytes(event);
         last_ns = event->at_ns;
     }

@@ -8,7 +8,8 @@
  *            table `count` + 1 offsets, then the bytes. A table may be numbered instead: its names are a
  *            prefix and a decimal number, and take no room.
  *
- * Little-endian, without padding, read through mmap. Times are ns from the beginning of the trace, whose
+ * Little-endian, without padding, read through mmap; a file compressed with zstd is first unpacked into
+ * memory. Times are ns from the beginning of the trace, whose
  * own moment the head says. */
 #ifndef SPATE_TOOLS_TRACE_H
 #define SPATE_TOOLS_TRACE_H

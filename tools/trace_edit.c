@@ -1,15 +1,18 @@
-/* spate trace cut, merge, scale: one trace made of others. */
+/* spate trace cut, merge, scale, pack: one trace made of others. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tools/names.h"
 #include "tools/options.h"
 #include "tools/tools.h"
 #include "tools/trace.h"
+#include "tools/trace_pack.h"
 
-/* ---- what all three need ------------------------------------------------------------------------------- */
+/* ---- what they need ------------------------------------------------------------------------------- */
 
 static int complain(const char *command, const char *what, const char *why)
 {
@@ -324,4 +327,35 @@ int tool_trace_merge(int argc, char **argv)
         return 1;
     }
     return write_merged(&merge, argv[2]);
+}
+
+/* ---- pack ------------------------------------------------------------------------------------------------- */
+
+int tool_trace_pack(int argc, char **argv)
+{
+    const struct option none[] = {{0}};
+    const struct usage usage = {.command = "spate trace pack",
+                                .arguments = "FROM TO",
+                                .summary =
+                                    "Compresses a trace with zstd; whatever reads traces reads it.",
+                                .options = none};
+    struct trace trace;
+    int end = read_options(&usage, argc, argv, 2);
+    end = end < 0 ? open_whole(usage.command, argv[0], &trace) : end;
+    if (end >= 0)
+        return end;
+    trace_close(&trace);
+    int from = open(argv[0], O_RDONLY | O_CLOEXEC);
+    if (from >= 0 && trace_is_packed(from)) {
+        close(from);
+        return complain(usage.command, argv[0], "it is packed already");
+    }
+    int to = open(argv[1], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    bool good = from >= 0 && to >= 0 && trace_pack(from, to);
+    good = (to < 0 || close(to) == 0) && good;
+    if (!good)
+        complain(usage.command, argv[1], strerror(errno));
+    if (from >= 0)
+        close(from);
+    return good ? 0 : 1;
 }

@@ -8,7 +8,7 @@
 #include "tools/tools.h"
 #include "tools/trace.h"
 
-/* Reads the options and opens the one trace that is named; -1, or the code to end with. */
+/* Reads the options, opens and verifies the one trace that is named; -1, or the code to end with. */
 static int open_named(const struct usage *usage, int argc, char **argv, struct trace *trace)
 {
     char message[256];
@@ -20,8 +20,11 @@ static int open_named(const struct usage *usage, int argc, char **argv, struct t
         fprintf(stderr, "%s: which trace? one file\n", usage->command);
         return 2;
     }
-    if (trace_open(trace, argv[0], message))
-        return -1;
+    if (trace_open(trace, argv[0], message)) {
+        if (trace_verify(trace, message))
+            return -1;
+        trace_close(trace);
+    }
     fprintf(stderr, "%s: %s\n", usage->command, message);
     return 1;
 }
@@ -92,15 +95,11 @@ static int verify(int argc, char **argv)
                                 .summary = "Looks at every byte of a trace.",
                                 .options = none};
     struct trace trace;
-    char message[256];
     int end = open_named(&usage, argc, argv, &trace);
     if (end >= 0)
         return end;
-    bool good = trace_verify(&trace, message);
-    if (!good)
-        fprintf(stderr, "spate trace verify: %s\n", message);
     trace_close(&trace);
-    return good ? 0 : 1;
+    return 0;
 }
 
 /* ---- show ------------------------------------------------------------------------------------------ */
@@ -244,6 +243,7 @@ int tool_trace(int argc, char **argv)
         {"cut", "a piece of it", tool_trace_cut},
         {"scale", "make it shorter or longer, or smaller", tool_trace_scale},
         {"merge", "lay two over each other", tool_trace_merge},
+        {"pack", "compress it", tool_trace_pack},
         {"verify", "look at every byte of it", verify},
     };
     for (size_t i = 0; argc > 1 && i < sizeof verbs / sizeof *verbs; i++)

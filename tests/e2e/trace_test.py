@@ -199,11 +199,23 @@ def pieces_of_days_are_days(directory):
     assert sum(words[0].startswith("b-") for _, _, words in merged) == len(kept)
 
 
+def a_packed_trace_is_the_same_trace(directory):
+    day, packed = os.path.join(directory, "day"), os.path.join(directory, "day.zst")
+    spate("trace", "gen", day, "--orders", "3000", "--seed", "5")
+    spate("trace", "pack", day, packed)
+    assert spate("trace", "info", day) == spate("trace", "info", packed)
+    assert os.path.getsize(packed) < os.path.getsize(day) / 2
+    assert "packed already" in spate("trace", "pack", packed, os.path.join(directory, "twice"), code=1)
+    with open(packed, "r+b") as file:
+        file.truncate(os.path.getsize(packed) - 9)
+    spate("trace", "verify", packed, code=1)
+
+
 TESTS = [a_table_of_orders_becomes_a_trace_and_nothing_vanishes,
          the_totals_of_online_retail_are_those_counted_by_others, an_access_log_becomes_a_trace,
          an_access_log_of_objects_becomes_a_trace, a_mapping_of_ones_own_is_followed,
          what_cannot_be_imported_is_named, what_follows_an_order_follows_it,
-         flash_sales_have_far_more_buyers_than_units, pieces_of_days_are_days]
+         flash_sales_have_far_more_buyers_than_units, pieces_of_days_are_days, a_packed_trace_is_the_same_trace]
 SKIPPED = {} if "SPATE_ONLINE_RETAIL" in os.environ else {
     the_totals_of_online_retail_are_those_counted_by_others: "SPATE_ONLINE_RETAIL names no file"}
 
