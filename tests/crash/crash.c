@@ -4,13 +4,14 @@
  * One buyer keeps many orders open. The server is killed after a random number of answers, or while
  * it recovers, and started again on the same directory with another number of shards. The buyer
  * goes on by itself: libspate asks again for what has no answer yet. What an order consists of
- * follows from its number, so only its fate is remembered. After some deaths everything is checked,
- * and a new round begins with an empty directory, so that recovery does not take longer and longer.
+ * follows from its number, and so does whether it is cancelled, paid, or left alone once it is
+ * there; so only its fate is remembered. After some deaths everything is checked, and a new round
+ * begins with an empty directory, so that recovery does not take longer and longer.
  *
- * At the end of a round, for every number: acknowledged -> it is there, with these lines; refused -> it is not
- * there. Every third order is paid: a capture that was acknowledged -> it is paid. For every SKU:
- * received == free + reserved + committed, reserved == the unpaid orders that are there, committed ==
- * the paid ones. No answer speaks of an earlier sequence than one that was there before the kill. */
+ * At the end of a round, for every number: acknowledged -> it is there, with these lines and in the
+ * state that the last acknowledged step has led to; refused -> it is not there. For every SKU:
+ * received == free + reserved + committed, which are the unpaid and the paid orders that are there.
+ * No answer speaks of an earlier sequence than one that was there before a death. */
 #include "core/result.h"
 #include "io/client/spate.h"
 #include "tests/crash/power.h"
@@ -45,14 +46,13 @@ enum {
     ANSWER_MS = 20000, /* a server that says nothing for so long is broken */
 };
 
-enum fate { UNKNOWN, CREATED, REFUSED };
-
-/* How far the payment of an order has come. */
-enum paying { UNPAID, PAYMENT_ASKED, PAYMENT_MADE, CAPTURE_ASKED, CAPTURED };
+/* What has been acknowledged of an order. */
+enum fate { UNKNOWN, REFUSED, CREATED, PAYMENT_MADE, PAID, CANCELLED };
 
 /* Tags: what was asked, and its number. */
 enum {
     ASKED_ORDER,
+    ASKED_CANCEL,
     ASKED_PAYMENT,
     ASKED_CAPTURE,
     ASKED_RECEIPT,
@@ -78,10 +78,9 @@ struct trial {
     /* Of this round. */
     uint32_t skus[SKUS];
     uint64_t received[SKUS];
-    uint64_t ordered[SKUS]; /* and not paid */
-    uint64_t paid[SKUS];
+    uint64_t reserved[SKUS]; /* by orders that are there and not paid */
+    uint64_t committed[SKUS];
     uint8_t *fates;
-    uint8_t *payments; /* enum paying */
     uint32_t order_count;
     uint32_t receipt_count;
     uint64_t seq; /* the latest that an answer has spoken of */
@@ -153,8 +152,8 @@ static void server_start(struct trial *trial)
     int file = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
     dup2(file, 2);
     execl(trial->program, "spate", "serve", "--data", trial->data, "--shards", shards, "--binary",
-          trial->address, "--memory", "128M", "--segment", "4M", "--sync", trial->sync,
-          (char *)NULL);
+          trial->address, "--memory", "128M", "--segment", "4M", "--sync", trial->sync, "--retries",
+          "262144", (char *)NULL);
     _exit(127);
 }
 
@@ -221,27 +220,40 @@ static bool ask_order(struct trial *trial, uint32_t number)
     return spate_order_create(trial->client, &order, tag_of(ASKED_ORDER, number));
 }
 
-/* The next step of its payment, whatever it costs. */
-static void ask_payment(struct trial *trial, uint32_t number)
+static int64_t total_of(uint64_t seed, uint32_t number)
 {
-    char id[24];
     struct spate_line lines[LINES_MAX];
-    uint32_t count = lines_of(trial->seed, number, lines);
-    struct spate_money money = {.order = id, .payment = "p-1"};
+    int64_t total = 0;
+    for (uint32_t i = lines_of(seed, number, lines); i > 0; i--)
+        total += lines[i - 1].units * lines[i - 1].unit_price;
+    return total;
+}
+
+/* Half of the orders are left alone, a quarter is cancelled, a quarter paid. */
+static enum fate destiny_of(uint64_t seed, uint32_t number)
+{
+    uint64_t bits = mix(seed + mix(number)) & 3;
+    return bits == 0 ? CANCELLED : bits == 1 && total_of(seed, number) > 0 ? PAID : CREATED;
+}
+
+/* Where nothing more can be open at once, the order is left as it is. */
+static void ask_next_step(struct trial *trial, uint32_t number)
+{
+    char id[24], key[40];
     name_order(id, number);
-    for (uint32_t i = 0; i < count; i++)
-        money.amount += lines[i].unit_price * lines[i].units;
-    if (trial->payments[number] == UNPAID) {
-        if (spate_order_money(trial->client, SPATE_PAYMENT_CREATE, &money,
-                              tag_of(ASKED_PAYMENT, number)))
-            trial->payments[number] = PAYMENT_ASKED;
-    } else if (trial->payments[number] == PAYMENT_MADE) {
-        money.amount = SPATE_ALL;
-        money.key = id;
-        if (spate_order_money(trial->client, SPATE_PAYMENT_CAPTURE, &money,
-                              tag_of(ASKED_CAPTURE, number)))
-            trial->payments[number] = CAPTURE_ASKED;
-    }
+    snprintf(key, sizeof key, "step-%s", id);
+    struct spate_money payment = {
+        .order = id, .payment = "p", .method = "card", .amount = total_of(trial->seed, number)};
+    struct spate_money capture = {.order = id, .payment = "p", .key = key, .amount = SPATE_ALL};
+    enum fate destiny = destiny_of(trial->seed, number);
+    if (trial->fates[number] == PAYMENT_MADE)
+        (void)spate_order_money(trial->client, SPATE_PAYMENT_CAPTURE, &capture,
+                                tag_of(ASKED_CAPTURE, number));
+    else if (destiny == CANCELLED)
+        (void)spate_order_cancel(trial->client, id, NULL, key, tag_of(ASKED_CANCEL, number));
+    else if (destiny == PAID)
+        (void)spate_order_money(trial->client, SPATE_PAYMENT_CREATE, &payment,
+                                tag_of(ASKED_PAYMENT, number));
 }
 
 static bool ask_receipt(struct trial *trial, uint32_t sku, uint64_t units)
@@ -316,36 +328,47 @@ static void on_order(struct trial *trial, uint32_t number, const struct spate_re
         fprintf(stderr, "crash: order %u: %s\n", number, spate_code_name(result->code));
         give_up(trial, "an order is answered as none should be");
     }
-    if (trial->fates[number] == CREATED && !created) {
+    if (trial->fates[number] >= CREATED && !created) {
         lose(trial, "order", number, "acknowledged, and then refused as if it were new");
     }
-    if (created)
-        trial->fates[number] = CREATED;
-    else if (trial->fates[number] == UNKNOWN)
-        trial->fates[number] = REFUSED;
+    bool is_new = trial->fates[number] < CREATED;
+    if (is_new)
+        trial->fates[number] = created ? CREATED : REFUSED;
+    if (is_new && created)
+        ask_next_step(trial, number);
     trial->replayed += result->code == SPATE_REPLAYED;
     trial->acknowledged += created;
 }
 
-static void on_payment(struct trial *trial, uint32_t number, const struct spate_result *result)
+static void on_step(struct trial *trial, uint32_t number, enum fate fate,
+                    const struct spate_result *result)
 {
-    bool captures = trial->payments[number] == CAPTURE_ASKED;
-    if (result->code > SPATE_REPLAYED) {
-        fprintf(stderr, "crash: order %u: %s\n", number, spate_code_name(result->code));
-        lose(trial, "payment of order", number, "refused, though the order was acknowledged");
+    bool done =
+        result->code == SPATE_OK || result->code == SPATE_CREATED || result->code == SPATE_REPLAYED;
+    if (result->code == SPATE_NOT_FOUND) {
+        lose(trial, "order", number, "acknowledged, and not there for its next step");
         return;
     }
-    trial->payments[number] = captures ? CAPTURED : PAYMENT_MADE;
-    trial->replayed += result->code == SPATE_REPLAYED;
+    if (!done) {
+        fprintf(stderr, "crash: step of order %u: %s\n", number, spate_code_name(result->code));
+        give_up(trial, "a step of an order is answered as none should be");
+    }
+    trial->fates[number] = (uint8_t)fate;
     trial->acknowledged++;
+    trial->replayed += result->code == SPATE_REPLAYED;
+    if (fate == PAYMENT_MADE)
+        ask_next_step(trial, number);
 }
 
-static void count_lines(struct trial *trial, uint32_t number, bool paid)
+static void count_lines(struct trial *trial, uint32_t number)
 {
+    uint64_t *units = trial->fates[number] == PAID ? trial->committed : trial->reserved;
+    if (trial->fates[number] < CREATED || trial->fates[number] == CANCELLED)
+        return;
     struct spate_line lines[LINES_MAX];
     uint32_t count = lines_of(trial->seed, number, lines);
     for (uint32_t i = 0; i < count; i++)
-        (paid ? trial->paid : trial->ordered)[lines[i].sku] += lines[i].units;
+        units[lines[i].sku] += lines[i].units;
 }
 
 static bool same_lines(struct trial *trial, uint32_t number, const struct spate_result *result)
@@ -362,22 +385,14 @@ static bool same_lines(struct trial *trial, uint32_t number, const struct spate_
     return true;
 }
 
-/* One that was asked for and not answered may have come to pass. */
-static void check_payment(struct trial *trial, uint32_t number, bool paid)
-{
-    count_lines(trial, number, paid);
-    if (trial->payments[number] == CAPTURED && !paid) {
-        lose(trial, "capture of order", number, "acknowledged, and it is not paid");
-    } else if (paid && trial->payments[number] < CAPTURE_ASKED) {
-        trial->wrong++;
-        complain(trial, "order", number, "paid, and nobody has");
-    }
-}
-
 static void on_check(struct trial *trial, uint32_t number, const struct spate_result *result)
 {
+    static const enum order_state states[] = {[CREATED] = ORDER_PENDING_PAYMENT,
+                                              [PAYMENT_MADE] = ORDER_PENDING_PAYMENT,
+                                              [PAID] = ORDER_PAID,
+                                              [CANCELLED] = ORDER_CANCELLED};
     bool found = result->code == SPATE_OK;
-    bool created = trial->fates[number] == CREATED;
+    bool created = trial->fates[number] >= CREATED;
     trial->checked++;
     if (created && !found) {
         lose(trial, "order", number, "acknowledged, and not there");
@@ -387,8 +402,8 @@ static void on_check(struct trial *trial, uint32_t number, const struct spate_re
     } else if (found && !same_lines(trial, number, result)) {
         trial->wrong++;
         complain(trial, "order", number, "there, with other lines");
-    } else if (found) {
-        check_payment(trial, number, result->order_state == ORDER_PAID);
+    } else if (found && result->order_state != states[trial->fates[number]]) {
+        lose(trial, "order", number, "there, but its last acknowledged step has been taken back");
     }
 }
 
@@ -401,15 +416,15 @@ static void on_stock(struct trial *trial, uint32_t sku, const struct spate_resul
         committed += result->cells[i].committed;
     }
     trial->checked++;
-    if (reserved == trial->ordered[sku] && committed == trial->paid[sku] &&
+    if (reserved == trial->reserved[sku] && committed == trial->committed[sku] &&
         free_units + reserved + committed == trial->received[sku])
         return;
     trial->wrong++;
     fprintf(stderr,
             "crash: SKU %u: received %" PRIu64 ", ordered %" PRIu64 ", paid %" PRIu64
-            "; the server has %" PRIu64 " free, %" PRIu64 " reserved and %" PRIu64 " committed\n",
-            sku, trial->received[sku], trial->ordered[sku], trial->paid[sku], free_units, reserved,
-            committed);
+            "; the server has %" PRIu64 " free, %" PRIu64 " reserved, %" PRIu64 " committed\n",
+            sku, trial->received[sku], trial->reserved[sku], trial->committed[sku], free_units,
+            reserved, committed);
 }
 
 static void on_answer(struct trial *trial, const struct spate_result *result)
@@ -424,9 +439,14 @@ static void on_answer(struct trial *trial, const struct spate_result *result)
     case ASKED_ORDER:
         on_order(trial, number, result);
         break;
+    case ASKED_CANCEL:
+        on_step(trial, number, CANCELLED, result);
+        break;
     case ASKED_PAYMENT:
+        on_step(trial, number, PAYMENT_MADE, result);
+        break;
     case ASKED_CAPTURE:
-        on_payment(trial, number, result);
+        on_step(trial, number, PAID, result);
         break;
     case ASKED_RECEIPT:
         trial->acknowledged++;
@@ -490,10 +510,6 @@ static void ask_more(struct trial *trial)
         if (trial->order_count % RESTOCK_EVERY == RESTOCK_EVERY - 1 &&
             trial->receipt_count < RECEIPTS_MAX)
             ask_receipt(trial, (uint32_t)draw(trial, SCARCE_SKUS), RESTOCK_UNITS);
-        uint32_t recent = trial->order_count > 1000 ? 1000 : trial->order_count;
-        uint32_t number = recent > 0 ? trial->order_count - 1 - (uint32_t)draw(trial, recent) : 0;
-        if (number % 3 == 0 && trial->fates[number] == CREATED)
-            ask_payment(trial, number);
         bool again = trial->order_count > 0 && draw(trial, 50) == 0;
         if (again)
             ask_order(trial, (uint32_t)draw(trial, trial->order_count));
@@ -549,6 +565,7 @@ static void check_all(struct trial *trial)
         name_order(id, i);
         while (!spate_order_get(trial->client, id, tag_of(ASKED_CHECK, i)))
             take_answer(trial);
+        count_lines(trial, i);
     }
     settle(trial);
     for (uint32_t i = 0; i < SKUS; i++)
@@ -559,10 +576,9 @@ static void check_all(struct trial *trial)
 static void begin_round(struct trial *trial)
 {
     memset(trial->fates, UNKNOWN, ORDERS_MAX);
-    memset(trial->payments, UNPAID, ORDERS_MAX);
     memset(trial->received, 0, sizeof trial->received);
-    memset(trial->ordered, 0, sizeof trial->ordered);
-    memset(trial->paid, 0, sizeof trial->paid);
+    memset(trial->reserved, 0, sizeof trial->reserved);
+    memset(trial->committed, 0, sizeof trial->committed);
     trial->order_count = trial->receipt_count = 0;
     trial->seq = trial->seq_at_death = 0;
     trial->client = spate_open(&(struct spate_options){
@@ -640,7 +656,6 @@ int main(int argc, char **argv)
         return usage();
     trial.random = trial.seed;
     trial.fates = malloc(ORDERS_MAX);
-    trial.payments = malloc(ORDERS_MAX);
     if (!choose_place(&trial)) {
         printf("an image cannot be mounted here: that needs root and a loop device\n");
         remove_directory(trial.directory);
@@ -655,6 +670,5 @@ int main(int argc, char **argv)
         end_round(&trial);
     }
     free(trial.fates);
-    free(trial.payments);
     return report(&trial);
 }
