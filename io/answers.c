@@ -169,14 +169,89 @@ static void write_payments(struct json_writer *writer, const struct result_order
     json_write_close(writer, ']');
 }
 
-static void write_child(struct json_writer *writer, const struct result_child *result,
-                        const struct route *route)
+static void write_scans(struct json_writer *writer, const struct parcel_scan *scans, uint32_t count,
+                        const char *texts)
+{
+    json_write_key(writer, "scans");
+    json_write_open(writer, '[');
+    for (uint32_t i = 0; i < count; i++) {
+        json_write_open(writer, '{');
+        json_member_text(writer, "code", (struct text){texts, scans[i].code_bytes});
+        texts += scans[i].code_bytes;
+        member_time(writer, "at", scans[i].at_ns);
+        member_said(writer, "place", (struct text){texts, scans[i].place_bytes});
+        texts += scans[i].place_bytes;
+        json_write_close(writer, '}');
+    }
+    json_write_close(writer, ']');
+}
+
+static void write_shipment(struct json_writer *writer, const struct http_server *server,
+                           struct text order_id, const struct child *child)
+{
+    const struct child_shipment *shipment = (const void *)child;
+    const struct parcel_scan *scans = (const void *)(shipment->lines + shipment->line_count);
+    const char *texts = (const char *)(scans + shipment->scan_count);
+    const char *tracking = texts + child->id_bytes + child->note_bytes;
+    json_write_open(writer, '{');
+    json_member_text(writer, "shipment_id", (struct text){texts, child->id_bytes});
+    member_said(writer, "order_id", order_id);
+    json_member_text(writer, "state",
+                     text_of(shipment_state_name((enum shipment_state)child->state)));
+    member_said(writer, "warehouse", shard_warehouse(server->shard, shipment->warehouse));
+    member_said(writer, "carrier", (struct text){texts + child->id_bytes, child->note_bytes});
+    member_said(writer, "tracking", (struct text){tracking, shipment->tracking_bytes});
+    member_said(writer, "method",
+                (struct text){tracking + shipment->tracking_bytes, shipment->method_bytes});
+    member_time(writer, "eta", shipment->eta_ns);
+    member_time(writer, "created_at", shipment->created_ns);
+    member_time(writer, "changed_at", shipment->changed_ns);
+    if (shipment->line_count > 0) {
+        json_write_key(writer, "lines");
+        json_write_open(writer, '[');
+        for (uint32_t i = 0; i < shipment->line_count; i++) {
+            json_write_open(writer, '{');
+            json_member_unsigned(writer, "line", shipment->lines[i].line);
+            json_member_unsigned(writer, "units", shipment->lines[i].units);
+            json_write_close(writer, '}');
+        }
+        json_write_close(writer, ']');
+        write_scans(writer, scans, shipment->scan_count,
+                    tracking + shipment->tracking_bytes + shipment->method_bytes);
+    }
+    json_write_close(writer, '}');
+}
+
+static void write_shipments(struct json_writer *writer, const struct http_server *server,
+                            const struct result_order *order)
+{
+    const struct child *child = result_order_children(order);
+    const struct child *end = (const void *)((const char *)order + order->head.bytes);
+    bool is_open = false;
+    for (; order->child_count > 0 && child < end; child = child_next(child)) {
+        if (child->kind != CHILD_SHIPMENT)
+            continue;
+        if (!is_open) {
+            json_write_key(writer, "shipments");
+            json_write_open(writer, '[');
+        }
+        is_open = true;
+        write_shipment(writer, server, (struct text){NULL, 0}, child);
+    }
+    if (is_open)
+        json_write_close(writer, ']');
+}
+
+static void write_child(struct json_writer *writer, const struct http_server *server,
+                        const struct result_child *result, const struct route *route)
 {
     struct text order_id = {(const char *)(result + 1), result->order_bytes};
     const struct child *first = result_children(result);
     const struct child *end = (const void *)((const char *)result + result->head.bytes);
     if (route->answer == &answer_refund) /* it stands behind its payment */
         write_refund(writer, order_id, (const void *)child_next(first));
+    else if (first->kind == CHILD_SHIPMENT)
+        write_shipment(writer, server, order_id, first);
     else
         write_payment(writer, order_id, first, end);
 }
@@ -196,6 +271,7 @@ static void write_order(struct json_writer *writer, const struct http_server *se
     write_adjustments(writer, order);
     write_stages(writer, order);
     write_payments(writer, order);
+    write_shipments(writer, server, order);
     json_member_text(writer, "created_by", result_order_text(order, ORDER_TEXTS));
     json_member_text(writer, "modified_by", result_order_text(order, ORDER_TEXTS + 1));
     member_time(writer, "expires_at", order->expires_ns);
@@ -375,6 +451,8 @@ static const char *state_name(const struct result_state *result)
         return payment_state_name((enum payment_state)result->state);
     if (result->child == CHILD_REFUND)
         return refund_state_name((enum refund_state)result->state);
+    if (result->child == CHILD_SHIPMENT)
+        return shipment_state_name((enum shipment_state)result->state);
     return order_state_name((enum order_state)result->state);
 }
 
@@ -384,6 +462,8 @@ static const char *move_name(const struct result_state *result, uint32_t move)
         return payment_move_name((enum payment_move)move);
     if (result->child == CHILD_REFUND)
         return refund_move_name((enum refund_move)move);
+    if (result->child == CHILD_SHIPMENT)
+        return shipment_move_name((enum shipment_move)move);
     return order_move_name((enum order_move)move);
 }
 
@@ -487,7 +567,7 @@ void answer_write(struct json_writer *writer, const struct http_server *server,
     case RESULT_RULES_FAULT:
         break; /* not to be had over HTTP */
     case RESULT_CHILD:
-        write_child(writer, (const void *)result, route);
+        write_child(writer, server, (const void *)result, route);
         return;
     }
     CHECK(false);
@@ -638,6 +718,37 @@ static const struct schema_field payment_fields[] = {
 };
 ANSWER(answer_payment, "Payment", payment_fields);
 
+static const char *const shipment_states[] = {
+    "planned",   "picking",   "handed_over",        "in_transit",
+    "delivered", "cancelled", "pick_short",         "carrier_rejected",
+    "delayed",   "lost",      "returned_to_sender", "refunded",
+    "reshipped", NULL};
+_Static_assert(sizeof shipment_states / sizeof shipment_states[0] == SHIPMENT_STATES, "all");
+
+static const struct schema_field parcel_line_fields[] = {COUNT_MEMBER("line"),
+                                                         COUNT_MEMBER("units")};
+static ANSWER(answer_parcel_line, "ShipmentLine", parcel_line_fields);
+
+static const struct schema_field answer_scan_fields[] = {
+    ID_MEMBER("code", true), TIME_MEMBER("at", NULL), TEXT_MEMBER("place", false)};
+static ANSWER(answer_scan, "ShipmentScan", answer_scan_fields);
+
+static const struct schema_field shipment_fields[] = {
+    ID_MEMBER("shipment_id", true),
+    ID_MEMBER("order_id", false),
+    {.name = "state", .type = SCHEMA_CHOICE, .required = true, .choices = shipment_states},
+    ID_MEMBER("warehouse", false),
+    ID_MEMBER("carrier", false),
+    TEXT_MEMBER("tracking", false),
+    TEXT_MEMBER("method", false),
+    TIME_MEMBER("eta", NULL),
+    TIME_MEMBER("created_at", NULL),
+    TIME_MEMBER("changed_at", NULL),
+    LIST_MEMBER("lines", false, &answer_parcel_line),
+    LIST_MEMBER("scans", false, &answer_scan),
+};
+ANSWER(answer_shipment, "Shipment", shipment_fields);
+
 static const struct schema_field answer_order_fields[] = {
     ID_MEMBER("order_id", true),
     {.name = "state", .type = SCHEMA_CHOICE, .required = true, .choices = order_states},
@@ -662,6 +773,7 @@ static const struct schema_field answer_order_fields[] = {
     TEXT_MEMBER("modified_by", true),
     TIME_MEMBER("expires_at", "Unpaid by then, the order expires."),
     LIST_MEMBER("payments", false, &answer_payment),
+    LIST_MEMBER("shipments", false, &answer_shipment),
 };
 ANSWER(answer_order, "Order", answer_order_fields);
 

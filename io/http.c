@@ -1001,6 +1001,7 @@ static void prepare(const struct reading *reading, struct route_request *request
     request->command = command;
     request->adjustment_count = 0;
     request->warehouse_count = 0;
+    request->scan_count = 0;
 }
 
 /* ---- what a provider has signed ----------------------------------------------------------------- */

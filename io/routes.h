@@ -42,6 +42,8 @@ struct route_request {
     uint32_t adjustment_count;
     struct text warehouses[WAREHOUSES_MAX];
     uint32_t warehouse_count;
+    struct text scan_texts[2 * SCANS_MAX];
+    uint32_t scan_count;
     uint32_t limit; /* of a list: items, and where it goes on */
     struct text cursor;
     _Alignas(8) uint8_t form[ROUTE_FORM_BYTES_MAX]; /* what the body or the query said */
@@ -84,6 +86,7 @@ struct route_table {
 };
 extern const struct route_table route_money;
 extern const struct route_table route_orders;
+extern const struct route_table route_parcels;
 extern const struct route_table route_stock;
 
 /* All routes of the admin listener, or of the shop's, one after the other; NULL behind the last. */

@@ -353,6 +353,36 @@ def orders_are_listed_page_by_page(server):
         equal(server.ask("GET", f"/v1/orders?{bad}")[0], status, bad)
 
 
+def an_order_is_shipped_in_two_parcels_and_delivered(server):
+    stock_up(server)
+    server.ask("POST", "/v1/orders", order("O", lines=[("SKU-1", 3, 10), ("SKU-1", 1, 20)]))
+    server.ask("POST", "/v1/orders/O/payments", {"payment_id": "p", "amount": 50})
+    equal(server.ask("POST", "/v1/orders/O/payments/p/capture")[0], 200)
+    base = "/v1/orders/O/shipments"
+    status, _, parcel = server.ask("POST", base, {
+        "shipment_id": "s-1", "carrier": "sf", "tracking": "SF123", "method": "express",
+        "eta": "2030-01-01T00:00:00Z", "lines": [{"line": 2, "units": 1}, {"line": 1, "units": 2}]})
+    equal((status, parcel["state"], parcel["warehouse"]), (201, "planned", "w1"))
+    equal(parcel["lines"], [{"line": 1, "units": 2}, {"line": 2, "units": 1}])
+    equal(server.ask("POST", base + "/s-1/pick")[2]["state"], "picking")
+    equal(server.ask("POST", base + "/s-1/handover", {})[2]["state"], "handed_over")
+    equal(server.ask("GET", "/v1/orders/O")[2]["state"], "partially_shipped")
+    equal(server.ask("POST", base, {"shipment_id": "s-2"})[2]["lines"], [{"line": 1, "units": 1}])
+    equal(server.ask("POST", base + "/s-2/handover", {"tracking": "SF124"})[0], 200)
+    equal(server.ask("GET", "/v1/orders/O")[2]["state"], "shipped")
+    scans = {"scans": [{"code": "in_transit", "at": "2030-01-01T00:00:00Z", "place": "Shanghai"}]}
+    for _ in range(2):
+        parcel = server.ask("POST", base + "/s-1/scans", scans)[2]
+        equal((parcel["state"], parcel["scans"]), ("in_transit", scans["scans"]))
+    for s in ("s-1", "s-2"):
+        equal(server.ask("POST", f"{base}/{s}/deliver", {})[2]["state"], "delivered")
+    body = server.ask("GET", "/v1/orders/O")[2]
+    equal((body["state"], [s["shipment_id"] for s in body["shipments"]]), ("delivered", ["s-1", "s-2"]))
+    status, _, problem = server.ask("POST", base + "/s-1/cancel", {})
+    equal((status, problem["state"]), (409, "delivered"))
+    equal(server.ask("POST", "/v1/orders/O/confirm", {})[2]["state"], "completed")
+
+
 def units_go_from_one_warehouse_to_another(server):
     stock_up(server)
     server.ask("PUT", "/v1/warehouses/w2", {"priority": 2})
