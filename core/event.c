@@ -4,6 +4,7 @@
 #include "core/payment.h"
 #include "core/refund.h"
 #include "core/retry.h"
+#include "core/return.h"
 #include "core/rules.h"
 #include "core/shipment.h"
 #include "core/stock.h"
@@ -234,6 +235,9 @@ bool slice_valid(const struct slice *slice)
     case SLICE_SHIPMENT_MOVED:
     case SLICE_SHIPMENT_SCANNED:
         return shipment_slice_valid(slice);
+    case SLICE_RETURN:
+    case SLICE_RETURN_MOVED:
+        return return_slice_valid(slice);
     case SLICE_RULES_PUT:
         return rules_put_valid(fields);
     case SLICE_WAREHOUSE_PUT:

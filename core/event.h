@@ -45,6 +45,13 @@
     X(EVENT_SHIPMENT_CANCELLED,     45, "shipment_cancelled") \
     X(EVENT_SHIPMENT_RESOLVED,      46, "shipment_resolved") \
     X(EVENT_SHIPMENT_SCANNED,       47, "shipment_scanned") \
+    X(EVENT_RETURN_REQUESTED,       50, "return_requested") \
+    X(EVENT_RETURN_APPROVED,        51, "return_approved") \
+    X(EVENT_RETURN_REFUSED,         52, "return_refused") \
+    X(EVENT_RETURN_SENT,            53, "return_sent") \
+    X(EVENT_RETURN_RECEIVED,        54, "return_received") \
+    X(EVENT_RETURN_INSPECTED,       55, "return_inspected") \
+    X(EVENT_RETURN_CLOSED,          56, "return_closed") \
     X(EVENT_RULES_PUT,              60, "rules_put") \
     X(EVENT_SKU_PUT,                64, "sku_put") \
     X(EVENT_STOCK_RECEIVED,         65, "stock_received") \
@@ -97,6 +104,8 @@ enum slice_kind {
     SLICE_SHIPMENT = 40, /* core/shipment.h */
     SLICE_SHIPMENT_MOVED = 41,
     SLICE_SHIPMENT_SCANNED = 42,
+    SLICE_RETURN = 50, /* core/return.h */
+    SLICE_RETURN_MOVED = 51,
     SLICE_RULES_PUT = 60,     /* core/rules.h */
     SLICE_STOCK_RESERVE = 64, /* core/stock.h */
     SLICE_SKU_PUT = 65,

@@ -4,6 +4,7 @@
 
 #include "core/digest.h"
 #include "core/refund.h"
+#include "core/return.h"
 #include "core/shard_state.h"
 #include "core/shipment.h"
 
@@ -91,7 +92,8 @@ uint64_t shard_state_hash(const struct shard *shard)
 static bool opens_record(enum part_kind kind)
 {
     return kind != PART_CELL && kind != PART_ORDER_STAGES && kind != PART_PAYMENT &&
-           kind != PART_REFUND && kind != PART_SHIPMENT && kind != PART_SCANS;
+           kind != PART_REFUND && kind != PART_SHIPMENT && kind != PART_SCANS &&
+           kind != PART_RETURN;
 }
 
 /* What the part that opens a record admits behind itself. */
@@ -99,7 +101,7 @@ static bool belongs_to(enum part_kind owner, enum part_kind kind)
 {
     if (owner == PART_ORDER)
         return kind == PART_ORDER_STAGES || kind == PART_PAYMENT || kind == PART_REFUND ||
-               kind == PART_SHIPMENT || kind == PART_SCANS;
+               kind == PART_SHIPMENT || kind == PART_SCANS || kind == PART_RETURN;
     return owner == PART_SKU && kind == PART_CELL;
 }
 
@@ -130,6 +132,8 @@ static bool part_valid(const struct record *record, const struct part *part)
         return shipment_part_valid(fields);
     case PART_SCANS:
         return scans_part_valid(fields);
+    case PART_RETURN:
+        return return_part_valid(fields);
     case PART_RULES:
         return rules_part_valid(fields) && record->slot == TOPOLOGY_SLOT;
     case PART_WAREHOUSE:
@@ -186,6 +190,8 @@ static enum shard_table load_part(struct shard *shard, const struct record *reco
         return shipment_load(&shard->orders, fields);
     case PART_SCANS:
         return scans_load(&shard->orders, fields);
+    case PART_RETURN:
+        return return_load(&shard->orders, fields);
     case PART_RULES:
         rules_load(&shard->rules, fields);
         return SHARD_TABLE_NONE;

@@ -29,6 +29,7 @@ enum part_kind {
     PART_REFUND = 21,   /* core/refund.h */
     PART_SHIPMENT = 40, /* core/shipment.h; of an order, each with its scans behind it */
     PART_SCANS = 41,
+    PART_RETURN = 50,    /* core/return.h; of an order */
     PART_RULES = 60,     /* core/rules.h; opens a record */
     PART_SKU = 64,       /* core/stock.h; opens a record */
     PART_CELL = 65,      /* of a SKU, by warehouse */

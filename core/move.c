@@ -405,11 +405,9 @@ static void cancel_lines(struct shard *shard, struct turn *turn, const struct ca
     add_lines_cancelled(turn, event, c);
     if (c->rest)
         parcel_add_cancelled(shard, turn, event, c->order);
-    if (step != NULL) {
-        bool delivered = step->to == ORDER_DELIVERED;
-        move_add_step(turn, event, c->order, step,
-                      delivered ? parcel_confirm_ns(shard, turn, c->order) : 0, &c->cause);
-    }
+    if (step != NULL)
+        move_add_step(turn, event, c->order, step, parcel_deadline_ns(shard, turn, c->order, step),
+                      &c->cause);
     ledger_write(ledger, turn, event, (struct text){"", 0});
     move_add_retry(turn, event, c->cause.retry);
     enum slice_kind freed = order_state_commits(state) ? SLICE_STOCK_UNCOMMIT : SLICE_STOCK_RELEASE;

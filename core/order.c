@@ -5,6 +5,7 @@
 #include "core/chain.h"
 #include "core/key.h"
 #include "core/payment.h"
+#include "core/return.h"
 #include "core/shape.h"
 #include "core/shipment.h"
 
@@ -895,7 +896,7 @@ uint32_t order_answer_bytes(const struct orders *orders, const struct order *ord
     struct unpacked unpacked;
     uint32_t text_bytes = unpack(&unpacked, orders, order);
     return own_answer_bytes(order, text_bytes) + payments_answer_bytes(orders, order) +
-           shipments_answer_bytes(orders, order);
+           shipments_answer_bytes(orders, order) + returns_answer_bytes(orders, order);
 }
 
 void order_write(const struct orders *orders, const struct order *order,
@@ -921,7 +922,9 @@ void order_write(const struct orders *orders, const struct order *order,
     char *children = (char *)result + own_bytes;
     uint32_t count = payments_answer(orders, order, children);
     children += payments_answer_bytes(orders, order);
-    result->child_count = (uint16_t)(count + shipments_answer(orders, order, children));
+    count += shipments_answer(orders, order, children);
+    children += shipments_answer_bytes(orders, order);
+    result->child_count = (uint16_t)(count + returns_answer(orders, order, children));
 }
 
 void order_answer(const struct orders *orders, const struct order *order, struct turn *turn,
@@ -950,6 +953,8 @@ const char *orders_audit(const struct orders *orders)
         const char *wrong = payments_audit(orders, order);
         if (wrong == NULL)
             wrong = shipments_audit(orders, order, &committed);
+        if (wrong == NULL)
+            wrong = returns_audit(orders, order);
         if (wrong != NULL)
             return wrong;
     }
@@ -1084,6 +1089,7 @@ bool orders_image(const struct orders *orders, uint64_t *at, struct pile *out)
     write_stages(out, record, order_more(orders, order), unpacked.text[ORDER_ID]);
     payments_image(orders, order, record, out);
     shipments_image(orders, order, record, out);
+    returns_image(orders, order, record, out);
     return true;
 }
 

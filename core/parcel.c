@@ -6,6 +6,7 @@
 #include "core/digest.h"
 #include "core/ledger.h"
 #include "core/move.h"
+#include "core/return.h"
 #include "core/shipment.h"
 
 /* ---- a request, taken apart -------------------------------------------------------------------- */
@@ -267,20 +268,25 @@ static enum code has_room(const struct deal *deal, uint64_t bytes)
     return CODE_OK;
 }
 
-uint64_t parcel_confirm_ns(const struct shard *shard, const struct turn *turn,
-                           const struct order *order)
+uint64_t parcel_confirm_ns(const struct shard *shard, const struct turn *turn)
 {
-    (void)order;
     uint64_t after = shard->options.confirm_deadline_ns;
     return after != 0 ? turn->now_ns + after : 0;
+}
+
+uint64_t parcel_deadline_ns(const struct shard *shard, const struct turn *turn,
+                            const struct order *order, const struct order_step *step)
+{
+    if (step->to != ORDER_DELIVERED || returns_are_open(&shard->orders, order, 0))
+        return 0;
+    return parcel_confirm_ns(shard, turn);
 }
 
 static void add_order_step(const struct deal *deal, struct event *event,
                            const struct order_step *step)
 {
-    uint64_t deadline_ns =
-        step->to == ORDER_DELIVERED ? parcel_confirm_ns(deal->shard, deal->turn, deal->order) : 0;
-    move_add_step(deal->turn, event, deal->order, step, deadline_ns, &deal->cause);
+    move_add_step(deal->turn, event, deal->order, step,
+                  parcel_deadline_ns(deal->shard, deal->turn, deal->order, step), &deal->cause);
 }
 
 static void add_scans(const struct deal *deal, struct event *event, const bool *is_new);

@@ -15,8 +15,11 @@ void parcel_request(struct shard *shard, struct turn *turn, const struct request
 void parcel_add_cancelled(struct shard *shard, struct turn *turn, struct event *event,
                           const struct order *order);
 
-/* When an order that is delivered from now on is completed by itself; 0: an open return stops that. */
-uint64_t parcel_confirm_ns(const struct shard *shard, const struct turn *turn,
-                           const struct order *order);
+/* When an order that is delivered, and has no open return, from now on is completed by itself; 0:
+ * never. */
+uint64_t parcel_confirm_ns(const struct shard *shard, const struct turn *turn);
+/* Of the state that a step of an order that has been paid leads to. */
+uint64_t parcel_deadline_ns(const struct shard *shard, const struct turn *turn,
+                            const struct order *order, const struct order_step *step);
 
 #endif

@@ -61,6 +61,29 @@ const char *shipment_move_name(enum shipment_move move)
     return move > 0 && move < SHIPMENT_MOVE_COUNT ? shipment_move_names[move] : "unknown";
 }
 
+static const char *const return_state_names[RETURN_STATES] = {
+    [RETURN_REQUESTED] = "requested", [RETURN_APPROVED] = "approved",
+    [RETURN_REFUSED] = "refused",     [RETURN_IN_TRANSIT] = "in_transit",
+    [RETURN_RECEIVED] = "received",   [RETURN_INSPECTED] = "inspected",
+    [RETURN_REFUNDING] = "refunding", [RETURN_CLOSED] = "closed",
+};
+
+const char *return_state_name(enum return_state state)
+{
+    return state > 0 && state < RETURN_STATES ? return_state_names[state] : "unknown";
+}
+
+static const char *const return_move_names[RETURN_MOVE_COUNT] = {
+    [RETURN_APPROVE] = "approve", [RETURN_PAY_BACK] = "approve", [RETURN_REFUSE] = "refuse",
+    [RETURN_SHIP] = "ship",       [RETURN_RECEIVE] = "receive",  [RETURN_ACCEPT] = "inspect",
+    [RETURN_REJECT] = "inspect",  [RETURN_CLOSE] = "close",
+};
+
+const char *return_move_name(enum return_move move)
+{
+    return move > 0 && move < RETURN_MOVE_COUNT ? return_move_names[move] : "unknown";
+}
+
 static const char *const move_names[ORDER_MOVE_COUNT] = {
     [MOVE_CANCEL] = "cancel",
     [MOVE_EXPIRE] = "expire",

@@ -138,6 +138,19 @@ enum shipment_state {
     SHIPMENT_STATES
 };
 
+enum return_state {
+    RETURN_REQUESTED = 1,
+    RETURN_APPROVED,
+    RETURN_REFUSED,
+    RETURN_IN_TRANSIT,
+    RETURN_RECEIVED,
+    RETURN_INSPECTED,
+    RETURN_REFUNDING,
+    RETURN_CLOSED,
+    RETURN_STATES
+};
+
+const char *return_state_name(enum return_state state);
 const char *shipment_state_name(enum shipment_state state);
 const char *payment_state_name(enum payment_state state);
 const char *refund_state_name(enum refund_state state);
@@ -182,12 +195,35 @@ struct child_shipment {
     struct child_line lines[];
 };
 
+struct child_return_line {
+    uint32_t line; /* counted from 1 */
+    uint32_t units;
+    uint32_t accepted;
+    uint32_t rejected;
+};
+
+/* Behind it: lines; id, reason. Where the whole order is answered, lines are left out. */
+struct child_return {
+    struct child head;
+    uint64_t created_ns;
+    uint64_t changed_ns; /* when it entered its state */
+    uint16_t line_count;
+    uint8_t kind; /* enum parcel_choice: RETURN_GOODS, ... */
+    uint8_t zero[5];
+    struct child_return_line lines[];
+};
+
 static inline const struct child *child_next(const struct child *child)
 {
     return (const void *)((const char *)child + child->bytes);
 }
 
-enum { PAYMENTS_MAX = 32, REFUNDS_MAX = 64, SHIPMENTS_MAX = 64 }; /* of one order */
+enum {
+    PAYMENTS_MAX = 32,
+    REFUNDS_MAX = 64,
+    SHIPMENTS_MAX = 64,
+    RETURNS_MAX = 64
+}; /* of one order */
 
 /* Behind it: the order's id up to a multiple of 8; the child that was asked for, and what belongs to
  * it. */
@@ -381,6 +417,20 @@ enum order_move {
 
 const char *order_move_name(enum order_move move);
 
+/* How a return may move; core/return.h. */
+enum return_move {
+    RETURN_APPROVE = 1,
+    RETURN_PAY_BACK,
+    RETURN_REFUSE,
+    RETURN_SHIP,
+    RETURN_RECEIVE,
+    RETURN_ACCEPT,
+    RETURN_REJECT,
+    RETURN_CLOSE,
+    RETURN_MOVE_COUNT
+};
+const char *return_move_name(enum return_move move);
+
 /* How a shipment may move; core/shipment.h. */
 enum shipment_move {
     SHIPMENT_PICK = 1,
@@ -459,8 +509,8 @@ struct result_orders {
 
 /* The longest result: an order of ORDER_LINES_MAX lines, as one of a list. */
 enum {
-    CHILDREN_BYTES_MAX =
-        PAYMENTS_MAX * (64 + 64) + REFUNDS_MAX * (24 + 104) + SHIPMENTS_MAX * (48 + 192),
+    CHILDREN_BYTES_MAX = PAYMENTS_MAX * (64 + 64) + REFUNDS_MAX * (24 + 104) +
+                         SHIPMENTS_MAX * (48 + 192) + RETURNS_MAX * (32 + 104),
     ORDER_LIST_BYTES_MAX = 160 + ORDER_LINES_MAX * 32 + ADJUSTMENTS_MAX * 16 +
                            (ORDER_TEXTS + 2) * 64 + CHILDREN_BYTES_MAX,
     RESULT_BYTES_MAX = ORDER_LIST_BYTES_MAX + (int)sizeof(struct result_orders) + TEXT_BYTES_MAX,

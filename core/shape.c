@@ -7,6 +7,7 @@
 #include "core/refund.h"
 #include "core/region.h"
 #include "core/retry.h"
+#include "core/return.h"
 #include "core/rules.h"
 #include "core/shipment.h"
 #include "core/stock.h"
@@ -177,6 +178,38 @@ static const struct shape_item shipment_scanned[] = {
     ITEM("codes_and_places", TEXT, SCANNED, text_bytes),
     END};
 
+#define RETURN_LINE struct child_return_line
+static const struct shape_item return_line[] = {
+    ITEM("line", NUMBER, RETURN_LINE, line),
+    ITEM("units", NUMBER, RETURN_LINE, units),
+    ITEM("accepted", NUMBER, RETURN_LINE, accepted),
+    ITEM("rejected", NUMBER, RETURN_LINE, rejected),
+    END};
+
+#define RETURNED struct slice_return
+static const struct shape_item returned[] = {
+    ITEM("digest", HASH, RETURNED, digest),
+    ITEM("created", TIME, RETURNED, created_ns),
+    ITEM("deadline", TIME, RETURNED, deadline_ns),
+    ITEM("kind", NUMBER, RETURNED, kind),
+    ARRAY("lines", RETURNED, line_count, RETURN_LINE, return_line),
+    ITEM("order", ORDER, RETURNED, order_bytes),
+    ITEM("return", TEXT, RETURNED, id_bytes),
+    ITEM("reason", TEXT, RETURNED, reason_bytes),
+    END};
+
+#define RETURN_MOVED struct slice_return_moved
+static const struct shape_item return_moved[] = {
+    ITEM("deadline", TIME, RETURN_MOVED, deadline_ns),
+    ITEM("move", RETURN_MOVE, RETURN_MOVED, move),
+    ITEM("from", RETURN_STATE, RETURN_MOVED, from),
+    ITEM("to", RETURN_STATE, RETURN_MOVED, to),
+    ARRAY("lines", RETURN_MOVED, line_count, RETURN_LINE, return_line),
+    ITEM("order", ORDER, RETURN_MOVED, order_bytes),
+    ITEM("return", TEXT, RETURN_MOVED, id_bytes),
+    ITEM("reason", TEXT, RETURN_MOVED, reason_bytes),
+    END};
+
 #define SKU_PUT struct slice_sku_put
 static const struct shape_item sku_put[] = {
     ITEM("sku", SKU, SKU_PUT, sku),
@@ -306,6 +339,8 @@ static const struct shape_item region_costs[] = {
     X(SLICE_SHIPMENT,         "shipment",         PARCEL,       shipment) \
     X(SLICE_SHIPMENT_MOVED,   "shipment_moved",   PARCEL_MOVED, shipment_moved) \
     X(SLICE_SHIPMENT_SCANNED, "shipment_scanned", SCANNED,      shipment_scanned) \
+    X(SLICE_RETURN,           "return",           RETURNED,     returned) \
+    X(SLICE_RETURN_MOVED,     "return_moved",     RETURN_MOVED, return_moved) \
     X(SLICE_RULES_PUT,       "rules_put",       RULES,     rules_put) \
     X(SLICE_STOCK_RESERVE,   "stock_reserve",   UNITS,     stock_units) \
     X(SLICE_STOCK_RELEASE,   "stock_release",   UNITS,     stock_units) \

@@ -23,6 +23,8 @@ enum shape_type {
     SHAPE_REFUND_STATE,
     SHAPE_SHIPMENT_STATE,
     SHAPE_SHIPMENT_MOVE,
+    SHAPE_RETURN_STATE,
+    SHAPE_RETURN_MOVE,
     SHAPE_TEXT,  /* the number is its length; it stands behind the fixed fields */
     SHAPE_ORDER, /* likewise, and is the id of the order that the slice is about */
     SHAPE_CHARS, /* in its place, zeros behind it */

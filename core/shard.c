@@ -13,10 +13,12 @@
 #include "core/parcel.h"
 #include "core/place.h"
 #include "core/refund.h"
+#include "core/return.h"
 #include "core/review.h"
 #include "core/shelf.h"
 #include "core/shipment.h"
 #include "core/sku.h"
+#include "core/takeback.h"
 #include "core/transport.h"
 
 /* ---- memory ------------------------------------------------------------------------------------ */
@@ -128,6 +130,9 @@ static enum shard_table apply(struct shard *shard, struct position position,
     case SLICE_SHIPMENT_MOVED:
     case SLICE_SHIPMENT_SCANNED:
         return shipment_apply(&shard->orders, position, event, slice);
+    case SLICE_RETURN:
+    case SLICE_RETURN_MOVED:
+        return return_apply(&shard->orders, position, event, slice);
     case SLICE_RETRY:
     case SLICE_RETRY_FORGOTTEN:
         return retry_apply(&shard->retries, slice);
@@ -360,7 +365,7 @@ void shard_request(struct shard *shard, struct turn *turn, const struct request 
     case OP_RETURN_RECEIVE:
     case OP_RETURN_INSPECT:
     case OP_RETURN_CLOSE:
-        answer_plain(shard, turn, request, CODE_NOT_FOUND);
+        takeback_request(shard, turn, request);
         break;
     case OP_RULES_PUT:
         judge_put_rules(shard, turn, request);

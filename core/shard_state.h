@@ -33,6 +33,7 @@ struct shard {
     struct rules_line rules_lines[ORDER_LINES_MAX];
     struct audit audit;
     struct child_line parcel_lines[ORDER_LINES_MAX];
+    struct child_return_line return_lines[ORDER_LINES_MAX];
     struct cancel_line cancel_lines[ORDER_LINES_MAX];
     uint8_t *record_space; /* RECORD_BYTES_MAX */
 };

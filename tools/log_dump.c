@@ -102,6 +102,12 @@ static void print_value(const struct shape_item *item, const void *from)
     case SHAPE_SHIPMENT_STATE:
         print_name(shipment_state_name((enum shipment_state)number));
         break;
+    case SHAPE_RETURN_STATE:
+        print_name(return_state_name((enum return_state)number));
+        break;
+    case SHAPE_RETURN_MOVE:
+        print_name(return_move_name((enum return_move)number));
+        break;
     case SHAPE_SHIPMENT_MOVE:
         print_name(shipment_move_name((enum shipment_move)number));
         break;
