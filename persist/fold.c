@@ -75,7 +75,8 @@ void fold_begin(struct fold *fold, void *memory, struct env *env,
     fold->reader.file = -1;
     fold->reading = true;
     (void)lay_out(fold, memory, options);
-    lanes_init(&fold->lanes, fold->lane_memory, options->lane_bytes_max, env, options->directory);
+    lanes_init(&fold->lanes, fold->lane_memory, options->lane_bytes_max, env,
+               options->lane_directory != 0 ? options->lane_directory : options->directory);
     fold->place = scan_first(options->manifest);
     fold->scan.file = -1;
     if (options->snapshot != 0) {
@@ -121,6 +122,8 @@ static enum fold_state end_reading(struct fold *fold)
 
 static enum fold_state log_ends(struct fold *fold, int32_t error)
 {
+    if (fold->options.as_far_as_it_goes)
+        return end_reading(fold);
     if (error < 0)
         return fail_at(fold, error, fold->scan.at, strerror(-error));
     if (fold->options.seq == UINT64_MAX)
@@ -146,6 +149,8 @@ static enum fold_state read_log(struct fold *fold)
         if (head == NULL)
             return log_ends(fold, error);
         error = put_group(fold, head);
+        if (error == -EBADMSG && fold->options.as_far_as_it_goes)
+            return end_reading(fold);
         if (error == -EBADMSG)
             return fail_at(fold, error, fold->scan.at, "an event in this group makes no sense");
         if (error < 0)

@@ -156,6 +156,7 @@ int tool_log(int argc, char **argv)
         {"dump", "print its events", log_dump},
         {"compact", "make a snapshot, and let go of the log behind the one before", log_compact},
         {"backup", "copy it, also from under a server", log_backup},
+        {"salvage", "make a new one of what can be had, and list what is lost", log_salvage},
     };
     for (size_t i = 0; argc > 1 && i < sizeof verbs / sizeof *verbs; i++)
         if (strcmp(argv[1], verbs[i].name) == 0)

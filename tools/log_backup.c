@@ -240,18 +240,6 @@ static enum outcome try_once(struct backup *b)
 
 /* ---- all of it -------------------------------------------------------------------------------------- */
 
-static int make_empty(const char *command, const char *path, int32_t *file)
-{
-    if (mkdir(path, 0700) != 0 && errno != EEXIST)
-        return log_fail(command, EXIT_CANNOT_CREATE, "%s cannot be made: %s", path,
-                        strerror(errno));
-    if (rmdir(path) != 0 || mkdir(path, 0700) != 0)
-        return log_fail(command, EXIT_CANNOT_CREATE, "%s must be empty, or not there: %s", path,
-                        strerror(errno));
-    *file = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return *file >= 0 ? 0 : log_fail(command, EXIT_CANNOT_CREATE, "%s: %s", path, strerror(errno));
-}
-
 static int run(struct backup *b)
 {
     char message[ENV_MESSAGE_BYTES];
@@ -263,7 +251,7 @@ static int run(struct backup *b)
         return log_fail(b->command, EXIT_CANNOT_CREATE,
                         "%s is not a data directory of Spate: no manifest that can be read",
                         b->from_path);
-    exit_code = make_empty(b->command, b->to_path, &b->to);
+    exit_code = log_make_empty(b->command, b->to_path, &b->to);
     if (exit_code != 0)
         return exit_code;
     if (!env_uring_open(&b->world, 0, QUEUE_ENTRIES, &b->env, message, &exit_code))

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { QUEUE_ENTRIES = 16, NAMES_BYTES = 4 << 20, LOCK_TRIES = 100, LOCK_RETRY_US = 5000 };
@@ -31,6 +32,18 @@ void *log_memory(size_t bytes)
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return memory == MAP_FAILED ? NULL : memory;
+}
+
+int log_make_empty(const char *command, const char *path, int32_t *file)
+{
+    if (mkdir(path, 0700) != 0 && errno != EEXIST)
+        return log_fail(command, EXIT_CANNOT_CREATE, "%s cannot be made: %s", path,
+                        strerror(errno));
+    if (rmdir(path) != 0 || mkdir(path, 0700) != 0)
+        return log_fail(command, EXIT_CANNOT_CREATE, "%s must be empty, or not there: %s", path,
+                        strerror(errno));
+    *file = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return *file >= 0 ? 0 : log_fail(command, EXIT_CANNOT_CREATE, "%s: %s", path, strerror(errno));
 }
 
 static enum start_visit pass_over(struct start_visitor *visitor, const struct group_head *head)

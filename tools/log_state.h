@@ -30,6 +30,9 @@ int log_fail(const char *command, int exit_code, const char *format, ...)
 /* Zeros that cost nothing before they are touched. */
 void *log_memory(size_t bytes);
 
+/* Makes an empty directory, or takes one that is, and opens it; 0, or the exit code after saying why. */
+int log_make_empty(const char *command, const char *path, int32_t *file) MUST_LOOK;
+
 /* Reads the whole log and shows every group to the visitor (NULL: nobody looks). 0, or the exit code
  * after saying why. */
 int log_state_open(struct log_state *state, const char *command, const char *directory,
