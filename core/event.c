@@ -115,6 +115,11 @@ static bool refund_valid(const struct slice_refund *refund)
            refund->state < REFUND_STATES;
 }
 
+static bool extended_valid(const struct slice_deadlines_extended *extended)
+{
+    return extended->head.bytes == sizeof *extended;
+}
+
 static bool is_sku_of(const struct slice *slice, uint32_t sku)
 {
     return sku_slot(sku) == slice->slot && sku_index(sku) != 0;
@@ -203,6 +208,8 @@ bool slice_valid(const struct slice *slice)
         return payment_valid(fields);
     case SLICE_REFUND:
         return refund_valid(fields);
+    case SLICE_DEADLINES_EXTENDED:
+        return extended_valid(fields);
     case SLICE_STOCK_RESERVE:
     case SLICE_STOCK_RELEASE:
     case SLICE_STOCK_COMMIT:

@@ -26,6 +26,7 @@
     X(EVENT_ORDER_ACCEPTED,          5, "order_accepted") \
     X(EVENT_ORDER_REJECTED,          6, "order_rejected") \
     X(EVENT_ORDER_COMPLETED,         7, "order_completed") \
+    X(EVENT_DEADLINES_EXTENDED,     15, "deadlines_extended") \
     X(EVENT_PAYMENT_CREATED,        20, "payment_created") \
     X(EVENT_PAYMENT_AUTHORIZED,     21, "payment_authorized") \
     X(EVENT_PAYMENT_CAPTURED,       22, "payment_captured") \
@@ -99,6 +100,7 @@ enum slice_kind {
     SLICE_ORDER_PLACED = 1, /* core/order.h */
     SLICE_ORDER_MOVED = 2,
     SLICE_LINES_CANCELLED = 3,
+    SLICE_DEADLINES_EXTENDED = 15,
     SLICE_PAYMENT = 20,  /* core/payment.h */
     SLICE_REFUND = 21,   /* core/refund.h */
     SLICE_SHIPMENT = 40, /* core/shipment.h */

@@ -771,6 +771,21 @@ enum shard_table order_apply(struct orders *orders, struct position position,
 
 /* ---- fetching ahead ---------------------------------------------------------------------------- */
 
+void orders_extend(struct orders *orders, const struct event *event)
+{
+    uint64_t by_ns[SLOT_COUNT] = {0};
+    const struct slice *slice = event_slices(event);
+    for (uint32_t i = 0; i < event->slice_count; i++, slice = slice_next(slice))
+        by_ns[slice->slot] = ((const struct slice_deadlines_extended *)(const void *)slice)->by_ns;
+    for (uint32_t record = timers_take_all(&orders->timers), next; record != 0; record = next) {
+        const struct order *order = order_at(orders, record);
+        char at[TEXT_BYTES_MAX];
+        uint32_t slot = hash_slot(key_hash(order_text(order, ORDER_ID, at)));
+        next = order->timer.next;
+        timers_set(&orders->timers, record, order->timer.deadline_ns + by_ns[slot]);
+    }
+}
+
 void order_fetch(const struct orders *orders, const struct slice *slice)
 {
     const struct slice_order_placed *placed = (const void *)slice;
@@ -1203,6 +1218,16 @@ void order_load_fetch_behind(const struct orders *orders, const struct part_orde
 static uint32_t *next_of_customer(void *orders, uint32_t record)
 {
     return &order_at(orders, record)->customer_next;
+}
+
+uint64_t orders_newest_ns(const struct orders *orders)
+{
+    uint64_t newest_ns = 0;
+    uint32_t record;
+    for (uint64_t at = 0; (record = table_each(&orders->by_id, &at)) != 0;)
+        if (order_at(orders, record)->created_ns > newest_ns)
+            newest_ns = order_at(orders, record)->created_ns;
+    return newest_ns;
 }
 
 void orders_loaded(struct orders *orders)

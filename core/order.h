@@ -177,6 +177,15 @@ struct part_stages {
 };
 _Static_assert(sizeof(struct part_stages) == 48, "as it stands in images");
 
+/* All deadlines that run in this slot end so much later: nobody was there to meet them, or the clock
+ * has jumped. An event has one of these for each slot of its shard, and nothing else. */
+struct slice_deadlines_extended {
+    struct slice head;
+    uint64_t from_ns; /* when somebody was there for the last time */
+    uint64_t by_ns;
+};
+_Static_assert(sizeof(struct slice_deadlines_extended) == 24, "as it stands in the log");
+
 /* ---- state ------------------------------------------------------------------------------------- */
 
 struct order_line {
@@ -339,6 +348,9 @@ bool orders_have_bytes(struct orders *orders, uint64_t bytes);
 enum shard_table order_apply(struct orders *orders, struct position position,
                              const struct event *event, const struct slice *slice) MUST_LOOK;
 
+/* An EVENT_DEADLINES_EXTENDED: all of its slices at once, since each would go through all orders. */
+void orders_extend(struct orders *orders, const struct event *event);
+
 /* The record of the order that has just been placed, live. */
 uint32_t orders_newest(const struct orders *orders);
 
@@ -384,6 +396,8 @@ void order_load_fetch(const struct orders *orders, const struct part_order *part
 void order_load_fetch_behind(const struct orders *orders, const struct part_order *part);
 /* Orders that came slot by slot stand newest first again in their customers' chains. */
 void orders_loaded(struct orders *orders);
+/* When the last order came; 0: there is none. */
+uint64_t orders_newest_ns(const struct orders *orders);
 
 const char *orders_audit(const struct orders *orders);
 

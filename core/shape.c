@@ -256,6 +256,12 @@ static const struct shape_item stock_warning[] = {
     ITEM("warned", NUMBER, WARNING, warned),
     END};
 
+#define EXTENDED struct slice_deadlines_extended
+static const struct shape_item deadlines_extended[] = {
+    ITEM("from", TIME, EXTENDED, from_ns),
+    ITEM("by_ns", NUMBER, EXTENDED, by_ns),
+    END};
+
 #define TASK struct slice_stock_task
 static const struct shape_item stock_task[] = {
     ITEM("sku", SKU, TASK, sku),
@@ -353,6 +359,7 @@ static const struct shape_item region_costs[] = {
     X(SLICE_STOCK_CHANGE,    "stock_change",    CHANGE,    stock_change) \
     X(SLICE_STOCK_POLICY,    "stock_policy",    POLICY,    stock_policy) \
     X(SLICE_STOCK_WARNING,   "stock_warning",   WARNING,   stock_warning) \
+    X(SLICE_DEADLINES_EXTENDED, "deadlines_extended", EXTENDED, deadlines_extended) \
     X(SLICE_STOCK_TASK,      "stock_task",      TASK,      stock_task) \
     X(SLICE_TRANSFER_SHIPPED,   "transfer_shipped",   SHIPPED,  transfer_shipped) \
     X(SLICE_TRANSFER_RECEIVED,  "transfer_received",  ARRIVED,  transfer_received) \

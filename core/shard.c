@@ -492,9 +492,52 @@ static void forget(struct shard *shard, struct turn *turn)
     }
 }
 
+/* ---- time in which nobody was there ------------------------------------------------------------ */
+
+/* Time that has passed without this shard: it was down, or the clock has jumped forward. */
+static uint64_t missed_ns(const struct shard *shard, const struct turn *turn)
+{
+    uint64_t passed_ns = turn->now_ns > shard->awake_ns ? turn->now_ns - shard->awake_ns : 0;
+    if (shard->awake_ns == 0 || turn->clock_ns == 0)
+        return 0;
+    if (shard->awake_clock_ns == 0)
+        return passed_ns;
+    uint64_t lived_ns = turn->clock_ns - shard->awake_clock_ns;
+    return passed_ns > lived_ns ? passed_ns - lived_ns : 0;
+}
+
+static void extend_deadlines(struct shard *shard, struct turn *turn, uint64_t by_ns)
+{
+    struct event *event = shard_event(shard, turn, EVENT_DEADLINES_EXTENDED, (struct text){"", 0});
+    for (uint32_t slot = 0; slot < SLOT_COUNT; slot++) {
+        if (!shard_owns(shard, slot))
+            continue;
+        struct slice_deadlines_extended *slice =
+            event_add(turn, event, slot, SLICE_DEADLINES_EXTENDED, sizeof *slice);
+        slice->from_ns = shard->awake_ns;
+        slice->by_ns = by_ns;
+    }
+    turn->event_count++;
+    turn->extended_ns = by_ns;
+    orders_extend(&shard->orders, event);
+}
+
+/* A second is what a clock may be set by without anybody noticing. */
+static void wake(struct shard *shard, struct turn *turn)
+{
+    uint64_t by_ns = earlier(missed_ns(shard, turn), shard->options.expiry_grace_ns);
+    if (by_ns >= UINT64_C(1000000000) && shard->orders.timers.running_count > 0)
+        extend_deadlines(shard, turn, by_ns);
+    if (turn->now_ns > shard->awake_ns)
+        shard->awake_ns = turn->now_ns;
+    shard->awake_clock_ns = turn->clock_ns;
+}
+
 void shard_expire(struct shard *shard, struct turn *turn)
 {
     uint32_t budget = shard->options.bug[BUG_NEVER_EXPIRES] ? 0 : EXPIRE_MAX;
+    if (turn_has_room(turn))
+        wake(shard, turn);
     work(shard, turn);
     forget(shard, turn);
     while (turn_has_room(turn)) {
@@ -555,6 +598,12 @@ enum shard_table shard_recover(struct shard *shard, struct position position,
                                const struct event *event)
 {
     const struct slice *slice = event_slices(event);
+    if (event->at_ns > shard->awake_ns)
+        shard->awake_ns = event->at_ns;
+    if (event->kind == EVENT_DEADLINES_EXTENDED) {
+        orders_extend(&shard->orders, event);
+        return SHARD_TABLE_NONE;
+    }
     for (uint32_t i = 0; i < event->slice_count; i++, slice = slice_next(slice)) {
         if (!shard_owns(shard, slice->slot) && !concerns_all(slice))
             continue;

@@ -24,7 +24,9 @@ struct shard {
     struct retries retries;
     struct flights flights;
     struct waiters waiters;
-    uint64_t seen; /* the newest sequence that the catalogue has shown to this shard */
+    uint64_t awake_ns;       /* when this shard was there for the last time; 0: never */
+    uint64_t awake_clock_ns; /* likewise, by the turn's other clock; 0: not since it was begun */
+    uint64_t seen;           /* the newest sequence that the catalogue has shown to this shard */
 
     /* room to think; nothing in it outlives a call */
     struct plan plan;

@@ -88,6 +88,31 @@ void timers_clear(struct timers *timers, uint32_t record)
     timers->running_count--;
 }
 
+/* Puts a bucket's records in front of the others. */
+static uint32_t take_bucket(struct timers *timers, uint32_t bucket, uint32_t first)
+{
+    for (uint32_t record = timers->buckets[bucket], next; record != 0; record = next) {
+        struct timer *timer = timer_at(timers, record);
+        next = timer->next;
+        timer->next = first;
+        timer->previous = 0;
+        first = record;
+    }
+    timers->buckets[bucket] = 0;
+    return first;
+}
+
+uint32_t timers_take_all(struct timers *timers)
+{
+    uint32_t first = 0;
+    for (uint32_t bucket = 0; bucket < TIMER_RINGS * TIMER_BUCKETS; bucket++)
+        first = take_bucket(timers, bucket, first);
+    for (uint32_t ring = 0; ring < TIMER_RINGS; ring++)
+        timers->nonempty[ring] = 0;
+    timers->running_count = 0;
+    return first;
+}
+
 /* The tick at which time reaches a ring's first bucket. Every bucket lies ahead in the wheel's own
  * block, or is the one it stands in and has not been emptied yet. */
 static uint64_t ring_tick(const struct timers *timers, uint32_t ring)

@@ -36,6 +36,9 @@ void timers_set(struct timers *timers, uint32_t record, uint64_t deadline_ns);
 void timers_clear(struct timers *timers, uint32_t record);
 bool timer_is_running(const struct timer *timer);
 
+/* Every record with a running timer, cleared, one behind the other by their `next`; 0 at the end. */
+uint32_t timers_take_all(struct timers *timers);
+
 /* A record whose deadline has passed, its timer cleared; 0: none, or *budget is used up. Every
  * record that is looked at costs one. A clock that went backwards only makes things wait. */
 uint32_t timers_due(struct timers *timers, uint64_t now_ns, uint32_t *budget);

@@ -27,7 +27,9 @@ struct answer {
 };
 
 struct turn {
-    uint64_t now_ns; /* read once, when the turn began */
+    uint64_t now_ns;      /* read once, when the turn began */
+    uint64_t clock_ns;    /* likewise, of a clock that never jumps; 0: there is none */
+    uint64_t extended_ns; /* brought forth: by how much deadlines were extended; 0: they were not */
     struct pile events;
     struct pile answers;
     struct pile outbox[SHARDS_MAX]; /* by target */

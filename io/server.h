@@ -37,6 +37,7 @@ struct server_options {
     uint32_t flight_count_max;
     uint64_t payment_deadline_ns;
     uint64_t review_deadline_ns;
+    uint64_t expiry_grace_ns;
     enum review_timeout review_timeout;
     uint64_t confirm_deadline_ns;
     uint64_t retry_window_ns;

@@ -1,5 +1,6 @@
 #include "io/shard_loop.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "io/cut.h"
@@ -734,6 +735,8 @@ static void begin(struct shard_loop *loop)
     loop->turn_number++;
     loop->http.watermark = log_watermark(loop->shared->log);
     loop->turn_began = env_clock(loop->env);
+    turn->clock_ns = loop->turn_began;
+    turn->extended_ns = 0;
     loop->http.callers = binary_callers(&loop->shared->welcome);
     metric_add(&loop->metrics, METRIC_TURNS, 1);
     /* Exact, not now and then: who asks is one of them. */
@@ -792,6 +795,15 @@ static void take_rules(struct shard_loop *loop)
     atomic_store(&rules->taken, offered); /* pairs with server_put_rules */
 }
 
+static void say_extended(struct shard_loop *loop)
+{
+    char line[128];
+    snprintf(line, sizeof line,
+             "deadlines end %llu s later: nobody was there to meet them, or the clock has jumped",
+             (unsigned long long)(loop->turn.extended_ns / 1000000000));
+    env_say_at(loop->env, ENV_WARNING, line);
+}
+
 static void turn(struct shard_loop *loop)
 {
     begin(loop);
@@ -803,6 +815,8 @@ static void turn(struct shard_loop *loop)
         run_connections(loop);
     if (!loop->drained)
         shard_expire(loop->shard, &loop->turn);
+    if (loop->turn.extended_ns > 0)
+        say_extended(loop);
     if (loop->turn_began >= loop->slow_next) {
         loop->slow_next = loop->turn_began + SLOW_LOOK_NS;
         end_slow_requests(loop);

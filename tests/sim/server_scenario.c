@@ -632,6 +632,7 @@ static void draw_options(struct stage *stage)
     options->cell_count_max = 2048;
     options->retry_count_max = 50000;
     options->flight_count_max = 64;
+    options->expiry_grace_ns = 0; /* a start changes nothing, and what must expire does */
     options->payment_deadline_ns =
         stage->oracle->orders_expire ? SECOND_NS / 2 : 365ull * 86400 * SECOND_NS;
     options->retry_window_ns = 365ull * 86400 * SECOND_NS;

@@ -52,6 +52,7 @@ struct parts {
     struct slice_retry *retry;
     struct slice_warehouse_put *warehouse_put;
     struct slice_region_costs *costs;
+    struct slice_deadlines_extended *extended;
     struct slice_stock_task *task;
     struct slice_transfer_shipped *shipped;
     struct slice_transfer_received *received;
@@ -110,6 +111,7 @@ static struct parts draft_begin(struct draft *draft)
                       sizeof *parts.costs + sizeof parts.costs->rows[0], "sh");
     parts.costs->row_count = 1;
     parts.costs->id_bytes = 2;
+    parts.extended = add(draft, SLOT, SLICE_DEADLINES_EXTENDED, sizeof *parts.extended, "");
     parts.task = add(draft, SLOT, SLICE_STOCK_TASK, sizeof *parts.task, "");
     parts.task->sku = SKU;
     parts.shipped = add(draft, SLOT, SLICE_TRANSFER_SHIPPED, sizeof *parts.shipped, "x-1");
