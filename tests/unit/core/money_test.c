@@ -446,6 +446,31 @@ static void a_retry_under_a_new_id_charges_nobody_twice(void **state)
     }
 }
 
+/* Nobody knows what came of it: until its provider has said so, nothing else is charged. */
+static void a_capture_in_flight_keeps_every_other_out(void **state)
+{
+    (void)state;
+    EACH_SHOP(seed, shop)
+    {
+        order_two(shop, "o-1");
+        create(shop, "p-1", 3998);
+        move(shop, OP_PAYMENT_AUTHORIZE, "p-1");
+        assert_int_equal(move(shop, OP_PAYMENT_LOSE, "p-1")->code, CODE_OK);
+        shop = killed(shop, seed);
+        assert_int_equal(create(shop, "p-2", 3998), CODE_LIMIT);
+        const struct result *refused = move(shop, OP_PAYMENT_CAPTURE, "p-1");
+        assert_int_equal(refused->code, CODE_ILLEGAL);
+        const struct result_state *said = (const void *)refused;
+        assert_int_equal(said->child, CHILD_PAYMENT);
+        assert_int_equal(said->state, PAYMENT_UNKNOWN);
+        assert_int_equal(said->allowed, 0);
+        bool came = seed % 2 == 0;
+        notice(shop, "n-1", "p-1", came ? NOTICE_CAPTURED : NOTICE_FAILED, 3998);
+        assert_int_equal(order_of(shop, "o-1")->state, came ? ORDER_PAID : ORDER_PAYMENT_FAILED);
+        assert_int_equal(create(shop, "p-2", 3998), came ? CODE_ILLEGAL : CODE_CREATED);
+    }
+}
+
 /* Somebody pays twice at two providers, who both say so. */
 static void what_is_charged_twice_goes_back_once(void **state)
 {
@@ -660,6 +685,7 @@ int main(void)
         cmocka_unit_test(late_money_goes_back_and_revives_nothing),
         cmocka_unit_test(a_notice_and_the_clients_own_call_make_one_payment),
         cmocka_unit_test(a_retry_under_a_new_id_charges_nobody_twice),
+        cmocka_unit_test(a_capture_in_flight_keeps_every_other_out),
         cmocka_unit_test(what_is_charged_twice_goes_back_once),
         cmocka_unit_test(refunds_that_race_never_give_back_more_than_was_captured),
         cmocka_unit_test(a_failed_refund_may_be_followed_by_another),
