@@ -394,6 +394,13 @@ static double load_of_busiest(const struct top *top)
     return highest;
 }
 
+/* 0 where nothing was answered: the rate beside it says so. */
+static double quantile_ms(const struct top *top, double part)
+{
+    double seconds = quantile(top, part);
+    return seconds < 0 ? 0 : seconds * 1e3;
+}
+
 static void draw_line(struct top *top)
 {
     char words[16][160];
@@ -404,8 +411,8 @@ static void draw_line(struct top *top)
         "busiest_shard=%.2f lag_groups=%.0f group_bytes=%.0f log_bytes_per_s=%.0f orders=%.0f "
         "warnings=%u",
         rate(top, "spate_results_total", "created"), rate(top, "spate_results_total", NULL),
-        quantile(top, .5) * 1e3, quantile(top, .99) * 1e3, quantile(top, .999) * 1e3,
-        load_of_busiest(top), scrape_sum(now_of(top), "spate_log_lag_groups"),
+        quantile_ms(top, .5), quantile_ms(top, .99), quantile_ms(top, .999), load_of_busiest(top),
+        scrape_sum(now_of(top), "spate_log_lag_groups"),
         per(rate(top, "spate_log_group_bytes_total", NULL),
             rate(top, "spate_log_groups_total", NULL)),
         rate(top, "spate_log_write_bytes_total", NULL), scrape_sum(now_of(top), "spate_orders"),
