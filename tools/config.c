@@ -19,8 +19,8 @@ struct reading {
 static bool refuse(struct reading *reading, const char *what)
 {
     if (!reading->wrong)
-        fprintf(stderr, "%s: %s:%u: %s\n", reading->usage->command, reading->path, reading->line,
-                what);
+        fprintf(usage_errors(reading->usage), "%s: %s:%u: %s\n", reading->usage->command,
+                reading->path, reading->line, what);
     reading->wrong = true;
     return false;
 }
@@ -75,10 +75,10 @@ static bool look_at(struct reading *reading, const struct option *option, const 
     probe.into = &nowhere;
     if (*value != '\0' && option_set(&probe, value))
         return true;
-    fprintf(stderr, "%s: %s:%u: %s = %s: ", reading->usage->command, reading->path, reading->line,
-            option->name, value);
-    option_print_wanted(option, stderr);
-    fputc('\n', stderr);
+    fprintf(usage_errors(reading->usage), "%s: %s:%u: %s = %s: ", reading->usage->command,
+            reading->path, reading->line, option->name, value);
+    option_print_wanted(option, usage_errors(reading->usage));
+    fputc('\n', usage_errors(reading->usage));
     reading->wrong = true;
     return false;
 }
@@ -116,12 +116,13 @@ bool config_read(const struct usage *usage, const char *path)
 {
     struct reading reading = {.usage = usage, .path = path, .file = fopen(path, "re")};
     if (reading.file == NULL) {
-        fprintf(stderr, "%s: cannot read %s: %s\n", usage->command, path, strerror(errno));
+        fprintf(usage_errors(usage), "%s: cannot read %s: %s\n", usage->command, path,
+                strerror(errno));
         return false;
     }
     bool read = read_through(&reading, true) && read_through(&reading, false);
     if (!read && !reading.wrong)
-        fprintf(stderr, "%s: cannot read %s\n", usage->command, path);
+        fprintf(usage_errors(usage), "%s: cannot read %s\n", usage->command, path);
     fclose(reading.file);
     return read;
 }

@@ -9,7 +9,7 @@
 #include "tools/options.h"
 
 /* Reads it for the options that nothing above it has given; usage->sources must be there. false: what
- * is wrong has been said on stderr. */
+ * is wrong has been said (usage->errors). */
 bool config_read(const struct usage *usage, const char *path) MUST_LOOK;
 
 /* Every option with its value and where that is from, as a file that config_read takes. */

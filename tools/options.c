@@ -57,10 +57,11 @@ const struct option *option_find(const struct usage *usage, const char *name)
 static int unknown(const struct usage *usage, const char *name)
 {
     const struct option *nearest = option_nearest(usage, name);
-    fprintf(stderr, "%s: unknown option %s%s", usage->command, *name == '-' ? "" : "--", name);
+    fprintf(usage_errors(usage), "%s: unknown option %s%s", usage->command,
+            *name == '-' ? "" : "--", name);
     if (nearest != NULL)
-        fprintf(stderr, "; did you mean --%s?", nearest->name);
-    fprintf(stderr, " (--help lists them)\n");
+        fprintf(usage_errors(usage), "; did you mean --%s?", nearest->name);
+    fprintf(usage_errors(usage), " (--help lists them)\n");
     return 2;
 }
 
@@ -256,9 +257,9 @@ static void note_source(const struct usage *usage, const struct option *option,
 static int wrong_value(const struct usage *usage, const char *name, const struct option *option,
                        const char *value)
 {
-    fprintf(stderr, "%s: %s %s: ", usage->command, name, value);
-    option_print_wanted(option, stderr);
-    fputc('\n', stderr);
+    fprintf(usage_errors(usage), "%s: %s %s: ", usage->command, name, value);
+    option_print_wanted(option, usage_errors(usage));
+    fputc('\n', usage_errors(usage));
     return 2;
 }
 
@@ -280,7 +281,7 @@ static int read_option(const struct usage *usage, int argc, char **argv, int *us
         return unknown(usage, name);
     note_source(usage, option, OPTION_BY_LINE);
     if (option->kind == OPTION_FLAG && equals != NULL) {
-        fprintf(stderr, "%s: --%s takes no value\n", usage->command, name);
+        fprintf(usage_errors(usage), "%s: --%s takes no value\n", usage->command, name);
         return 2;
     }
     if (option->kind == OPTION_FLAG) {
@@ -290,7 +291,7 @@ static int read_option(const struct usage *usage, int argc, char **argv, int *us
     const char *value = equals != NULL ? equals + 1 : argc > 1 ? argv[1] : NULL;
     *used = equals != NULL ? 1 : 2;
     if (value == NULL) {
-        fprintf(stderr, "%s: --%s wants a value\n", usage->command, name);
+        fprintf(usage_errors(usage), "%s: --%s wants a value\n", usage->command, name);
         return 2;
     }
     if (option_set(option, value))

@@ -55,11 +55,17 @@ struct usage {
     const struct option *options; /* ends with a NULL name; at most OPTIONS_MAX */
     const char *environment; /* "SPATE_": a name in capitals behind it is read too; NULL: none is */
     uint8_t *sources;        /* one for each option: where its value is from; NULL: nobody asks */
+    FILE *errors;            /* where what is wrong is said; NULL: on stderr */
 };
+
+static inline FILE *usage_errors(const struct usage *usage)
+{
+    return usage->errors != NULL ? usage->errors : stderr;
+}
 
 /* Reads argv[1..argc); `--` ends the options. Positional arguments are moved to the front of argv and
  * counted. Then the environment, for what was not given. -1: all read; otherwise the program is to end
- * with this code: 0 after --help or --version, 2 after a wrong option, which has been named on stderr.
+ * with this code: 0 after --help or --version, 2 after a wrong option, which has been named.
  * --help=man is the manual's page, --help=words what a shell may complete, --help=sample a file. */
 int options_read(const struct usage *usage, int argc, char **argv, int *positional_count);
 

@@ -160,7 +160,8 @@ int options_print(const struct usage *usage, const char *page)
     else if (strcmp(page, "sample") == 0 && usage->environment != NULL)
         print_sample(usage);
     else {
-        fprintf(stderr, "%s: --help=%s: one of man words sample\n", usage->command, page);
+        fprintf(usage_errors(usage), "%s: --help=%s: one of man words sample\n", usage->command,
+                page);
         return 2;
     }
     return 0;

@@ -201,7 +201,7 @@ int tool_serve(int argc, char **argv)
     struct serve_options *options = &steward.options;
     steward.argc = argc;
     steward.argv = argv;
-    int end = serve_options_read(options, argc, argv);
+    int end = serve_options_read(options, argc, argv, stderr);
     if (end >= 0)
         return end;
     if (options->callers_path != NULL) {

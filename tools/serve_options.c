@@ -329,9 +329,9 @@ static void fill_table(struct serve_options *options, struct option table[SERVE_
     memcpy(table, rows, sizeof rows);
 }
 
-static int fail(const char *message)
+static int fail(const struct serve_options *options, const char *message)
 {
-    fprintf(stderr, "spate serve: %s\n", message);
+    fprintf(options->errors, "spate serve: %s\n", message);
     return EXIT_USAGE_ERROR;
 }
 
@@ -362,13 +362,13 @@ static bool is_local(const char *address)
     return false;
 }
 
-static int wrong_address(const char *address)
+static int wrong_address(const struct serve_options *options, const char *address)
 {
     char message[256];
     snprintf(message, sizeof message,
              "`%.100s` is no address; one is 127.0.0.1:8080, [::1]:8080 or unix:/run/spate.sock",
              address);
-    return fail(message);
+    return fail(options, message);
 }
 
 /* What no single option can say about itself. */
@@ -376,25 +376,28 @@ static int check_together(const struct serve_options *options)
 {
     const struct server_options *server = &options->server;
     if (server->directory == NULL)
-        return fail("--data DIR is missing: where is the log to be kept?");
+        return fail(options, "--data DIR is missing: where is the log to be kept?");
     const char *const addresses[] = {server->binary_address, server->http_address,
                                      server->admin_address};
     for (uint32_t i = 0; i < 3; i++)
         if (addresses[i] != NULL && !env_address_valid(addresses[i]))
-            return wrong_address(addresses[i]);
+            return wrong_address(options, addresses[i]);
     if (server->binary_address == NULL && server->http_address == NULL)
-        return fail("nothing to listen on; give --binary ADDR:PORT or --http ADDR:PORT");
+        return fail(options, "nothing to listen on; give --binary ADDR:PORT or --http ADDR:PORT");
     /* Whoever can connect may do everything, unless tokens are asked for; so others cannot connect. */
     if (options->callers_path == NULL &&
         !(is_local(server->binary_address) && is_local(server->http_address)))
-        return fail("without --callers only 127.0.0.1, [::1] or unix:PATH can be listened on; make "
+        return fail(options,
+                    "without --callers only 127.0.0.1, [::1] or unix:PATH can be listened on; make "
                     "one with: (umask 077; echo \"shop:$(openssl rand -hex 24)\" > callers.txt)");
     if (server->head_bytes_max + server->body_bytes_max > server->frame_bytes_max)
         return fail(
+            options,
             "--head and --body together must not be above --frame: they use the same memory");
     if (server->log.group_bytes_max > server->log.write_bytes_max ||
         server->log.write_bytes_max > server->log.segment_bytes / 2)
-        return fail("--group must not be above --write, nor --write above half of --segment");
+        return fail(options,
+                    "--group must not be above --write, nor --write above half of --segment");
     return -1;
 }
 
@@ -440,7 +443,7 @@ static const char *take_sockets(struct serve_options *options)
     return NULL;
 }
 
-int serve_options_read(struct serve_options *options, int argc, char **argv)
+int serve_options_read(struct serve_options *options, int argc, char **argv, FILE *errors)
 {
     struct option table[SERVE_ROWS_MAX];
     uint8_t sources[SERVE_ROWS_MAX] = {0};
@@ -448,7 +451,8 @@ int serve_options_read(struct serve_options *options, int argc, char **argv)
     int positional;
     *options = (struct serve_options){.server = server_options_default(),
                                       .memory_bytes = UINT64_C(1) << 30,
-                                      .log_level = ENV_INFO};
+                                      .log_level = ENV_INFO,
+                                      .errors = errors};
     fill_table(options, table);
     const struct usage usage = {
         .command = "spate serve",
@@ -459,15 +463,16 @@ int serve_options_read(struct serve_options *options, int argc, char **argv)
         .options = table,
         .environment = "SPATE_",
         .sources = sources,
+        .errors = errors,
     };
     if (argc > (int)(sizeof words / sizeof *words))
-        return fail("too many arguments; put them into a file for --config");
+        return fail(options, "too many arguments; put them into a file for --config");
     memcpy(words, argv, (size_t)argc * sizeof *words);
     int end = options_read(&usage, argc, words, &positional);
     if (end >= 0)
         return end;
     if (positional > 0) {
-        fprintf(stderr, "spate serve: what is `%s`? every option begins with --\n", words[0]);
+        fprintf(errors, "spate serve: what is `%s`? every option begins with --\n", words[0]);
         return EXIT_USAGE_ERROR;
     }
     if (options->config_path != NULL && !config_read(&usage, options->config_path))
@@ -478,7 +483,7 @@ int serve_options_read(struct serve_options *options, int argc, char **argv)
     }
     const char *wrong = take_sockets(options);
     if (wrong != NULL)
-        return fail(wrong);
+        return fail(options, wrong);
     size_tables(options);
     return check_together(options);
 }
@@ -506,7 +511,7 @@ int serve_callers_read(const struct serve_options *options, struct callers *call
     if (!read_file(path, text, sizeof text, &bytes)) {
         snprintf(message, sizeof message, "cannot read the callers in %s: %s", path,
                  strerror(errno));
-        return fail(message);
+        return fail(options, message);
     }
     const char *wrong = bytes > CALLERS_FILE_BYTES_MAX ? "it is longer than 256 KiB" : NULL;
     if (wrong == NULL)
@@ -515,7 +520,7 @@ int serve_callers_read(const struct serve_options *options, struct callers *call
     if (wrong == NULL)
         return 0;
     snprintf(message, sizeof message, "%s:%u: %s", path, line, wrong);
-    return fail(message);
+    return fail(options, message);
 }
 
 /* ---- rules ------------------------------------------------------------------------------------- */
@@ -528,14 +533,14 @@ int serve_rules_read(const struct serve_options *options, struct serve_rules *ru
     struct rules_fault fault;
     if (!read_file(path, rules->at, sizeof rules->at, &bytes)) {
         snprintf(message, sizeof message, "cannot read the rules in %s: %s", path, strerror(errno));
-        return fail(message);
+        return fail(options, message);
     }
     rules->text = (struct text){rules->at, (uint32_t)bytes};
     if (rules_check(rules->text, &fault))
         return 0;
     snprintf(message, sizeof message, "%s:%u:%u: %s", path, fault.line, fault.column,
              fault.message);
-    return fail(message);
+    return fail(options, message);
 }
 
 /* ---- what changes while it runs ------------------------------------------------------------------ */

@@ -26,14 +26,16 @@ struct serve_options {
     const char *config_path;
     uint32_t log_level; /* enum env_level */
     uint32_t log_form;  /* enum lines_form */
+    FILE *errors;       /* where what is wrong is said */
     bool test_config;
     bool dump_config;
 };
 
 /* Reads the command line, the environment and the file, sizes what --memory sizes, and looks whether
  * it all fits together. -1: it does; otherwise the program is to end with this code, and what there
- * is to say has been said. argv stays as it is, so that it can be read again. */
-int serve_options_read(struct serve_options *options, int argc, char **argv) MUST_LOOK;
+ * is to say has been said to `errors`. argv stays as it is, so that it can be read again. */
+int serve_options_read(struct serve_options *options, int argc, char **argv,
+                       FILE *errors) MUST_LOOK;
 
 /* The callers' file of these options, into `callers`; 0, or the exit code after saying what is wrong. */
 int serve_callers_read(const struct serve_options *options, struct callers *callers) MUST_LOOK;

@@ -1,9 +1,11 @@
 #include "tools/steward.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -99,27 +101,48 @@ static void apply_log_options(struct steward *steward)
     steward->writer.form = (enum lines_form)steward->options.log_form;
 }
 
+/* What the options had to complain about, as lines of the log. */
+static void say_all(struct steward *steward, char *text)
+{
+    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n"))
+        say(steward, ENV_WARNING, "%s", line);
+}
+
+static void take_over(struct steward *steward, struct serve_options *fresh)
+{
+    say_kept(steward, fresh);
+    steward->options.callers_path = fresh->callers_path;
+    steward->options.rules_path = fresh->rules_path;
+    steward->options.log_level = fresh->log_level;
+    steward->options.log_form = fresh->log_form;
+    apply_log_options(steward);
+    say(steward, ENV_INFO, "reloaded: callers, rules, log-level, log-form");
+}
+
 static void reload(struct steward *steward)
 {
     static struct serve_options fresh;
-    if (!steward->ready) {
-        say(steward, ENV_WARNING, "not reloaded: still recovering");
-        return;
-    }
-    notify("RELOADING=1");
-    int wrong = serve_options_read(&fresh, steward->argc, steward->argv);
-    if (wrong >= 0 || !reload_files(steward, &fresh)) {
-        say(steward, ENV_WARNING, "not reloaded: everything stays as it was");
+    char *complaints = NULL;
+    size_t bytes;
+    FILE *errors = open_memstream(&complaints, &bytes);
+    if (!steward->ready || errors == NULL) {
+        say(steward, ENV_WARNING, "not reloaded: %s",
+            errors == NULL ? strerror(errno) : "still recovering");
     } else {
-        say_kept(steward, &fresh);
-        steward->options.callers_path = fresh.callers_path;
-        steward->options.rules_path = fresh.rules_path;
-        steward->options.log_level = fresh.log_level;
-        steward->options.log_form = fresh.log_form;
-        apply_log_options(steward);
-        say(steward, ENV_INFO, "reloaded: callers, rules, log-level, log-form");
+        notify("RELOADING=1");
+        bool good = serve_options_read(&fresh, steward->argc, steward->argv, errors) < 0 &&
+                    reload_files(steward, &fresh);
+        fflush(errors);
+        say_all(steward, complaints);
+        if (good)
+            take_over(steward, &fresh);
+        else
+            say(steward, ENV_WARNING, "not reloaded: everything stays as it was");
+        notify("READY=1");
     }
-    notify("READY=1");
+    if (errors != NULL)
+        fclose(errors);
+    free(complaints);
 }
 
 /* ---- signals and the watchdog ------------------------------------------------------------------------ */

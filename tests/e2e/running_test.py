@@ -114,9 +114,14 @@ def a_second_sigterm_stops_at_once(directory):
 def every_line_of_the_log_is_json_or_logfmt(directory):
     for form, reads in (("json", json.loads), ("logfmt", lambda line: re.fullmatch(
             r'ts=\S+ level=(error|warning|info|debug) actor=\S+ msg="([^"\\]|\\.)*"', line)[0])):
-        with server(tempfile.mkdtemp(dir=directory), "--log-form", form) as one:
+        config = write(f"{directory}/a.conf", "payment-deadline = 5m\n")
+        with server(tempfile.mkdtemp(dir=directory), "--log-form", form, "--config", config) as one:
             one.process.send_signal(signal.SIGHUP)
             one.says("reloaded")
+            write(config, "payment-deadlien = 5m\n")
+            one.process.send_signal(signal.SIGHUP)
+            one.says("did you mean payment-deadline?")
+            one.says("not reloaded")
             assert one.stop() == 0
             lines = one.said().splitlines()
             assert len(lines) > 5
