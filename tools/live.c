@@ -24,6 +24,8 @@ static void look_at_all(const struct live *live, struct progress *all)
         all->offered += one.offered;
         all->answered += one.answered;
         all->sold_out += one.sold_out;
+        for (int kind = 0; kind < TRACE_KINDS; kind++)
+            all->by_kind[kind] += one.by_kind[kind];
         bool later = one.pass > all->pass || (one.pass == all->pass && one.at_ns > all->at_ns);
         all->at_ns = later ? one.at_ns : all->at_ns;
         all->pass = later ? one.pass : all->pass;
@@ -61,6 +63,18 @@ static void put_sparks(const struct live *live)
         fputs(sparks[live->sparks[i] * 7 / most], stderr);
 }
 
+/* Answers a second of each operation that there has been, but for the only one. */
+static void put_kinds(const struct live *live, const struct progress *all, double seconds)
+{
+    uint32_t kinds = 0;
+    for (int kind = 0; kind < TRACE_KINDS; kind++)
+        kinds += all->by_kind[kind] > 0;
+    for (int kind = 0; kind < TRACE_KINDS && kinds > 1; kind++)
+        if (all->by_kind[kind] > 0)
+            fprintf(stderr, "  %s %.0f", trace_kind_name((enum trace_kind)kind),
+                    (double)(all->by_kind[kind] - live->last.by_kind[kind]) / seconds);
+}
+
 static void add_spark(struct live *live, uint64_t rate)
 {
     if (live->spark_count == LIVE_SPARKS)
@@ -84,7 +98,7 @@ void live_show(struct live *live)
     double share = share_done(live, &all);
     add_spark(live, achieved);
     if (live->terminal && live->shown)
-        fputs("\033[2A\r\033[J", stderr);
+        fputs("\033[3A\r\033[J", stderr);
     if (live->terminal)
         put_bar(live, share);
     fprintf(stderr,
@@ -98,6 +112,9 @@ void live_show(struct live *live)
             (double)coarse_at(all.response, 999000) / 1e6, all.sold_out);
     if (live->terminal)
         put_sparks(live);
+    if (live->terminal)
+        fputs("\n", stderr);
+    put_kinds(live, &all, seconds);
     fputs("\n", stderr);
     live->shown = true;
     live->last = all;
@@ -107,5 +124,5 @@ void live_show(struct live *live)
 void live_end(struct live *live)
 {
     if (live->terminal && live->shown)
-        fputs("\033[2A\r\033[J", stderr);
+        fputs("\033[3A\r\033[J", stderr);
 }

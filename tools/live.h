@@ -1,4 +1,4 @@
-/* tools/live.h - how a replay goes, while it goes, on stderr: two lines that renew themselves on a
+/* tools/live.h - how a replay goes, while it goes, on stderr: three lines that renew themselves on a
  * terminal, plain lines anywhere else. */
 #ifndef SPATE_TOOLS_LIVE_H
 #define SPATE_TOOLS_LIVE_H

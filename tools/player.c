@@ -317,8 +317,10 @@ static bool again_later(struct player *player, const struct spate_result *answer
     return true;
 }
 
-static void note_answer(struct player *player, enum outcome outcome, uint64_t response_ns)
+static void note_answer(struct player *player, uint16_t kind, enum outcome outcome,
+                        uint64_t response_ns)
 {
+    player->unpublished.by_kind[kind]++;
     player->unpublished.answered++;
     player->unpublished.sold_out += outcome == OUTCOME_OUT_OF_STOCK;
     player->unpublished.response[coarse_bucket(response_ns)]++;
@@ -357,7 +359,7 @@ static void on_answer(struct player *player, const struct spate_result *answer)
         return;
     measure_answered(&player->measures, event->kind, answer->code,
                      intended < sent ? intended : sent, sent, done);
-    note_answer(player, outcome, done - (intended < sent ? intended : sent));
+    note_answer(player, event->kind, outcome, done - (intended < sent ? intended : sent));
     player->last_ns = done;
     player->open--;
     if (!trace_has_order(event))
@@ -377,6 +379,7 @@ static void publish(struct player *player, uint64_t now)
     player->progress.offered = player->unpublished.offered;
     player->progress.answered = player->unpublished.answered;
     player->progress.sold_out = player->unpublished.sold_out;
+    memcpy(player->progress.by_kind, player->unpublished.by_kind, sizeof player->progress.by_kind);
     player->progress.at_ns = player->unpublished.at_ns;
     player->progress.pass = player->pass;
     for (uint32_t i = 0; i < COARSE_BUCKETS; i++)

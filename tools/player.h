@@ -54,6 +54,7 @@ struct plan {
 /* Published by a player now and then, for whoever shows how it goes. */
 struct progress {
     uint64_t offered, answered, sold_out;
+    uint64_t by_kind[TRACE_KINDS]; /* answered */
     uint64_t pass;
     uint64_t at_ns;                    /* in the trace */
     uint32_t response[COARSE_BUCKETS]; /* since the last time that somebody looked */

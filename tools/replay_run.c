@@ -190,6 +190,17 @@ static bool open_players(struct run *run)
     return true;
 }
 
+/* Not to see the server's metrics is a pity, but nothing more. */
+static void look_at_server(struct run *run, int after)
+{
+    if (run->observe == NULL || observe_look(run->observe, after))
+        return;
+    run_complain(run->wishes->admin, run->observe->fetch.fault);
+    observe_deinit(run->observe);
+    free(run->observe);
+    run->observe = NULL;
+}
+
 bool run_play(struct run *run)
 {
     char message[256];
@@ -209,7 +220,10 @@ bool run_play(struct run *run)
     struct tm parts;
     gmtime_r(&now, &parts);
     strftime(run->began, sizeof run->began, "%Y-%m-%dT%H:%M:%SZ", &parts);
-    return play_all(run);
+    look_at_server(run, 0);
+    bool good = play_all(run);
+    look_at_server(run, 1);
+    return good;
 }
 
 void run_end(struct run *run)
@@ -229,13 +243,21 @@ int run_open(struct run *run, const char *path)
     if (!trace_verify(&run->plan.trace, message))
         return run_complain(path, message);
     int wrong = make_plan(run);
-    if (wrong < 0 && !run->plan.dry)
-        machine_look(&run->machine);
-    return wrong;
+    if (wrong >= 0 || run->plan.dry)
+        return wrong;
+    machine_look(&run->machine);
+    if (run->wishes->admin != NULL) {
+        run->observe = memory_grow(NULL, sizeof *run->observe);
+        observe_init(run->observe, run->wishes->admin);
+    }
+    return -1;
 }
 
 void run_close(struct run *run)
 {
+    if (run->observe != NULL)
+        observe_deinit(run->observe);
+    free(run->observe);
     free(run->plan.fates.fate);
     free(run->plan.fates.open);
     free(run->plan.numbers);
@@ -256,6 +278,17 @@ static void add_hot(struct report *report, uint32_t sku, uint64_t lines)
     for (uint32_t i = report->hottest_count - 1; i > place; i--)
         report->hottest[i] = report->hottest[i - 1];
     report->hottest[place] = (struct report_hot){.sku = sku, .lines = lines};
+}
+
+/* What the shards themselves say they have done. */
+static void ask_shards(struct report *report, const struct observe *observe)
+{
+    uint32_t shards = observe_shards(observe);
+    report->shard_count = shards < REPORT_SHARDS ? shards : REPORT_SHARDS;
+    for (uint32_t i = 0; i < report->shard_count; i++) {
+        report->shards[i].commands = (uint64_t)observe_growth(observe, "spate_commands_total", i);
+        report->shards[i].cpu_seconds = observe_growth(observe, "spate_cpu_seconds_total", i);
+    }
 }
 
 static void count_shards(struct report *report, const struct run *run)
@@ -311,6 +344,8 @@ void run_gather(struct run *run, struct report *report)
     for (int kind = 0; kind < TRACE_KINDS; kind++)
         measures_sum(&report->measures, (enum trace_kind)kind, &report->by_kind[kind]);
     count_shards(report, run);
+    if (run->observe != NULL)
+        ask_shards(report, run->observe);
 }
 
 /* Requests that have gone wrong, of all that were due. */

@@ -5,6 +5,7 @@
 #ifndef SPATE_TOOLS_REPLAY_RUN_H
 #define SPATE_TOOLS_REPLAY_RUN_H
 
+#include "tools/observe.h"
 #include "tools/report.h"
 
 enum { THREADS_MAX = 64 };
@@ -22,6 +23,7 @@ struct wishes {
     double speed;
     const char *speed_text;
     const char *window;
+    const char *admin; /* NULL: the server's metrics are not looked at */
     const char *json;
     const char *html;
     const char *hgrm;
@@ -38,6 +40,7 @@ struct run {
     struct player *players;
     uint32_t player_count;
     struct machine machine;
+    struct observe *observe; /* NULL: not looked at, or it could not be */
     char began[40];
     char command[1024];
 };

@@ -21,7 +21,9 @@ enum { REPORT_SHARDS = 64, REPORT_HOTTEST = 8, REPORT_CURVE = 32 };
 struct report_shard {
     uint64_t lines; /* that were asked of its SKUs */
     uint64_t hottest_lines;
-    uint32_t hottest; /* a SKU of the trace */
+    uint32_t hottest;  /* a SKU of the trace */
+    uint64_t commands; /* by the server's own metrics, if they were looked at, likewise below */
+    double cpu_seconds;
 };
 
 struct report_hot {

@@ -580,29 +580,44 @@ static void draw_bars(FILE *out, const char *title, const struct bar *bars, uint
     }
 }
 
+/* Over HTTP nobody knows whose SKU is whose, so a bar is what the shard says that it has done. */
+static struct bar bar_of_shard(const struct report *report, uint32_t number)
+{
+    const struct report_shard *shard = &report->shards[number];
+    char sku[TRACE_NAME_BYTES];
+    struct bar bar = {.value = (double)shard->lines, .part = (double)shard->hottest_lines};
+    snprintf(bar.name, sizeof bar.name, "shard %" PRIu32, number);
+    if (shard->cpu_seconds > 0)
+        snprintf(bar.name, sizeof bar.name, "shard %" PRIu32 ", busy %.0f %%", number,
+                 100 * shard->cpu_seconds / report->seconds);
+    if (shard->lines == 0) {
+        bar.value = (double)shard->commands;
+        return bar;
+    }
+    trace_name_of(&report->plan->trace, TRACE_SKUS, shard->hottest, sku);
+    snprintf(bar.note, sizeof bar.note, "%s: %.1f %%", sku,
+             100.0 * (double)shard->hottest_lines / (double)shard->lines);
+    return bar;
+}
+
 void chart_shards(FILE *out, const struct report *report)
 {
     static const struct key keys[] = {
         {"bar", "order lines"}, {"bar-part", "of its hottest SKU"}, {NULL, NULL}};
     struct bar bars[REPORT_SHARDS];
-    char sku[TRACE_NAME_BYTES];
+    bool lines = false;
+    for (uint32_t i = 0; i < report->shard_count; i++) {
+        bars[i] = bar_of_shard(report, i);
+        lines |= report->shards[i].lines > 0;
+    }
     if (report->shard_count == 0)
         return;
-    for (uint32_t i = 0; i < report->shard_count; i++) {
-        const struct report_shard *shard = &report->shards[i];
-        trace_name_of(&report->plan->trace, TRACE_SKUS, shard->hottest, sku);
-        bars[i] = (struct bar){.value = (double)shard->lines, .part = (double)shard->hottest_lines};
-        snprintf(bars[i].name, sizeof bars[i].name, "shard %" PRIu32, i);
-        snprintf(bars[i].note, sizeof bars[i].note, "%s: %.1f %%", sku,
-                 shard->lines > 0 ? 100.0 * (double)shard->hottest_lines / (double)shard->lines
-                                  : 0);
-    }
-    figure_open(
-        out, "half", "Work for each shard",
-        "Order lines asked of the SKUs that each shard owns. A SKU that everybody wants makes "
-        "work for one shard alone.",
-        keys);
-    draw_bars(out, "Order lines by shard", bars, report->shard_count);
+    figure_open(out, "half", "Work for each shard",
+                lines ? "Order lines asked of the SKUs that each shard owns. A SKU that everybody "
+                        "wants makes work for one shard alone."
+                      : "Commands that each shard has carried out.",
+                lines ? keys : NULL);
+    draw_bars(out, "Work by shard", bars, report->shard_count);
     figure_close(out);
 }
 

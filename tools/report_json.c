@@ -136,7 +136,8 @@ static void put_shards(FILE *out, const struct report *report)
         fprintf(out, "%s{\"lines\": %" PRIu64 ", \"hottest_lines\": %" PRIu64 ", \"hottest\": ",
                 i == 0 ? "" : ", ", report->shards[i].lines, report->shards[i].hottest_lines);
         put_text(out, name);
-        fprintf(out, "}");
+        fprintf(out, ", \"commands\": %" PRIu64 ", \"cpu_seconds\": %.6f}",
+                report->shards[i].commands, report->shards[i].cpu_seconds);
     }
     fprintf(out, "],\n");
 }
