@@ -920,6 +920,17 @@ static uint32_t slot_of(struct text key)
     return hash_slot(key_hash(key));
 }
 
+bool command_only_looks(const struct command *command)
+{
+    static const enum op looks[] = {OP_ORDER_GET,  OP_ORDER_LIST,   OP_PAYMENT_GET, OP_SHIPMENT_GET,
+                                    OP_RETURN_GET, OP_RULES_GET,    OP_SKU_RESOLVE, OP_STOCK_GET,
+                                    OP_SKU_GET,    OP_TRANSFER_GET, OP_CELL_LIST,   OP_AUDIT};
+    for (uint32_t i = 0; i < sizeof looks / sizeof looks[0]; i++)
+        if (command->op == looks[i])
+            return true;
+    return false;
+}
+
 uint32_t command_slot(const struct command *command)
 {
     const void *fixed = command;

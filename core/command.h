@@ -484,6 +484,8 @@ enum code command_check(const struct command *command, uint64_t available,
 
 /* The slot whose owner answers this command; SLOT_COUNT if any shard does. */
 uint32_t command_slot(const struct command *command);
+/* Whatever comes of it, it changes nothing. */
+bool command_only_looks(const struct command *command);
 
 /* Parts of a checked create. */
 static inline const struct adjustment *order_create_adjustments(const struct order_create *create)

@@ -865,7 +865,7 @@ void place_request(struct shard *shard, struct turn *turn, const struct request 
             answer_plain(shard, turn, request, CODE_BUSY);
         return;
     }
-    if (turn->storage_full)
+    if (turn->storage != STORAGE_READY)
         answer_plain(shard, turn, request, CODE_STORAGE_FULL);
     else if (request_is_good(shard, turn, request))
         decide(shard, turn, request, id_hash);

@@ -290,6 +290,10 @@ static void work(struct shard *shard, struct turn *turn)
 
 void shard_request(struct shard *shard, struct turn *turn, const struct request *request)
 {
+    if (turn->storage == STORAGE_SPENT && !command_only_looks(request->command)) {
+        answer_plain(shard, turn, request, CODE_STORAGE_FULL);
+        return;
+    }
     switch ((enum op)request->command->op) {
     case OP_ORDER_CREATE:
         place_request(shard, turn, request);
@@ -539,6 +543,8 @@ void shard_expire(struct shard *shard, struct turn *turn)
     if (turn_has_room(turn))
         wake(shard, turn);
     work(shard, turn);
+    if (turn->storage == STORAGE_SPENT)
+        return;
     forget(shard, turn);
     while (turn_has_room(turn)) {
         uint32_t record = timers_due(&shard->orders.timers, turn->now_ns, &budget);

@@ -26,6 +26,13 @@ struct answer {
     uint64_t token;
 };
 
+/* How the log's disk is. */
+enum turn_storage {
+    STORAGE_READY,
+    STORAGE_FULL, /* no new orders: all else goes on from what is kept in reserve */
+    STORAGE_SPENT, /* that comes to its end too: nothing that would have to be logged, no deadlines */
+};
+
 struct turn {
     uint64_t now_ns;      /* read once, when the turn began */
     uint64_t clock_ns;    /* likewise, of a clock that never jumps; 0: there is none */
@@ -35,7 +42,7 @@ struct turn {
     struct pile outbox[SHARDS_MAX]; /* by target */
     uint32_t shard_count;
     uint32_t event_count;
-    bool storage_full; /* the log's disk is: no new orders, so that all else can go on */
+    enum turn_storage storage;
 };
 
 enum {

@@ -204,7 +204,7 @@ static bool recover(struct server *server, struct env *env)
 static bool choose_sync(struct server *server, struct env *env)
 {
     enum log_sync *sync = &server->options.log.sync;
-    struct sync_measure measure = {0};
+    struct sync_measure measure;
     char line[160];
     if (*sync == LOG_SYNC_NONE)
         env_say(env,
@@ -218,6 +218,11 @@ static bool choose_sync(struct server *server, struct env *env)
         snprintf(server->report.message, sizeof server->report.message,
                  "writes to %.200s cannot be measured: %s", server->directory, strerror(-error));
         return false;
+    }
+    if (error < 0) {
+        *sync = LOG_SYNC_DSYNC;
+        env_say(env, "sync: dsync; the disk is full, and nothing could be measured");
+        return true;
     }
     *sync = sync_choose(&measure);
     snprintf(line, sizeof line, "sync: %s; a block takes %u us with dsync, %u us with fdatasync",

@@ -731,7 +731,9 @@ static void begin(struct shard_loop *loop)
         .capacity_bytes = bytes,
     };
     turn->event_count = 0;
-    turn->storage_full = log_is_full(loop->shared->log);
+    turn->storage = log_is_spent(loop->shared->log)  ? STORAGE_SPENT
+                    : log_is_full(loop->shared->log) ? STORAGE_FULL
+                                                     : STORAGE_READY;
     loop->turn_number++;
     loop->http.watermark = log_watermark(loop->shared->log);
     loop->turn_began = env_clock(loop->env);
@@ -857,7 +859,8 @@ static uint64_t wait_until(struct shard_loop *loop)
     uint64_t until = earlier(clock + net, log_deadline(loop->shared->log));
     uint64_t deadline = shard_deadline_ns(loop->shard);
     uint64_t now = env_now(loop->env);
-    if (deadline != UINT64_MAX && may_begin(loop)) /* else it is the log that we wait for */
+    bool may_expire = may_begin(loop) && loop->turn.storage != STORAGE_SPENT;
+    if (deadline != UINT64_MAX && may_expire) /* else it is the log that we wait for */
         until = earlier(until, clock + (deadline > now ? deadline - now : 0));
     return until;
 }

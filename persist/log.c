@@ -666,6 +666,11 @@ void log_set_over_budget(struct log *log, bool over)
         atomic_store(&log->over_budget, over); /* pairs with the load in log_is_full */
 }
 
+bool log_is_spent(const struct log *log)
+{
+    return log_is_full(log) && atomic_load(&log->ready_put) == atomic_load(&log->ready_taken);
+}
+
 static int32_t write_last_word(struct log *log, struct env *env, uint64_t state_hash)
 {
     struct manifest *manifest = (void *)log->zeros; /* nobody prepares segments any more */

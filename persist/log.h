@@ -97,6 +97,8 @@ uint64_t log_prepare(struct log *log, struct env *env, int32_t *failure);
 
 /* Free space is below the reserve: new orders get CODE_STORAGE_FULL, all else goes on. */
 bool log_is_full(const struct log *log);
+/* And the last segment is being written: what still comes must be little. */
+bool log_is_spent(const struct log *log);
 /* The same, because more log is kept than it may be (persist/compact.h). */
 void log_set_over_budget(struct log *log, bool over);
 

@@ -6,7 +6,7 @@
 
 #include "persist/segment.h"
 
-enum { ROUNDS = 15 };
+enum { ROUNDS = 24 };
 static const char name[] = "measure.tmp";
 
 static int32_t write_at(struct env *env, int32_t file, void *data, uint32_t bytes, uint64_t offset,
@@ -42,34 +42,29 @@ static int32_t time_fdatasync(struct env *env, int32_t file, void *block, uint64
     return error;
 }
 
-static uint64_t lower_quartile(uint64_t *values, uint32_t count)
+static uint64_t lower(uint64_t a, uint64_t b)
 {
-    for (uint32_t i = 1; i < count; i++)
-        for (uint32_t k = i; k > 0 && values[k - 1] > values[k]; k--) {
-            uint64_t larger = values[k - 1];
-            values[k - 1] = values[k];
-            values[k] = larger;
-        }
-    return values[count / 4];
+    return a < b ? a : b;
 }
 
 static int32_t take_turns(struct env *env, int32_t file, void *blocks, struct sync_measure *out)
 {
-    uint64_t dsync_ns[ROUNDS], fdatasync_ns[ROUNDS];
+    uint64_t dsync_ns, fdatasync_ns;
+    *out = (struct sync_measure){UINT64_MAX, UINT64_MAX};
     memset(blocks, 0, SYNC_SCRATCH_BYTES);
     int32_t error = write_at(env, file, blocks, SYNC_SCRATCH_BYTES, 0, 0);
     if (error >= 0)
         error = env_do(env, &(struct env_op){.kind = ENV_FSYNC, .file = file});
     for (uint32_t i = 0; error >= 0 && i < ROUNDS; i++) {
-        error = time_dsync(env, file, blocks, (uint64_t)i * BLOCK_BYTES, &dsync_ns[i]);
+        uint64_t offset = (uint64_t)i * BLOCK_BYTES % SYNC_SCRATCH_BYTES;
+        error = time_dsync(env, file, blocks, offset, &dsync_ns);
         if (error >= 0)
-            error = time_fdatasync(env, file, blocks, (uint64_t)i * BLOCK_BYTES, &fdatasync_ns[i]);
+            error = time_fdatasync(env, file, blocks, offset, &fdatasync_ns);
+        if (error >= 0)
+            *out = (struct sync_measure){lower(out->dsync_ns, dsync_ns),
+                                         lower(out->fdatasync_ns, fdatasync_ns)};
     }
-    if (error < 0)
-        return error;
-    *out = (struct sync_measure){lower_quartile(dsync_ns, ROUNDS),
-                                 lower_quartile(fdatasync_ns, ROUNDS)};
-    return 0;
+    return error < 0 ? error : 0;
 }
 
 int32_t sync_measure(struct env *env, int32_t directory, void *scratch, struct sync_measure *out)
@@ -86,5 +81,5 @@ int32_t sync_measure(struct env *env, int32_t directory, void *scratch, struct s
 
 enum log_sync sync_choose(const struct sync_measure *measure)
 {
-    return measure->fdatasync_ns < measure->dsync_ns / 5 * 4 ? LOG_SYNC_FDATASYNC : LOG_SYNC_DSYNC;
+    return measure->fdatasync_ns < measure->dsync_ns / 3 * 2 ? LOG_SYNC_FDATASYNC : LOG_SYNC_DSYNC;
 }

@@ -8,7 +8,7 @@
 #include "persist/log.h"
 
 struct sync_measure {
-    uint64_t dsync_ns; /* of one block, the lower quartile: others may disturb */
+    uint64_t dsync_ns; /* of one block, the quickest: others disturb the rest */
     uint64_t fdatasync_ns;
 };
 
@@ -19,7 +19,7 @@ enum { SYNC_SCRATCH_BYTES = 64 << 10 };
 int32_t sync_measure(struct env *env, int32_t directory, void *scratch,
                      struct sync_measure *out) MUST_LOOK;
 
-/* fdatasync has to be faster by a fifth: it is one operation more, and a kernel thread's. */
+/* fdatasync has to be faster by a third: it is one operation more, and a kernel thread's. */
 enum log_sync sync_choose(const struct sync_measure *measure);
 
 #endif

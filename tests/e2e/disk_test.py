@@ -79,6 +79,10 @@ class Server:
         assert self.ask("POST", "/v1/stock/receive", {"sku": "A", "warehouse": "w1", "ok": 10000000},
                         {"Idempotency-Key": "r"})[0] == 200
 
+    def receive(self, number):
+        return self.ask("POST", "/v1/stock/receive", {"sku": "A", "warehouse": "w1", "ok": 5},
+                        {"Idempotency-Key": f"full-{number}"})
+
     def metric(self, name):
         connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=10)
         connection.request("GET", "/metrics")
@@ -134,10 +138,19 @@ def a_full_disk_refuses_orders_lets_the_rest_go_on_and_resumes_by_itself(directo
         assert (status, body["code"], headers["Retry-After"]) == (503, "storage_full", "1"), (status, body)
         assert server.metric("log_full") == 1
         for number in range(100):
-            assert server.ask("POST", "/v1/stock/receive", {"sku": "A", "warehouse": "w1", "ok": 5},
-                              {"Idempotency-Key": f"full-{number}"})[0] == 200
+            status, body, _ = server.ask("POST", f"/v1/orders/o{number}/cancel", {"reason": "full"})
+            assert (status, body["state"]) == (200, "cancelled"), body
         assert server.order(1)[2]["Idempotent-Replayed"] == "true"
         assert server.order(placed)[0] == 503
+        received = 0
+        while (status := server.receive(received)[0]) == 200:
+            received += 1
+            assert received < 10000, "the reserve never comes to its end"
+        assert status == 503 and received > 100, (status, received)
+        for number in range(1500):  # more than would still fit
+            assert server.receive(received + number)[1]["code"] == "storage_full"
+        assert server.ask("GET", "/v1/orders/o1")[0] == 200
+        assert server.metric("log_full") == 1
         os.unlink(os.path.join(disk, "ballast"))
         until("orders are taken again", lambda: server.order(placed)[0] == 201)
         assert server.metric("log_full") == 0
@@ -146,7 +159,7 @@ def a_full_disk_refuses_orders_lets_the_rest_go_on_and_resumes_by_itself(directo
             for number in (0, placed - 1, placed):
                 assert again.ask("GET", f"/v1/orders/o{number}")[0] == 200
             assert again.stop() == 0
-    return f"{placed} orders before the disk was full"
+    return f"{placed} orders before the disk was full, then {received} receipts from the reserve"
 
 
 def extents(path):

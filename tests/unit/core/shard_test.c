@@ -547,13 +547,40 @@ static void a_full_disk_refuses_new_orders_and_nothing_else(void **state)
         shop_stock_up(shop, skus, 2, 10);
         const struct shop_line lines[] = {{skus[0], 3, 1}, {skus[1], 3, 1}};
         assert_int_equal(shop_order(shop, "o-1", lines, 2)->code, CODE_CREATED);
-        shop->turn.storage_full = true;
+        shop->turn.storage = STORAGE_FULL;
         assert_int_equal(shop_order(shop, "o-2", lines, 2)->code, CODE_STORAGE_FULL);
         assert_int_equal(shop_order(shop, "o-1", lines, 2)->code, CODE_REPLAYED);
         assert_int_equal(shop_cancel(shop, "o-1", NULL, 0, "")->code, CODE_OK);
         assert_int_equal(shop_stock(shop, skus[0]).free, 10);
-        shop->turn.storage_full = false;
+        shop->turn.storage = STORAGE_READY;
         assert_int_equal(shop_order(shop, "o-2", lines, 2)->code, CODE_CREATED);
+    }
+}
+
+static void a_disk_whose_reserve_is_spent_lets_nobody_but_look(void **state)
+{
+    (void)state;
+    EACH_SHOP(seed, shop)
+    {
+        uint32_t skus[2];
+        shop_stock_up(shop, skus, 2, 10);
+        const struct shop_line lines[] = {{skus[0], 3, 1}, {skus[1], 3, 1}};
+        assert_int_equal(shop_order(shop, "o-1", lines, 2)->code, CODE_CREATED);
+        uint64_t seq = shop->seq;
+        shop->turn.storage = STORAGE_SPENT;
+        assert_int_equal(shop_cancel(shop, "o-1", NULL, 0, "")->code, CODE_STORAGE_FULL);
+        assert_int_equal(shop_get(shop, "o-1")->code, CODE_OK);
+        assert_int_equal(shop_stock(shop, skus[0]).reserved, 3);
+        for (uint32_t i = 0; i < shop->shard_count; i++) {
+            shop->turn.now_ns = shop->now_ns + 2 * shop->options[0].payment_deadline_ns;
+            shard_expire(shop->shards[i], &shop->turn);
+            shop_end_turn(shop, i);
+        }
+        assert_int_equal(shop->seq, seq);
+        shop->turn.storage = STORAGE_READY;
+        shop->now_ns += 2 * shop->options[0].payment_deadline_ns;
+        shop_run(shop);
+        assert_int_equal(as_order(shop_get(shop, "o-1"))->state, ORDER_EXPIRED);
     }
 }
 
@@ -631,6 +658,7 @@ int main(void)
         cmocka_unit_test(an_unknown_sku_is_named_by_its_line),
         cmocka_unit_test(a_full_table_is_an_answer),
         cmocka_unit_test(a_full_disk_refuses_new_orders_and_nothing_else),
+        cmocka_unit_test(a_disk_whose_reserve_is_spent_lets_nobody_but_look),
         cmocka_unit_test(the_longest_order_is_an_order_like_any_other),
         cmocka_unit_test(an_order_of_two_lines_takes_at_most_160_bytes),
     };

@@ -37,8 +37,8 @@ static void fdatasync_is_chosen_where_it_is_clearly_faster(void **state)
 {
     (void)state;
     assert_int_equal(sync_choose(&(struct sync_measure){1000, 1000}), LOG_SYNC_DSYNC);
-    assert_int_equal(sync_choose(&(struct sync_measure){1000, 801}), LOG_SYNC_DSYNC);
-    assert_int_equal(sync_choose(&(struct sync_measure){1000, 799}), LOG_SYNC_FDATASYNC);
+    assert_int_equal(sync_choose(&(struct sync_measure){1000, 667}), LOG_SYNC_DSYNC);
+    assert_int_equal(sync_choose(&(struct sync_measure){1000, 660}), LOG_SYNC_FDATASYNC);
     assert_int_equal(sync_choose(&(struct sync_measure){1000, 5000}), LOG_SYNC_DSYNC);
 }
 
