@@ -11,6 +11,7 @@ void ledger_open(struct ledger *ledger, const struct orders *orders, const struc
     ledger->count = 0;
     ledger->opened_count = 0;
     ledger->why = "";
+    ledger->told_ns = 0;
     ledger->refund = (struct refund_facts){.amount = 0};
     ledger->refund_count = refund_count(orders, order);
     for (uint32_t record = 0; (record = payment_next(orders, order, record)) != 0;) {
@@ -229,6 +230,7 @@ static void write_payment(const struct ledger *ledger, struct turn *turn, struct
     slice->amount = entry->amount;
     slice->authorized = entry->authorized;
     slice->captured = entry->captured;
+    slice->told_ns = ledger->told_ns;
     slice->state = entry->state;
     slice->by_notice = entry->by_notice;
     slice->text_bytes[SLICE_PAYMENT_ORDER] = (uint8_t)names.order.bytes;
@@ -248,6 +250,7 @@ static void write_refund(const struct ledger *ledger, struct turn *turn, struct 
     struct slice_refund *slice =
         event_add(turn, event, slot_of(order), SLICE_REFUND, (uint32_t)sizeof *slice + bytes);
     slice->amount = facts->amount;
+    slice->told_ns = facts->told_ns;
     slice->state = facts->state;
     slice->asked = facts->asked;
     slice->text_bytes[SLICE_REFUND_ORDER] = (uint8_t)order.bytes;

@@ -27,6 +27,7 @@ struct refund_facts {
     struct text id; /* no bytes: it is about none */
     struct text reason;
     int64_t amount;
+    uint64_t told_ns;
     uint8_t state;
     uint8_t asked;
 };
@@ -44,6 +45,7 @@ struct ledger {
     uint32_t count;
     uint32_t refund_count; /* that the order has */
     struct refund_facts refund;
+    uint64_t told_ns; /* of the changed payments: when the provider says it happened */
     struct ledger_refund opened[PAYMENTS_MAX];
     uint32_t opened_count;
     const char *why;    /* the opened ones' reason */

@@ -208,6 +208,8 @@ static bool carry_out(struct deal *deal, enum event_kind kind)
     }
     struct turn *turn = deal->turn;
     const struct order_step *step = order_moves(deal);
+    if (deal->money->head.op == OP_PAYMENT_NOTICE)
+        deal->ledger.told_ns = deal->ledger.refund.told_ns = deal->money->issued_at_ns;
     struct event *event = move_event(deal->shard, turn, deal->order, kind, &deal->cause);
     ledger_write(&deal->ledger, turn, event, deal->cause.reason);
     if (step != NULL) {

@@ -68,12 +68,13 @@ struct slice_payment {
     int64_t amount;
     int64_t authorized;
     int64_t captured;
+    uint64_t told_ns; /* of a notice: when the provider says it happened; otherwise 0 */
     uint8_t state;
     uint8_t by_notice;
     uint8_t text_bytes[SLICE_PAYMENT_TEXTS];
     uint8_t zero[2];
 };
-_Static_assert(sizeof(struct slice_payment) == 40, "as it stands in the log");
+_Static_assert(sizeof(struct slice_payment) == 48, "as it stands in the log");
 
 /* As in an image. Behind it: a struct slice_payment. */
 struct part_payment {

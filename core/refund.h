@@ -55,12 +55,13 @@ enum slice_refund_text {
 struct slice_refund {
     struct slice head;
     int64_t amount;
+    uint64_t told_ns; /* of a notice: when the provider says it happened; otherwise 0 */
     uint8_t state;
     uint8_t asked; /* enum refund_asked */
     uint8_t text_bytes[SLICE_REFUND_TEXTS];
     uint8_t zero[2];
 };
-_Static_assert(sizeof(struct slice_refund) == 24, "as it stands in the log");
+_Static_assert(sizeof(struct slice_refund) == 32, "as it stands in the log");
 
 /* As in an image. Behind it: a struct slice_refund. */
 struct part_refund {

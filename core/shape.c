@@ -89,6 +89,7 @@ static const struct shape_item payment[] = {
     ITEM("amount", AMOUNT, PAYMENT, amount),
     ITEM("authorized", AMOUNT, PAYMENT, authorized),
     ITEM("captured", AMOUNT, PAYMENT, captured),
+    ITEM("told_at", TIME, PAYMENT, told_ns),
     ITEM("by_notice", NUMBER, PAYMENT, by_notice),
     ITEM("order", ORDER, PAYMENT, text_bytes[SLICE_PAYMENT_ORDER]),
     ITEM("payment", TEXT, PAYMENT, text_bytes[SLICE_PAYMENT_ID]),
@@ -100,6 +101,7 @@ static const struct shape_item payment[] = {
 static const struct shape_item refund[] = {
     ITEM("state", REFUND_STATE, REFUND, state),
     ITEM("amount", AMOUNT, REFUND, amount),
+    ITEM("told_at", TIME, REFUND, told_ns),
     ITEM("asked", NUMBER, REFUND, asked),
     ITEM("order", ORDER, REFUND, text_bytes[SLICE_REFUND_ORDER]),
     ITEM("payment", TEXT, REFUND, text_bytes[SLICE_REFUND_PAYMENT]),
