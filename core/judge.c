@@ -39,11 +39,11 @@ static void gather_lines(struct shard *shard, struct rules_order *out,
     for (uint32_t i = 0; i < create->line_count; i++) {
         struct sku_terms terms;
         CHECK(shard_sku_terms(shard, create->lines[i].sku, &terms));
-        int64_t *value = shard->rules_lines[i].value - RULES_LINE_PRICE;
-        value[RULES_LINE_PRICE] = create->lines[i].unit_price;
-        value[RULES_LINE_UNITS] = create->lines[i].units;
-        value[RULES_SKU_PRICE] = terms.list_price;
-        value[RULES_SKU_FLASH] = (terms.flags & SKU_FLASH) != 0;
+        int64_t *value = shard->rules_lines[i].value;
+        value[RULES_LINE_PRICE - RULES_LINE_PRICE] = create->lines[i].unit_price;
+        value[RULES_LINE_UNITS - RULES_LINE_PRICE] = create->lines[i].units;
+        value[RULES_SKU_PRICE - RULES_LINE_PRICE] = terms.list_price;
+        value[RULES_SKU_FLASH - RULES_LINE_PRICE] = (terms.flags & SKU_FLASH) != 0;
     }
     out->lines = shard->rules_lines;
     out->line_count = create->line_count;

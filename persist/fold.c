@@ -12,22 +12,24 @@ static size_t padded(size_t bytes)
     return (bytes + 4095) & ~(size_t)4095;
 }
 
-static size_t lay_out(struct fold *fold, uint8_t *at, const struct fold_options *options)
+/* The next piece; while only measuring, there is no memory. */
+static uint8_t *cut(uint8_t *memory, size_t *used, size_t bytes)
 {
-    uint8_t *begin = at;
-    fold->scan_memory = at;
-    at += SCAN_MEMORY_BYTES;
-    fold->lane_memory = at;
-    at += padded(lanes_bytes(options->lane_bytes_max));
-    fold->block_memory = at;
-    at += SNAPSHOT_BLOCK_BYTES;
-    fold->chunk_memory = at;
-    at += LANE_CHUNK_BYTES;
-    fold->entry_memory = at;
-    at += padded(LANE_ENTRY_BYTES_MAX);
-    fold->shard_memory = at;
-    at += padded(options->shard_bytes_max);
-    return (size_t)(at - begin);
+    uint8_t *at = memory != NULL ? memory + *used : NULL;
+    *used += bytes;
+    return at;
+}
+
+static size_t lay_out(struct fold *fold, uint8_t *memory, const struct fold_options *options)
+{
+    size_t used = 0;
+    fold->scan_memory = cut(memory, &used, SCAN_MEMORY_BYTES);
+    fold->lane_memory = cut(memory, &used, padded(lanes_bytes(options->lane_bytes_max)));
+    fold->block_memory = cut(memory, &used, SNAPSHOT_BLOCK_BYTES);
+    fold->chunk_memory = cut(memory, &used, LANE_CHUNK_BYTES);
+    fold->entry_memory = cut(memory, &used, padded(LANE_ENTRY_BYTES_MAX));
+    fold->shard_memory = cut(memory, &used, padded(options->shard_bytes_max));
+    return used;
 }
 
 size_t fold_bytes(const struct fold_options *options)

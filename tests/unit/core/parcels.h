@@ -61,7 +61,8 @@ static inline const struct result *parcel_do(struct shop *shop, enum op op, cons
 static inline const struct result *parcel_choose(struct shop *shop, enum op op, const char *order,
                                                  const char *id, enum parcel_choice choice)
 {
-    return parcel(shop, op, (struct parcel_said){.order = order, .id = id, .choice = choice});
+    return parcel(shop, op,
+                  (struct parcel_said){.order = order, .id = id, .choice = (uint8_t)choice});
 }
 
 static inline const struct result *parcel_scan(struct shop *shop, const char *order, const char *id,

@@ -30,7 +30,7 @@ static const struct result *ask(struct shop *shop, const char *id, enum parcel_c
     return parcel(shop, OP_RETURN_CREATE,
                   (struct parcel_said){.order = "o",
                                        .id = id,
-                                       .choice = kind,
+                                       .choice = (uint8_t)kind,
                                        .line_count = 1,
                                        .lines = {{.line = line, .units = units}}});
 }
