@@ -96,17 +96,17 @@ uint32_t shipments_failed(const struct orders *orders, const struct order *order
     return failed;
 }
 
-static struct scan *scan_at(const struct orders *orders, uint32_t record)
+static struct kept_scan *scan_at(const struct orders *orders, uint32_t record)
 {
     return memory_at(&orders->records, record);
 }
 
-static struct text scan_code(const struct scan *scan)
+static struct text scan_code(const struct kept_scan *scan)
 {
     return (struct text){scan->texts, scan->code_bytes};
 }
 
-static struct text scan_place(const struct scan *scan)
+static struct text scan_place(const struct kept_scan *scan)
 {
     return (struct text){scan->texts + scan->code_bytes, scan->place_bytes};
 }
@@ -115,7 +115,7 @@ bool shipment_has_scan(const struct orders *orders, const struct shipment *shipm
                        struct text code, uint64_t at_ns)
 {
     for (uint32_t record = shipment->scans; record != 0; record = scan_at(orders, record)->next) {
-        const struct scan *scan = scan_at(orders, record);
+        const struct kept_scan *scan = scan_at(orders, record);
         if (scan->at_ns == at_ns && same_text(scan_code(scan), code))
             return true;
     }
@@ -135,7 +135,7 @@ uint64_t shipment_room(uint32_t line_count, uint32_t text_bytes)
 
 static uint32_t scan_bytes(uint32_t code_bytes, uint32_t place_bytes)
 {
-    return (uint32_t)offsetof(struct scan, texts) + code_bytes + place_bytes;
+    return (uint32_t)offsetof(struct kept_scan, texts) + code_bytes + place_bytes;
 }
 
 uint64_t scan_room(struct text code, struct text place)
@@ -444,10 +444,10 @@ static bool append_scan(struct orders *orders, struct shipment *shipment,
         memory_take(&orders->records, scan_bytes(facts->code.bytes, facts->place.bytes));
     if (record == 0)
         return false;
-    struct scan *scan = scan_at(orders, record);
-    *scan = (struct scan){.at_ns = facts->at_ns,
-                          .code_bytes = (uint8_t)facts->code.bytes,
-                          .place_bytes = (uint8_t)facts->place.bytes};
+    struct kept_scan *scan = scan_at(orders, record);
+    *scan = (struct kept_scan){.at_ns = facts->at_ns,
+                               .code_bytes = (uint8_t)facts->code.bytes,
+                               .place_bytes = (uint8_t)facts->place.bytes};
     text_put(text_put(scan->texts, facts->code), facts->place);
     uint32_t *link = &shipment->scans;
     while (*link != 0)
@@ -508,7 +508,7 @@ uint32_t shipment_answer_bytes(const struct orders *orders, const struct shipmen
     if (detail != SHIPMENT_WHOLE)
         return padded(bytes);
     for (uint32_t at = shipment->scans; at != 0; at = scan_at(orders, at)->next) {
-        const struct scan *scan = scan_at(orders, at);
+        const struct kept_scan *scan = scan_at(orders, at);
         bytes += (uint32_t)sizeof(struct parcel_scan) + scan->code_bytes + scan->place_bytes;
     }
     return padded(bytes);
@@ -518,7 +518,7 @@ static void answer_scans(const struct orders *orders, const struct shipment *shi
                          struct parcel_scan *out, char *texts)
 {
     for (uint32_t record = shipment->scans; record != 0; out++) {
-        const struct scan *scan = scan_at(orders, record);
+        const struct kept_scan *scan = scan_at(orders, record);
         *out = (struct parcel_scan){
             .at_ns = scan->at_ns, .code_bytes = scan->code_bytes, .place_bytes = scan->place_bytes};
         texts = text_put(text_put(texts, scan_code(scan)), scan_place(scan));
@@ -685,7 +685,7 @@ static void image_scans(const struct orders *orders, const struct shipment *ship
     char *at = names + order.bytes + id.bytes;
     struct parcel_scan *scans = slice->scans;
     for (uint32_t number = shipment->scans; number != 0; scans++) {
-        const struct scan *scan = scan_at(orders, number);
+        const struct kept_scan *scan = scan_at(orders, number);
         *scans = (struct parcel_scan){
             .at_ns = scan->at_ns, .code_bytes = scan->code_bytes, .place_bytes = scan->place_bytes};
         at = text_put(text_put(at, scan_code(scan)), scan_place(scan));

@@ -166,7 +166,7 @@ struct shipment {
     struct child_line lines[];
 };
 
-struct scan {
+struct kept_scan {
     uint32_t next;
     uint8_t code_bytes;
     uint8_t place_bytes;

@@ -155,6 +155,7 @@ int tool_log(int argc, char **argv)
         {"verify", "look at every byte of it", verify},
         {"dump", "print its events", log_dump},
         {"compact", "make a snapshot, and let go of the log behind the one before", log_compact},
+        {"export", "orders, money, parcels and stock as CSV", log_export},
         {"backup", "copy it, also from under a server", log_backup},
         {"salvage", "make a new one of what can be had, and list what is lost", log_salvage},
     };

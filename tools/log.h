@@ -11,6 +11,7 @@ int log_arguments(const struct usage *usage, int argc, char **argv);
 int log_dump(int argc, char **argv);
 int log_compact(int argc, char **argv);
 int log_backup(int argc, char **argv);
+int log_export(int argc, char **argv);
 int log_salvage(int argc, char **argv);
 
 /* `verify --state`: whether every snapshot, and the log from its beginning, lead to the same state, and

@@ -11,6 +11,7 @@
 #include "io/time_text.h"
 #include "tools/log.h"
 #include "tools/log_state.h"
+#include "tools/shape_text.h"
 
 struct dump {
     struct start_visitor visitor;
@@ -52,77 +53,17 @@ static void print_time(uint64_t ns)
         print_text(time_text_print(ns, time));
 }
 
-static int64_t as_signed(uint64_t number, uint32_t bytes)
-{
-    uint32_t unused = 64 - 8 * bytes;
-    return (int64_t)(number << unused) >> unused;
-}
-
-static void print_currency(uint64_t number)
-{
-    char code[3] = {(char)number, (char)(number >> 8), (char)(number >> 16)};
-    print_text((struct text){code, sizeof code});
-}
-
 /* Those that stand in their place; texts and arrays stand behind. */
 static void print_value(const struct shape_item *item, const void *from)
 {
-    uint64_t number = item->type == SHAPE_CHARS ? 0 : shape_number(item, from);
-    const char *chars = (const char *)from + item->offset;
-    const struct code_facts *code;
-    switch (item->type) {
-    case SHAPE_AMOUNT:
-        printf("%" PRId64, as_signed(number, item->bytes));
-        break;
-    case SHAPE_HASH:
-        printf("\"%016" PRIx64 "\"", number);
-        break;
-    case SHAPE_TIME:
-        print_time(number);
-        break;
-    case SHAPE_CURRENCY:
-        print_currency(number);
-        break;
-    case SHAPE_CODE:
-        code = code_facts((uint32_t)number);
-        print_name(code != NULL ? code->name : "unknown");
-        break;
-    case SHAPE_ORDER_STATE:
-        print_name(order_state_name((enum order_state)number));
-        break;
-    case SHAPE_ORDER_MOVE:
-        print_name(order_move_name((enum order_move)number));
-        break;
-    case SHAPE_PAYMENT_STATE:
-        print_name(payment_state_name((enum payment_state)number));
-        break;
-    case SHAPE_REFUND_STATE:
-        print_name(refund_state_name((enum refund_state)number));
-        break;
-    case SHAPE_SHIPMENT_STATE:
-        print_name(shipment_state_name((enum shipment_state)number));
-        break;
-    case SHAPE_RETURN_STATE:
-        print_name(return_state_name((enum return_state)number));
-        break;
-    case SHAPE_RETURN_MOVE:
-        print_name(return_move_name((enum return_move)number));
-        break;
-    case SHAPE_SHIPMENT_MOVE:
-        print_name(shipment_move_name((enum shipment_move)number));
-        break;
-    case SHAPE_CHARS:
-        print_text((struct text){chars, (uint32_t)strnlen(chars, item->bytes)});
-        break;
-    case SHAPE_NUMBER:
-    case SHAPE_SKU:
-    case SHAPE_TEXT:
-    case SHAPE_ORDER:
-    case SHAPE_ARRAY:
-    case SHAPE_END:
-        printf("%" PRIu64, number);
-        break;
-    }
+    char out[SHAPE_TEXT_BYTES_MAX];
+    struct text text = shape_text(item, from, out);
+    if (shape_is_number(item))
+        printf("%.*s", (int)text.bytes, text.at);
+    else if (item->type == SHAPE_TIME && text.bytes == 0)
+        printf("null");
+    else
+        print_text(text);
 }
 
 /* ---- slices and events ------------------------------------------------------------------------------- */

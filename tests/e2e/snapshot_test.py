@@ -3,6 +3,7 @@
 step of persist/RUNBOOK.md.  usage: snapshot_test.py BUILD_DIR
 
 Prints TAP. Each test gets an empty directory of its own."""
+import csv
 import http.client
 import json
 import os
@@ -262,6 +263,34 @@ def a_backup_goes_nowhere_but_into_an_empty_directory(directory):
     assert "no manifest" in tool("log", "backup", directory + "/full", "--to", directory + "/b", code=73)
 
 
+def an_export_has_every_order_line_and_movement(directory):
+    server = Server(directory + "/data")
+    server.set_up()
+    server.orders(range(30))
+    assert server.ask("POST", "/v1/orders/o3/cancel", {"reason": 'says "no", thanks'})[0] == 200
+    assert server.ask("POST", "/v1/orders/o4/payments", {"payment_id": "p-1", "method": "alipay", "amount": 1999})[0] == 201
+    server.stop()
+    tool("log", "export", directory + "/data", "--csv", directory + "/csv")
+
+    def rows(name):
+        with open(f"{directory}/csv/{name}.csv", newline="") as file:
+            return list(csv.DictReader(file))
+
+    orders = {row["order"]: row for row in rows("orders")}
+    assert len(orders) == 30 and orders["o3"]["state"] == "cancelled" and orders["o5"]["total"] == "1999", orders["o3"]
+    lines = rows("lines")
+    assert len(lines) == 30 and {row["sku"] for row in lines} == {"A", "B"}
+
+    assert [(row["order"], row["amount"]) for row in rows("payments")] == [("o4", "1999")]
+    assert rows("shipments") == [] and rows("returns") == [] and rows("refunds") == []
+    assert {row["sku"]: row["reserved"] for row in rows("stock")} == {"A": "15", "B": "14"}
+    moved = rows("movements")
+    assert sum(int(row["units"]) for row in moved if row["what"] == "stock_reserve") == 30
+    assert sum(int(row["units"]) for row in moved if row["what"] == "stock_release") == 1
+    assert sum(int(row["received"] or 0) for row in moved) == 20000000
+    assert "must be empty" in tool("log", "export", directory + "/data", "--csv", directory + "/csv", code=73)
+
+
 # ---- the runbook ------------------------------------------------------------------------------------------
 
 def prepared(directory):
@@ -369,6 +398,7 @@ TESTS = [
     compaction_from_outside_does_the_same,
     a_backup_under_load_has_what_was_acknowledged_before_it_and_starts,
     a_backup_goes_nowhere_but_into_an_empty_directory,
+    an_export_has_every_order_line_and_movement,
     a_lost_snapshot_is_made_up_for_by_the_older_one,
     without_any_snapshot_the_server_says_what_to_restore,
     a_damaged_log_is_refused_and_a_backup_serves,
