@@ -31,6 +31,13 @@ struct waiting {
     uint64_t tag;
 };
 
+/* Bytes that grow. */
+struct page {
+    char *at;
+    uint32_t bytes;
+    uint32_t capacity;
+};
+
 enum link_state { LINK_CLOSED, LINK_CONNECTING, LINK_FREE, LINK_ASKING };
 
 struct link {
@@ -43,8 +50,8 @@ struct link {
     uint32_t attempts;
     uint64_t sent_ns; /* first */
     uint64_t again_ns;
-    char *out;
-    uint32_t out_bytes, out_sent, out_capacity;
+    struct page out;
+    uint32_t out_sent;
     char *in;
     uint32_t in_bytes, in_capacity;
 };
@@ -65,6 +72,7 @@ struct http_target {
     struct link *links;
     uint32_t link_count;
     uint32_t free_hint;
+    struct page body; /* of the request that is being written */
     struct waiting *queue;
     uint64_t queue_first, queue_last, queue_capacity;
     struct ready *ready; /* at most one for each link */
@@ -109,40 +117,41 @@ static bool addresses_read(struct http_target *target, const char *text)
 
 /* ---- what is sent ------------------------------------------------------------------------------------------ */
 
-static void write_bytes(struct link *link, const void *bytes, uint32_t count)
+static void write_bytes(struct page *page, const void *bytes, uint32_t count)
 {
-    if (link->out_bytes + count > link->out_capacity) {
-        link->out_capacity = (link->out_bytes + count) * 2;
-        link->out = memory_grow(link->out, link->out_capacity);
+    if (page->bytes + count > page->capacity) {
+        page->capacity = (page->bytes + count) * 2;
+        page->at = memory_grow(page->at, page->capacity);
     }
-    memcpy(link->out + link->out_bytes, bytes, count);
-    link->out_bytes += count;
+    if (count > 0)
+        memcpy(page->at + page->bytes, bytes, count);
+    page->bytes += count;
 }
 
-__attribute__((format(printf, 2, 3))) static void say(struct link *link, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void say(struct page *page, const char *format, ...)
 {
     char text[512];
     va_list values;
     va_start(values, format);
     int bytes = vsnprintf(text, sizeof text, format, values);
     va_end(values);
-    write_bytes(link, text, (uint32_t)bytes < sizeof text ? (uint32_t)bytes : sizeof text - 1);
+    write_bytes(page, text, (uint32_t)bytes < sizeof text ? (uint32_t)bytes : sizeof text - 1);
 }
 
 /* A SKU's code is any printable ASCII. */
-static void say_code(struct link *link, const char *code)
+static void say_code(struct page *page, const char *code)
 {
     for (; *code != '\0'; code++) {
         if (*code == '"' || *code == '\\')
-            write_bytes(link, "\\", 1);
-        write_bytes(link, code, 1);
+            write_bytes(page, "\\", 1);
+        write_bytes(page, code, 1);
     }
 }
 
-static void say_code_in_path(struct link *link, const char *code)
+static void say_code_in_path(struct page *page, const char *code)
 {
     for (; *code != '\0'; code++)
-        say(link, "%%%02X", (unsigned char)*code);
+        say(page, "%%%02X", (unsigned char)*code);
 }
 
 static void name_of(const struct http_target *target, enum trace_table table, uint64_t number,
@@ -151,199 +160,195 @@ static void name_of(const struct http_target *target, enum trace_table table, ui
     trace_name_of(target->trace, table, number, out);
 }
 
-static void say_order(const struct http_target *target, struct link *link,
+static void say_order(const struct http_target *target, struct page *page,
                       const struct trace_event *event, const char *id)
 {
     char name[TRACE_NAME_BYTES];
     const struct trace_line *lines = trace_lines(event);
     name_of(target, TRACE_CUSTOMERS, event->a, name);
-    say(link, "{\"order_id\":\"%s\",\"customer\":\"%s\",\"currency\":\"%.3s\"", id, name,
+    say(page, "{\"order_id\":\"%s\",\"customer\":\"%s\",\"currency\":\"%.3s\"", id, name,
         target->trace->head->currency);
     name_of(target, TRACE_REGIONS, event->b, name);
     if (name[0] != '\0')
-        say(link, ",\"region\":\"%s\"", name);
+        say(page, ",\"region\":\"%s\"", name);
     if (event->flags & TRACE_DEPOSIT)
-        say(link, ",\"pay_by\":\"" DEPOSIT_PAY_BY_TEXT "\"");
+        say(page, ",\"pay_by\":\"" DEPOSIT_PAY_BY_TEXT "\"");
     for (uint32_t i = 0; i < event->line_count; i++) {
         name_of(target, TRACE_SKUS, lines[i].sku, name);
-        say(link, "%s{\"sku\":\"", i == 0 ? ",\"lines\":[" : ",");
-        say_code(link, name);
-        say(link, "\",\"units\":%" PRIu32 ",\"unit_price\":%" PRId64 "}", lines[i].units,
+        say(page, "%s{\"sku\":\"", i == 0 ? ",\"lines\":[" : ",");
+        say_code(page, name);
+        say(page, "\",\"units\":%" PRIu32 ",\"unit_price\":%" PRId64 "}", lines[i].units,
             lines[i].unit_price);
     }
-    say(link, "]}");
+    say(page, "]}");
 }
 
-static void say_costs(const struct http_target *target, struct link *link,
+static void say_costs(const struct http_target *target, struct page *page,
                       const struct trace_event *event)
 {
     char name[TRACE_NAME_BYTES];
     const struct trace_line *lines = trace_lines(event);
-    say(link, "{\"warehouses\":{");
+    say(page, "{\"warehouses\":{");
     for (uint32_t i = 0; i < event->line_count; i++) {
         bool first = i == 0 || lines[i].sku != lines[i - 1].sku;
         bool last = i + 1 == event->line_count || lines[i].sku != lines[i + 1].sku;
         name_of(target, TRACE_WAREHOUSES, lines[i].sku, name);
         if (first)
-            say(link, "%s\"%s\":[", i == 0 ? "" : ",", name);
-        say(link, "%s{\"distance\":%" PRIu32 ",\"weight\":%" PRId64 "}%s", first ? "" : ",",
+            say(page, "%s\"%s\":[", i == 0 ? "" : ",", name);
+        say(page, "%s{\"distance\":%" PRIu32 ",\"weight\":%" PRId64 "}%s", first ? "" : ",",
             lines[i].units, lines[i].unit_price, last ? "]" : "");
     }
-    say(link, "}}");
+    say(page, "}}");
 }
 
-static void say_return(struct link *link, const struct trace_event *event)
+static void say_return(struct page *page, const struct trace_event *event)
 {
     const struct trace_line *lines = trace_lines(event);
-    say(link,
+    say(page,
         "{\"return_id\":\"r-%" PRIu32 "\",\"kind\":\"return\",\"reason\":\"replayed\",\"lines\":[",
         event->b);
     for (uint32_t i = 0; i < event->line_count; i++)
-        say(link, "%s{\"line\":%" PRIu32 ",\"units\":%" PRIu32 "}", i == 0 ? "" : ",", lines[i].sku,
+        say(page, "%s{\"line\":%" PRIu32 ",\"units\":%" PRIu32 "}", i == 0 ? "" : ",", lines[i].sku,
             lines[i].units);
-    say(link, "]}");
+    say(page, "]}");
 }
 
-static void say_body(const struct http_target *target, struct link *link,
+static void say_body(const struct http_target *target, struct page *page,
                      const struct trace_event *event, const char *id)
 {
     char name[TRACE_NAME_BYTES], other[TRACE_NAME_BYTES];
     switch (event->kind) {
     case TRACE_WAREHOUSE:
-        say(link, "{\"priority\":%" PRIu32 "}", event->b);
+        say(page, "{\"priority\":%" PRIu32 "}", event->b);
         break;
     case TRACE_SKU:
-        say(link, "{\"currency\":\"%.3s\",\"list_price\":%" PRId64 ",\"flash\":%s",
+        say(page, "{\"currency\":\"%.3s\",\"list_price\":%" PRId64 ",\"flash\":%s",
             target->trace->head->currency, event->amount,
             event->flags & TRACE_FLASH ? "true" : "false");
         if (event->b > 0)
-            say(link, ",\"max_per_order\":%" PRIu32, event->b);
-        say(link, "}");
+            say(page, ",\"max_per_order\":%" PRIu32, event->b);
+        say(page, "}");
         break;
     case TRACE_RECEIVE:
         name_of(target, TRACE_SKUS, event->a, name);
         name_of(target, TRACE_WAREHOUSES, event->b, other);
-        say(link, "{\"sku\":\"");
-        say_code(link, name);
-        say(link, "\",\"warehouse\":\"%s\",\"units\":%" PRId64 "}", other, event->amount);
+        say(page, "{\"sku\":\"");
+        say_code(page, name);
+        say(page, "\",\"warehouse\":\"%s\",\"units\":%" PRId64 "}", other, event->amount);
         break;
     case TRACE_COSTS:
-        say_costs(target, link, event);
+        say_costs(target, page, event);
         break;
     case TRACE_ORDER:
-        say_order(target, link, event, id);
+        say_order(target, page, event, id);
         break;
     case TRACE_PAY:
-        say(link, "{\"payment_id\":\"p-%" PRIu32 "\",\"method\":\"alipay\",\"amount\":%" PRId64 "}",
+        say(page, "{\"payment_id\":\"p-%" PRIu32 "\",\"method\":\"alipay\",\"amount\":%" PRId64 "}",
             event->b, event->amount);
         break;
     case TRACE_CANCEL:
-        say(link, "{\"reason\":\"changed my mind\"}");
+        say(page, "{\"reason\":\"changed my mind\"}");
         break;
     case TRACE_SHIP:
-        say(link, "{\"shipment_id\":\"s-%" PRIu32 "\"}", event->b);
+        say(page, "{\"shipment_id\":\"s-%" PRIu32 "\"}", event->b);
         break;
     case TRACE_REFUND:
-        say(link,
+        say(page,
             "{\"refund_id\":\"f-%" PRIu32 "\",\"amount\":%" PRId64 ",\"reason\":\"replayed\"}",
             event->b, event->amount);
         break;
     case TRACE_RETURN:
-        say_return(link, event);
+        say_return(page, event);
         break;
     default:
-        say(link, "{}");
+        say(page, "{}");
     }
 }
 
-static void say_path(const struct http_target *target, struct link *link,
+static void say_path(const struct http_target *target, struct page *page,
                      const struct trace_event *event, const char *id)
 {
     char name[TRACE_NAME_BYTES];
     switch (event->kind) {
     case TRACE_WAREHOUSE:
         name_of(target, TRACE_WAREHOUSES, event->a, name);
-        say(link, "PUT /v1/warehouses/%s", name);
+        say(page, "PUT /v1/warehouses/%s", name);
         break;
     case TRACE_COSTS:
         name_of(target, TRACE_REGIONS, event->a, name);
-        say(link, "PUT /v1/regions/%s/costs", name);
+        say(page, "PUT /v1/regions/%s/costs", name);
         break;
     case TRACE_SKU:
         name_of(target, TRACE_SKUS, event->a, name);
-        say(link, "PUT /v1/skus/");
-        say_code_in_path(link, name);
+        say(page, "PUT /v1/skus/");
+        say_code_in_path(page, name);
         break;
     case TRACE_RECEIVE:
-        say(link, "POST /v1/stock/receive");
+        say(page, "POST /v1/stock/receive");
         break;
     case TRACE_READ_STOCK:
         name_of(target, TRACE_SKUS, event->a, name);
-        say(link, "GET /v1/stock?sku=");
-        say_code_in_path(link, name);
+        say(page, "GET /v1/stock?sku=");
+        say_code_in_path(page, name);
         break;
     case TRACE_ORDER:
-        say(link, "POST /v1/orders");
+        say(page, "POST /v1/orders");
         break;
     case TRACE_READ:
-        say(link, "GET /v1/orders/%s", id);
+        say(page, "GET /v1/orders/%s", id);
         break;
     case TRACE_CANCEL:
     case TRACE_CONFIRM:
-        say(link, "POST /v1/orders/%s/%s", id, event->kind == TRACE_CANCEL ? "cancel" : "confirm");
+        say(page, "POST /v1/orders/%s/%s", id, event->kind == TRACE_CANCEL ? "cancel" : "confirm");
         break;
     case TRACE_PAY:
-        say(link, "POST /v1/orders/%s/payments", id);
+        say(page, "POST /v1/orders/%s/payments", id);
         break;
     case TRACE_CAPTURE:
     case TRACE_PAY_FAIL:
     case TRACE_REFUND:
-        say(link, "POST /v1/orders/%s/payments/p-%" PRIu32 "/%s", id, event->b,
+        say(page, "POST /v1/orders/%s/payments/p-%" PRIu32 "/%s", id, event->b,
             event->kind == TRACE_CAPTURE    ? "capture"
             : event->kind == TRACE_PAY_FAIL ? "fail"
                                             : "refunds");
         break;
     case TRACE_SHIP:
-        say(link, "POST /v1/orders/%s/shipments", id);
+        say(page, "POST /v1/orders/%s/shipments", id);
         break;
     case TRACE_HANDOVER:
     case TRACE_DELIVER:
-        say(link, "POST /v1/orders/%s/shipments/s-%" PRIu32 "/%s", id, event->b,
+        say(page, "POST /v1/orders/%s/shipments/s-%" PRIu32 "/%s", id, event->b,
             event->kind == TRACE_HANDOVER ? "handover" : "deliver");
         break;
     default: /* TRACE_RETURN */
-        say(link, "POST /v1/orders/%s/returns", id);
+        say(page, "POST /v1/orders/%s/returns", id);
     }
 }
 
-/* The head stands before a body whose length it tells: the body is written first, then moved. */
-static void write_request(const struct http_target *target, struct link *link)
+/* The head tells how long the body is, so the body is written first. */
+static void write_request(struct http_target *target, struct link *link)
 {
     const struct trace_event *event = link->asks.event;
+    struct page *body = &target->body, *out = &link->out;
     char id[TRACE_NAME_BYTES] = "", key[RECEIPT_KEY_BYTES];
+    bool has_body = event->kind != TRACE_READ && event->kind != TRACE_READ_STOCK;
+    body->bytes = out->bytes = link->out_sent = 0;
     if (trace_has_order(event))
         trace_order_id(target->trace, event->order, link->asks.pass, id);
-    link->out_bytes = link->out_sent = 0;
-    bool has_body = event->kind != TRACE_READ && event->kind != TRACE_READ_STOCK;
     if (has_body)
-        say_body(target, link, event, id);
-    uint32_t body_bytes = link->out_bytes;
-    say_path(target, link, event, id);
-    say(link, " HTTP/1.1\r\nHost: spate\r\n");
+        say_body(target, body, event, id);
+    say_path(target, out, event, id);
+    say(out, " HTTP/1.1\r\nHost: spate\r\n");
     if (target->token != NULL)
-        say(link, "Authorization: Bearer %s\r\n", target->token);
+        say(out, "Authorization: Bearer %s\r\n", target->token);
     if (event->kind == TRACE_RECEIVE) {
         receipt_key(target->trace, event, link->asks.pass, key);
-        say(link, "Idempotency-Key: %s\r\n", key);
+        say(out, "Idempotency-Key: %s\r\n", key);
     }
     if (has_body)
-        say(link, "Content-Type: application/json\r\nContent-Length: %" PRIu32 "\r\n", body_bytes);
-    say(link, "\r\n");
-    uint32_t head_bytes = link->out_bytes - body_bytes;
-    write_bytes(link, link->out, body_bytes); /* room behind it; below, it lands there */
-    memmove(link->out + link->out_bytes - body_bytes, link->out, body_bytes);
-    memmove(link->out, link->out + body_bytes, head_bytes + body_bytes);
-    link->out_bytes = head_bytes + body_bytes;
+        say(out, "Content-Type: application/json\r\nContent-Length: %" PRIu32 "\r\n", body->bytes);
+    say(out, "\r\n");
+    write_bytes(out, body->at, body->bytes);
 }
 
 /* ---- connections ------------------------------------------------------------------------------------------- */
@@ -384,9 +389,9 @@ static void link_connect(struct http_target *target, struct link *link)
 
 static void link_send(struct http_target *target, struct link *link)
 {
-    while (link->out_sent < link->out_bytes) {
-        ssize_t sent = send(link->file, link->out + link->out_sent,
-                            link->out_bytes - link->out_sent, MSG_NOSIGNAL);
+    while (link->out_sent < link->out.bytes) {
+        ssize_t sent = send(link->file, link->out.at + link->out_sent,
+                            link->out.bytes - link->out_sent, MSG_NOSIGNAL);
         if (sent < 0 && (errno == EAGAIN || errno == EINTR)) {
             watch(target, link, EPOLLIN | EPOLLOUT, EPOLL_CTL_MOD);
             link->out_watched = true;
@@ -694,13 +699,14 @@ void http_target_close(struct http_target *target)
     for (uint32_t i = 0; i < target->link_count; i++) {
         if (target->links[i].file >= 0)
             close(target->links[i].file);
-        free(target->links[i].out);
+        free(target->links[i].out.at);
         free(target->links[i].in);
     }
     close(target->epoll);
     free(target->links);
     free(target->queue);
     free(target->ready);
+    free(target->body.at);
     free(target->lines);
     free(target->cells);
     free(target);

@@ -297,6 +297,8 @@ struct trace_writer {
 
 static void put_bytes(struct trace_writer *writer, const void *bytes, size_t count)
 {
+    if (count == 0)
+        return; /* and `bytes` may be NULL */
     fwrite(bytes, 1, count, writer->file);
     XXH3_64bits_update(writer->hash, bytes, count);
     writer->head.file_bytes += count;

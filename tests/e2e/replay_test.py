@@ -123,16 +123,26 @@ def a_stall_of_the_server_shows_in_the_response_as_arithmetic_says(directory):
     assert response["p50"] < 0.1 * stall, response
 
 
-def a_server_that_dies_and_comes_back_has_lost_nothing(directory):
-    case = Case(directory, orders=20000, duration="3s", seed=8, profile="steady")
-    replay = case.replay()
+def kill_twice(case, *options):
+    replay = case.replay(*options)
     for _ in range(2):
-        time.sleep(0.8)
+        case.await_half_a_second(replay)
         case.server.kill()
         case.server.shards = 3 - case.server.shards
         case.server.start()
-    out, _ = case.finish(replay, 0)
-    assert ": OK\n" in out, out
+    out, report = case.finish(replay, 0)
+    assert ": OK\n" in out and report["never_answered"] == 0, out
+
+
+def a_server_that_dies_and_comes_back_has_lost_nothing(directory):
+    kill_twice(Case(directory, orders=20000, duration="3s", seed=8, profile="steady"))
+
+
+def over_http_what_became_of_a_request_is_found_out_too(directory):
+    case = Case(directory, orders=6000, duration="3s", seed=8, profile="steady")
+    case.server.binary = case.server.http
+    # Nobody listens for a moment: what a balancer would hold back is asked for again.
+    kill_twice(case, "--http", "--connections", "16")
 
 
 def a_loss_is_reported(directory):
@@ -388,7 +398,8 @@ def first_sku(trace):
 
 ALL = [a_day_is_taken_in_and_every_order_and_unit_found_again,
          a_stall_of_the_server_shows_in_the_response_as_arithmetic_says,
-         a_server_that_dies_and_comes_back_has_lost_nothing, a_loss_is_reported,
+         a_server_that_dies_and_comes_back_has_lost_nothing, over_http_what_became_of_a_request_is_found_out_too,
+         a_loss_is_reported,
          an_order_that_was_refused_and_is_there_is_reported, units_that_somebody_else_took_are_reported,
          a_day_goes_over_http_too,
          what_follows_an_order_is_carried_out, imported_orders_are_found_again_with_the_same_totals,
