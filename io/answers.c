@@ -222,21 +222,55 @@ static void write_shipment(struct json_writer *writer, const struct http_server 
     json_write_close(writer, '}');
 }
 
-static void write_shipments(struct json_writer *writer, const struct http_server *server,
-                            const struct result_order *order)
+static void write_return(struct json_writer *writer, struct text order_id,
+                         const struct child *child)
+{
+    static const char *const kinds[] = {"return", "refund_only", "exchange"};
+    const struct child_return *back = (const void *)child;
+    const char *texts = (const char *)(back->lines + back->line_count);
+    json_write_open(writer, '{');
+    json_member_text(writer, "return_id", (struct text){texts, child->id_bytes});
+    member_said(writer, "order_id", order_id);
+    json_member_text(writer, "kind", text_of(kinds[back->kind - RETURN_GOODS]));
+    json_member_text(writer, "state", text_of(return_state_name((enum return_state)child->state)));
+    member_said(writer, "reason", (struct text){texts + child->id_bytes, child->note_bytes});
+    member_time(writer, "created_at", back->created_ns);
+    member_time(writer, "changed_at", back->changed_ns);
+    for (uint32_t i = 0; i < back->line_count; i++) {
+        if (i == 0) {
+            json_write_key(writer, "lines");
+            json_write_open(writer, '[');
+        }
+        json_write_open(writer, '{');
+        json_member_unsigned(writer, "line", back->lines[i].line);
+        json_member_unsigned(writer, "units", back->lines[i].units);
+        json_member_unsigned(writer, "accepted", back->lines[i].accepted);
+        json_member_unsigned(writer, "rejected", back->lines[i].rejected);
+        json_write_close(writer, '}');
+        if (i + 1 == back->line_count)
+            json_write_close(writer, ']');
+    }
+    json_write_close(writer, '}');
+}
+
+static void write_parcels(struct json_writer *writer, const struct http_server *server,
+                          const struct result_order *order, enum child_kind kind, const char *key)
 {
     const struct child *child = result_order_children(order);
     const struct child *end = (const void *)((const char *)order + order->head.bytes);
     bool is_open = false;
     for (; order->child_count > 0 && child < end; child = child_next(child)) {
-        if (child->kind != CHILD_SHIPMENT)
+        if (child->kind != kind)
             continue;
         if (!is_open) {
-            json_write_key(writer, "shipments");
+            json_write_key(writer, key);
             json_write_open(writer, '[');
         }
         is_open = true;
-        write_shipment(writer, server, (struct text){NULL, 0}, child);
+        if (kind == CHILD_SHIPMENT)
+            write_shipment(writer, server, (struct text){NULL, 0}, child);
+        else
+            write_return(writer, (struct text){NULL, 0}, child);
     }
     if (is_open)
         json_write_close(writer, ']');
@@ -252,6 +286,8 @@ static void write_child(struct json_writer *writer, const struct http_server *se
         write_refund(writer, order_id, (const void *)child_next(first));
     else if (first->kind == CHILD_SHIPMENT)
         write_shipment(writer, server, order_id, first);
+    else if (first->kind == CHILD_RETURN)
+        write_return(writer, order_id, first);
     else
         write_payment(writer, order_id, first, end);
 }
@@ -271,7 +307,8 @@ static void write_order(struct json_writer *writer, const struct http_server *se
     write_adjustments(writer, order);
     write_stages(writer, order);
     write_payments(writer, order);
-    write_shipments(writer, server, order);
+    write_parcels(writer, server, order, CHILD_SHIPMENT, "shipments");
+    write_parcels(writer, server, order, CHILD_RETURN, "returns");
     json_member_text(writer, "created_by", result_order_text(order, ORDER_TEXTS));
     json_member_text(writer, "modified_by", result_order_text(order, ORDER_TEXTS + 1));
     member_time(writer, "expires_at", order->expires_ns);
@@ -453,6 +490,8 @@ static const char *state_name(const struct result_state *result)
         return refund_state_name((enum refund_state)result->state);
     if (result->child == CHILD_SHIPMENT)
         return shipment_state_name((enum shipment_state)result->state);
+    if (result->child == CHILD_RETURN)
+        return return_state_name((enum return_state)result->state);
     return order_state_name((enum order_state)result->state);
 }
 
@@ -464,6 +503,8 @@ static const char *move_name(const struct result_state *result, uint32_t move)
         return refund_move_name((enum refund_move)move);
     if (result->child == CHILD_SHIPMENT)
         return shipment_move_name((enum shipment_move)move);
+    if (result->child == CHILD_RETURN)
+        return return_move_name((enum return_move)move);
     return order_move_name((enum order_move)move);
 }
 
@@ -749,6 +790,29 @@ static const struct schema_field shipment_fields[] = {
 };
 ANSWER(answer_shipment, "Shipment", shipment_fields);
 
+static const char *const return_kinds[] = {"return", "refund_only", "exchange", NULL};
+static const char *const return_states[] = {"requested",  "approved", "refused",
+                                            "in_transit", "received", "inspected",
+                                            "refunding",  "closed",   NULL};
+_Static_assert(sizeof return_states / sizeof return_states[0] == RETURN_STATES, "all");
+
+static const struct schema_field return_line_fields[] = {
+    COUNT_MEMBER("line"), COUNT_MEMBER("units"), COUNT_MEMBER("accepted"),
+    COUNT_MEMBER("rejected")};
+static ANSWER(answer_return_line, "ReturnLine", return_line_fields);
+
+static const struct schema_field return_fields[] = {
+    ID_MEMBER("return_id", true),
+    ID_MEMBER("order_id", false),
+    {.name = "kind", .type = SCHEMA_CHOICE, .required = true, .choices = return_kinds},
+    {.name = "state", .type = SCHEMA_CHOICE, .required = true, .choices = return_states},
+    TEXT_MEMBER("reason", false),
+    TIME_MEMBER("created_at", NULL),
+    TIME_MEMBER("changed_at", NULL),
+    LIST_MEMBER("lines", false, &answer_return_line),
+};
+ANSWER(answer_return, "Return", return_fields);
+
 static const struct schema_field answer_order_fields[] = {
     ID_MEMBER("order_id", true),
     {.name = "state", .type = SCHEMA_CHOICE, .required = true, .choices = order_states},
@@ -774,6 +838,7 @@ static const struct schema_field answer_order_fields[] = {
     TIME_MEMBER("expires_at", "Unpaid by then, the order expires."),
     LIST_MEMBER("payments", false, &answer_payment),
     LIST_MEMBER("shipments", false, &answer_shipment),
+    LIST_MEMBER("returns", false, &answer_return),
 };
 ANSWER(answer_order, "Order", answer_order_fields);
 

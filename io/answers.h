@@ -30,6 +30,7 @@ extern const struct schema answer_payment;
 extern const struct schema answer_problem;
 extern const struct schema answer_quote;
 extern const struct schema answer_refund;
+extern const struct schema answer_return;
 extern const struct schema answer_shipment;
 extern const struct schema answer_sku;
 extern const struct schema answer_sku_record;

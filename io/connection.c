@@ -81,7 +81,9 @@ static void submit(struct connections *connections, struct env *env, struct conn
 
 static void receive(struct connections *connections, struct env *env, struct connection *c)
 {
-    if (c->receiving || c->phase != CONNECTION_OPEN || c->input_ended ||
+    bool takes =
+        c->phase == CONNECTION_OPEN || (c->phase == CONNECTION_ENDING && c->linger_until_ns != 0);
+    if (c->receiving || !takes || c->input_ended ||
         c->input_bytes - c->input_read >= connections->input_high_bytes)
         return;
     c->receiving = true;
@@ -149,7 +151,8 @@ static void close_if_quiet(struct connections *connections, struct env *env, str
 {
     bool last = c->phase == CONNECTION_ENDING ||
                 (c->phase == CONNECTION_OPEN && c->input_ended && !c->ready && !c->waiting);
-    if (last && c->open_commands == 0 && !c->touched && !c->sending &&
+    bool lingers = c->linger_until_ns != 0 && !c->input_ended;
+    if (last && !lingers && c->open_commands == 0 && !c->touched && !c->sending &&
         c->output_sent == c->output_written)
         begin_close(connections, env, c);
 }
@@ -159,6 +162,25 @@ void connection_end(struct connections *connections, struct env *env, struct con
     if (c->phase == CONNECTION_OPEN)
         c->phase = CONNECTION_ENDING;
     close_if_quiet(connections, env, c);
+}
+
+void connection_linger(struct connections *connections, struct env *env, struct connection *c,
+                       uint64_t until_ns)
+{
+    c->linger_until_ns = until_ns;
+    c->input_read = c->input_bytes;
+    connection_end(connections, env, c);
+    receive(connections, env, c);
+}
+
+void connection_lingered(struct connections *connections, struct env *env, struct connection *c,
+                         uint64_t clock_ns)
+{
+    if (c->phase != CONNECTION_ENDING || c->linger_until_ns == 0 || clock_ns < c->linger_until_ns)
+        return;
+    c->linger_until_ns = 0;
+    close_if_quiet(connections, env, c);
+    close_if_done(connections, env, c);
 }
 
 uint64_t connection_token(const struct connections *connections, const struct connection *c)

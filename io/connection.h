@@ -52,7 +52,8 @@ struct connection {
     uint32_t next_touched;
     uint32_t next_waiting;
     uint64_t wait_seq;
-    uint64_t wait_until_ns; /* env_clock */
+    uint64_t wait_until_ns;   /* env_clock */
+    uint64_t linger_until_ns; /* env_clock; 0: does not linger */
 
     uint8_t *input;
     uint32_t input_read;
@@ -120,6 +121,14 @@ struct connection *connection_open(struct connections *connections, struct env *
 /* Takes nothing more; closes when everything is answered and sent. */
 void connection_end(struct connections *connections, struct env *env,
                     struct connection *connection);
+
+/* The same, but what still comes is read and dropped until the peer has ended or `until_ns` (env_clock)
+ * has passed: to close with bytes unread would destroy the answer that is on its way. */
+void connection_linger(struct connections *connections, struct env *env,
+                       struct connection *connection, uint64_t until_ns);
+/* To be called now and then. */
+void connection_lingered(struct connections *connections, struct env *env,
+                         struct connection *connection, uint64_t clock_ns);
 
 uint64_t connection_token(const struct connections *connections,
                           const struct connection *connection);

@@ -588,6 +588,7 @@ struct response {
     bool retry_after;
     bool wants_token;
     bool in_pieces;
+    struct text date;
     uint32_t allowed; /* methods; 0: not said */
 };
 
@@ -681,6 +682,12 @@ static struct opened response_open(const struct http *http, struct pile *head,
 {
     struct opened opened;
     head_text(head, status_line(response->status));
+    if (response->date.bytes > 0) {
+        head_text(head, "Date: ");
+        json_write_raw(&(struct json_writer){.pile = head}, response->date.at,
+                       response->date.bytes);
+        head_text(head, "\r\n");
+    }
     head_line(head, "Content-Type: ", response->type);
     if (response->seq != 0)
         head_number(head, "X-Commit-Seq: ", response->seq);
@@ -748,8 +755,9 @@ static bool end_request(struct http *http)
     return keep_alive;
 }
 
-static void settle_keep_alive(struct http *http, const struct http_server *server)
+static void settle(struct http *http, const struct http_server *server, struct response *response)
 {
+    response->date = server->date;
     if (server->draining || http->unframed)
         http->keep_alive = false;
 }
@@ -758,7 +766,7 @@ static enum http_step respond_fault(struct http *http, const struct http_server 
                                     const struct schema_fault *fault, struct pile *output)
 {
     struct response response = response_of(fault->code);
-    settle_keep_alive(http, server);
+    settle(http, server, &response);
     struct opened opened = response_open(http, output, &response);
     problem_write_fault(&(struct json_writer){.pile = output}, fault);
     response_close(http, output, opened);
@@ -771,14 +779,15 @@ static enum http_step respond_refusal(struct http *http, const struct http_serve
     struct response response = response_of(http->fault);
     struct json_writer writer = {.pile = output};
     const char *reason = http->fault_reason == NULL ? "" : http->fault_reason;
-    settle_keep_alive(http, server);
+    settle(http, server, &response);
     if (http->fault == CODE_METHOD)
         response.allowed = http->allowed;
     struct opened opened = response_open(http, output, &response);
     problem_open(&writer, http->fault, text_of(reason));
     json_write_close(&writer, '}');
     response_close(http, output, opened);
-    return end_request(http) ? HTTP_ANSWERED : HTTP_CLOSE;
+    bool lingers = http->unframed;
+    return end_request(http) ? HTTP_ANSWERED : lingers ? HTTP_LINGER : HTTP_CLOSE;
 }
 
 static enum http_step respond_health(struct http *http, const struct http_server *server,
@@ -788,7 +797,7 @@ static enum http_step respond_health(struct http *http, const struct http_server
     struct response response = {.status = 200, .type = "application/json"};
     struct json_writer writer = {.pile = output};
     const char *status = "ok";
-    settle_keep_alive(http, server);
+    settle(http, server, &response);
     if (http->route->page == HTTP_PAGE_READY && !is_ready) {
         response.status = server->draining ? server->drain_status : 503;
         status = server->draining ? "draining" : "starting";
@@ -805,7 +814,7 @@ static enum http_step respond_openapi(struct http *http, const struct http_serve
                                       struct pile *output)
 {
     struct response response = {.status = 200, .type = "application/json"};
-    settle_keep_alive(http, server);
+    settle(http, server, &response);
     struct opened opened = response_open(http, output, &response);
     openapi_write(&(struct json_writer){.pile = output});
     response_close(http, output, opened);
@@ -846,7 +855,7 @@ static void batch_open(struct http *http, const struct http_server *server, cons
                        struct pile *output)
 {
     struct response response = {.status = 200, .type = "application/json", .in_pieces = true};
-    settle_keep_alive(http, server);
+    settle(http, server, &response);
     http->keep_alive = http->keep_alive && http->version_minor > 0;
     (void)response_open(http, output, &response);
     struct piece piece = piece_open(http, output);
@@ -936,7 +945,7 @@ bool http_answer(struct http *http, const struct http_server *server, const stru
         return true;
     }
     struct response response = response_of(result->code);
-    settle_keep_alive(http, server);
+    settle(http, server, &response);
     response.seq = result->seq;
     if (response.status < 400) {
         response.status = http->route->status;
@@ -954,7 +963,7 @@ bool http_page(struct http *http, const struct http_server *server, struct text 
 {
     CHECK(http->stage == HTTP_STAGE_OPEN);
     struct response response = {.status = 200, .type = "text/plain; version=0.0.4; charset=utf-8"};
-    settle_keep_alive(http, server);
+    settle(http, server, &response);
     struct opened opened = response_open(http, output, &response);
     json_write_raw(&(struct json_writer){.pile = output}, body.at, body.bytes);
     response_close(http, output, opened);

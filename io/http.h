@@ -28,6 +28,7 @@ struct http_server {
     const struct shard *shard;     /* for the names of warehouses */
     const struct callers *callers; /* NULL: nobody is asked who they are */
     const uint8_t *slot_shard;     /* SLOT_COUNT entries: who owns which slot */
+    struct text date;              /* of the answers; 0 bytes: not said */
     uint64_t watermark;            /* everything up to here is durable and can be seen */
     uint32_t shard_count;
     uint32_t shard_number;   /* ids made here belong to this shard */
@@ -138,6 +139,7 @@ enum http_step {
     HTTP_WAIT,     /* feed the same bytes again when http->wait_seq is durable, or http->waited is
                     * set, since it has taken too long */
     HTTP_CLOSE,    /* answered already; to be closed when sent, nothing may be fed */
+    HTTP_LINGER, /* the same, but more may be on its way: closed at once, it could destroy the answer */
 };
 
 enum http_page {

@@ -1,4 +1,4 @@
-/* io/route_parcels.c - what is asked of an order's shipments: reading it into commands. */
+/* io/route_parcels.c - what is asked of an order's shipments and returns: reading it into commands. */
 #include "io/answers.h"
 #include "io/routes.h"
 
@@ -153,6 +153,59 @@ static bool build_resolve(struct route_request *request)
     return build(request, RESOLVE_REFUND);
 }
 
+/* ---- returns ----------------------------------------------------------------------------------- */
+
+static const char *const return_kinds[] = {"return", "refund_only", "exchange", NULL};
+static const struct schema_field return_fields[] = {
+    NEW_ID("return_id"),
+    CHOICE("kind", return_kinds),
+    FIELD(form_parcel, lines, .type = SCHEMA_LIST, .min = 1, .max = ORDER_LINES_MAX,
+          .of = &line_schema, .take = add_line,
+          .about = "Without it: all that was delivered and not returned."),
+    SAID,
+};
+static SCHEMA(return_schema, "ReturnRequest", return_fields, struct form_parcel);
+
+static bool build_return(struct route_request *request)
+{
+    return build(request, RETURN_GOODS);
+}
+
+static const struct schema_field receive_fields[] = {WHERE("Where it has arrived."), SAID};
+static SCHEMA(receive_schema, "ReturnReceiveRequest", receive_fields, struct form_parcel);
+
+struct form_verdict {
+    int64_t line;
+    int64_t accepted;
+    int64_t rejected;
+};
+
+static const struct schema_field verdict_fields[] = {
+    FIELD(form_verdict, line, .type = SCHEMA_INTEGER, .required = true, .min = 1,
+          .max = ORDER_LINES_MAX),
+    FIELD(form_verdict, accepted, .type = SCHEMA_INTEGER, .required = true, .max = UINT32_MAX),
+    FIELD(form_verdict, rejected, .type = SCHEMA_INTEGER, .max = UINT32_MAX),
+};
+static SCHEMA(verdict_schema, "InspectedLine", verdict_fields, struct form_verdict);
+
+static bool add_verdict(struct schema_reader *reader, const void *item)
+{
+    const struct form_verdict *form = item;
+    if (form->accepted + form->rejected == 0)
+        return schema_refuse(reader, CODE_INVALID, "required", "accepted");
+    return insert_line(reader, (struct parcel_line){.line = (uint32_t)form->line,
+                                                    .units = (uint32_t)form->accepted,
+                                                    .rejected = (uint32_t)form->rejected});
+}
+
+static const struct schema_field inspect_fields[] = {
+    FIELD(form_parcel, lines, .type = SCHEMA_LIST, .min = 1, .max = ORDER_LINES_MAX,
+          .of = &verdict_schema, .take = add_verdict, .about = "Without it: all is accepted."),
+    WHERE("Where it was inspected."),
+    SAID,
+};
+static SCHEMA(inspect_schema, "ReturnInspectRequest", inspect_fields, struct form_parcel);
+
 /* ---- scans ------------------------------------------------------------------------------------- */
 
 struct form_scan {
@@ -218,6 +271,17 @@ static bool build_scans(struct route_request *request)
 #define PARCEL                                                                                     \
     .command_bytes = sizeof(struct order_parcel), .answer = &answer_shipment,                      \
     .refusals = PARCEL_REFUSALS
+#define RETURNS "/v1/orders/{id}/returns"
+#define RETURN  RETURNS "/{return}"
+#define BACK                                                                                       \
+    .command_bytes = sizeof(struct order_parcel), .answer = &answer_return,                        \
+    .refusals = PARCEL_REFUSALS
+#define POST_BACK(path, label, sentence, which, form)                                              \
+    {                                                                                              \
+        .method = ROUTE_POST, .pattern = path, .name = (label), .about = (sentence),               \
+        .status = 200, .op = (which), .body = &(form), .key = ROUTE_TAKES, BACK,                   \
+        .build = build_plain                                                                       \
+    }
 #define POST(path, label, sentence, which, form, builds)                                           \
     {                                                                                              \
         .method = ROUTE_POST, .pattern = path, .name = (label), .about = (sentence),               \
@@ -269,6 +333,36 @@ static const struct route routes[] = {
     POST(SHIPMENT "/resolve", "resolveShipment",
          "What was lost or has come back is paid back, or shipped again.", OP_SHIPMENT_RESOLVE,
          resolve_schema, build_resolve),
+    {.method = ROUTE_POST,
+     .pattern = RETURNS,
+     .name = "createReturn",
+     .about =
+         "The buyer wants to send something back, or the money alone, or something else for it.",
+     .status = 201,
+     .op = OP_RETURN_CREATE,
+     .body = &return_schema,
+     BACK,
+     .build = build_return},
+    {.method = ROUTE_GET,
+     .pattern = RETURN,
+     .name = "getReturn",
+     .about = "A return as it stands.",
+     .status = 200,
+     .op = OP_RETURN_GET,
+     .takes_min_seq = true,
+     BACK,
+     .build = build_get},
+    POST_BACK(RETURN "/approve", "approveReturn", "It may come back.", OP_RETURN_APPROVE,
+              said_schema),
+    POST_BACK(RETURN "/refuse", "refuseReturn", "It may not.", OP_RETURN_REFUSE, said_schema),
+    POST_BACK(RETURN "/ship", "shipReturn", "It is on its way back.", OP_RETURN_SHIP,
+              handover_schema),
+    POST_BACK(RETURN "/receive", "receiveReturn", "It is here, and in quarantine.",
+              OP_RETURN_RECEIVE, receive_schema),
+    POST_BACK(RETURN "/inspect", "inspectReturn", "What of it is accepted, and what is not.",
+              OP_RETURN_INSPECT, inspect_schema),
+    POST_BACK(RETURN "/close", "closeReturn", "Nothing is left to be done.", OP_RETURN_CLOSE,
+              said_schema),
 };
 
 const struct route_table route_parcels = {routes, sizeof routes / sizeof routes[0]};

@@ -13,6 +13,8 @@ struct callers;
 struct lines;
 struct server;
 
+enum drain_status { DRAIN_UNAVAILABLE, DRAIN_NOT_FOUND };
+
 struct server_options {
     const char *directory;
     const char *binary_address; /* "ADDR:PORT", NULL: not served; likewise below */
@@ -42,7 +44,8 @@ struct server_options {
     uint64_t confirm_deadline_ns;
     uint64_t retry_window_ns;
     uint64_t drain_delay_ns;
-    uint64_t process; /* its id, for whoever finds the directory in use */
+    uint64_t drain_status; /* of /readyz meanwhile: enum drain_status */
+    uint64_t process;      /* its id, for whoever finds the directory in use */
     struct log_options log;
     struct compact_options compact; /* its files are opened by the helper */
     const char *archive;            /* a directory for segments that nobody needs; NULL: none */

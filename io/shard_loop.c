@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "io/cut.h"
+#include "io/time_text.h"
 #include "io/walk.h"
 #include "io/web.h"
 
@@ -79,6 +80,8 @@ struct shard_loop {
     struct connections connections;
     uint8_t *receive_memory;
     struct pile http_commands; /* of the batch */
+    char date[TIME_HTTP_BYTES];
+    uint64_t date_second;
     struct http_server http;
     struct http_server admin;
     struct metrics metrics;
@@ -171,7 +174,7 @@ struct shard_loop *shard_loop_init(void *zeroed_memory, struct shared *shared, u
         .shard_number = number,
         .head_bytes_max = shared->options->head_bytes_max,
         .body_bytes_max = shared->options->body_bytes_max,
-        .drain_status = 503,
+        .drain_status = shared->options->drain_status == DRAIN_NOT_FOUND ? 404 : 503,
         .ready = true,
         .unsynced = shared->options->log.sync == LOG_SYNC_NONE,
     };
@@ -721,6 +724,17 @@ static bool may_begin(const struct shard_loop *loop)
            loop->due_mask - (loop->due_tail - loop->due_head) >= loop->connections.count_max;
 }
 
+/* The second has changed: so has what answers say of the time. */
+static void note_date(struct shard_loop *loop)
+{
+    uint64_t second = loop->turn.now_ns / 1000000000;
+    if (second == loop->date_second)
+        return;
+    loop->date_second = second;
+    time_text_http(loop->turn.now_ns, loop->date);
+    loop->http.date = loop->admin.date = (struct text){loop->date, sizeof loop->date};
+}
+
 static void begin(struct shard_loop *loop)
 {
     struct turn *turn = &loop->turn;
@@ -739,6 +753,7 @@ static void begin(struct shard_loop *loop)
     loop->turn_began = env_clock(loop->env);
     turn->clock_ns = loop->turn_began;
     turn->extended_ns = 0;
+    note_date(loop);
     loop->http.callers = binary_callers(&loop->shared->welcome);
     metric_add(&loop->metrics, METRIC_TURNS, 1);
     /* Exact, not now and then: who asks is one of them. */
@@ -772,6 +787,7 @@ static void end_slow_requests(struct shard_loop *loop)
 {
     for (uint32_t i = 0; i < loop->connections.count_max; i++) {
         struct connection *c = &loop->connections.at[i];
+        connection_lingered(&loop->connections, loop->env, c, loop->turn_began);
         if (c->phase != CONNECTION_OPEN || c->partial_since_ns == 0 ||
             loop->turn_began - c->partial_since_ns < loop->shared->options->request_ns_max)
             continue;

@@ -1,5 +1,7 @@
 #include "io/time_text.h"
 
+#include <string.h>
+
 enum { DAY_SECONDS = 86400, SECOND_NS = 1000000000, YEAR_MIN = 1970, YEAR_MAX = 2553 };
 
 struct date {
@@ -79,6 +81,23 @@ struct text time_text_print(uint64_t ns, char out[TIME_TEXT_BYTES_MAX])
     at = put_fraction(at, (uint32_t)(ns % SECOND_NS));
     *at++ = 'Z';
     return (struct text){out, (uint32_t)(at - out)};
+}
+
+void time_text_http(uint64_t ns, char out[TIME_HTTP_BYTES])
+{
+    static const char days[] = "ThuFriSatSunMonTueWed"; /* the epoch was a Thursday */
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    uint64_t seconds = ns / SECOND_NS;
+    struct date date = date_of(seconds / DAY_SECONDS);
+    uint32_t of_day = (uint32_t)(seconds % DAY_SECONDS);
+    memcpy(out, "Thu, 01 Jan 1970 00:00:00 GMT", TIME_HTTP_BYTES);
+    memcpy(out, days + 3 * (seconds / DAY_SECONDS % 7), 3);
+    put_pair(out + 5, date.day);
+    memcpy(out + 8, months + 3 * (date.month - 1), 3);
+    put_pair(put_pair(out + 12, date.year / 100), date.year % 100);
+    put_pair(out + 17, of_day / 3600);
+    put_pair(out + 20, of_day / 60 % 60);
+    put_pair(out + 23, of_day % 60);
 }
 
 static bool take(struct text *text, char c)

@@ -19,6 +19,9 @@ static void wrote(struct connections *connections, struct connection *c, const s
 /* How long a reader waits for what it wants to see. */
 static const uint64_t WAIT_NS = UINT64_C(1000) * 1000 * 1000;
 
+/* How long the rest of a refused request may take to arrive. */
+static const uint64_t LINGER_NS = UINT64_C(2000) * 1000 * 1000;
+
 enum { PAGE_BYTES_MAX = HTTP_OUTPUT_BYTES_MAX - 4096 };
 
 static void answer_page(struct connections *connections, struct env *env, struct connection *c,
@@ -70,6 +73,9 @@ const struct command *web_next(struct connections *connections, struct env *env,
             answer_page(connections, env, c, server, pages, commands);
             break;
         case HTTP_ANSWERED:
+            break;
+        case HTTP_LINGER:
+            connection_linger(connections, env, c, clock_ns + LINGER_NS);
             break;
         case HTTP_CLOSE:
             connection_end(connections, env, c);

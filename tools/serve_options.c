@@ -16,6 +16,7 @@
 #define NOT_SERVED   "not served"
 #define HOURS(count) (UINT64_C(3600000000000) * (count))
 
+static const char *const drain_statuses[] = {"503", "404", NULL};
 static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
 static const char *const log_forms[] = {"text", "logfmt", "json", NULL};
 static const char *const review_timeouts[] = {"reject", "accept", NULL};
@@ -242,6 +243,12 @@ static void fill_table(struct serve_options *options, struct option table[SERVE_
          .kind = OPTION_DURATION,
          INTO(server->drain_delay_ns),
          .max = HOURS(1)},
+        {.name = "drain-status",
+         .value_name = "STATUS",
+         .help = "how /readyz says no: 404 takes HAProxy's disable-on-404 at its word",
+         .kind = OPTION_CHOICE,
+         INTO(server->drain_status),
+         .choices = drain_statuses},
 
         {.group = "The log",
          .name = "sync",

@@ -86,7 +86,7 @@ static bool take_step(struct outcome *outcome, struct http *http, char *in, uint
     *in_bytes -= consumed;
     if (step == HTTP_COMMAND && !http_answer(http, &server, &result, &outcome->out))
         outcome->closed = true;
-    if (step == HTTP_CLOSE)
+    if (step == HTTP_CLOSE || step == HTTP_LINGER)
         outcome->closed = true;
     return step != HTTP_MORE && !outcome->closed;
 }

@@ -193,6 +193,28 @@ static void a_connection_ends_only_after_its_last_answer_has_left(void **state)
     assert_non_null(submitted(f, ENV_SHUTDOWN));
 }
 
+static void what_still_comes_is_dropped_until_the_peer_ends_or_time_is_up(void **state)
+{
+    struct fixture *f = *state;
+    for (uint32_t ends = 0; ends < 2; ends++) {
+        f->env.count = 0;
+        struct connection *c = open_one(f);
+        write_out(f, c, "no");
+        connection_linger(&f->connections, &f->env, c, 1000);
+        connection_due(&f->connections, &f->env, c, c->output_written);
+        complete(f, ENV_SEND, 2, 0);
+        complete(f, ENV_RECEIVE, 100, ENV_FLAG_BUFFER | ENV_FLAG_MORE);
+        assert_int_equal(c->input_read, c->input_bytes);
+        connection_lingered(&f->connections, &f->env, c, 999);
+        assert_null(submitted(f, ENV_SHUTDOWN));
+        if (ends)
+            complete(f, ENV_RECEIVE, 0, 0);
+        connection_rest(&f->connections, &f->env, c);
+        connection_lingered(&f->connections, &f->env, c, 1000);
+        assert_non_null(submitted(f, ENV_SHUTDOWN));
+    }
+}
+
 static void it_is_closed_after_its_last_completion_and_a_late_answer_finds_nobody(void **state)
 {
     struct fixture *f = *state;
@@ -249,6 +271,7 @@ int main(void)
         TEST(output_leaves_only_when_it_is_due_and_one_send_at_a_time),
         TEST(what_a_short_send_left_is_sent_next),
         TEST(a_connection_ends_only_after_its_last_answer_has_left),
+        TEST(what_still_comes_is_dropped_until_the_peer_ends_or_time_is_up),
         TEST(a_connection_at_rest_gives_its_pages_back_once_and_goes_on_afterwards),
         TEST(it_is_closed_after_its_last_completion_and_a_late_answer_finds_nobody),
     };

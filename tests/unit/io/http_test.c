@@ -62,7 +62,7 @@ static void turn(struct peer *peer)
         peer->in_bytes -= consumed;
         if (step == HTTP_COMMAND)
             answer_command(peer);
-        if (step == HTTP_CLOSE)
+        if (step == HTTP_CLOSE || step == HTTP_LINGER)
             peer->closed = true;
         if (step == HTTP_MORE)
             assert_int_equal(consumed, 0);

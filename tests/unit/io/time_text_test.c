@@ -120,6 +120,25 @@ static void every_day_prints_like_the_c_library_and_parses_back(void **state)
     }
 }
 
+static void http_has_its_own_way_to_say_a_time(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t seconds;
+        const char *text;
+    } times[] = {
+        {0, "Thu, 01 Jan 1970 00:00:00 GMT"},
+        {784111777, "Sun, 06 Nov 1994 08:49:37 GMT"},
+        {1582934400, "Sat, 29 Feb 2020 00:00:00 GMT"},
+        {1605139199, "Wed, 11 Nov 2020 23:59:59 GMT"},
+    };
+    for (uint32_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        char out[TIME_HTTP_BYTES];
+        time_text_http(times[i].seconds * 1000000000 + 999999999, out);
+        assert_memory_equal(out, times[i].text, TIME_HTTP_BYTES);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -127,6 +146,7 @@ int main(void)
         cmocka_unit_test(what_is_no_time_is_refused),
         cmocka_unit_test(only_as_many_digits_are_printed_as_needed),
         cmocka_unit_test(every_day_prints_like_the_c_library_and_parses_back),
+        cmocka_unit_test(http_has_its_own_way_to_say_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
