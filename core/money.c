@@ -188,8 +188,6 @@ static enum code has_room(const struct deal *deal)
     }
     if (!ledger_refunds_fit(&deal->ledger, refunds_max))
         return CODE_LIMIT;
-    if (!ledger_adds_up(&deal->ledger))
-        return CODE_OVERFLOW;
     if ((deal->cause.retry != NULL && !retries_have_room(&shard->retries)) ||
         !orders_have_bytes(&shard->orders, bytes) ||
         !orders_know_caller(&shard->orders, deal->request->caller))
@@ -200,6 +198,10 @@ static enum code has_room(const struct deal *deal)
 /* False: it has been refused. */
 static bool carry_out(struct deal *deal, enum event_kind kind)
 {
+    if (!ledger_adds_up(&deal->ledger)) {
+        refuse_field(deal, CODE_OVERFLOW, "amount");
+        return false;
+    }
     settle(deal);
     enum code code = has_room(deal);
     if (code != CODE_OK) {
@@ -277,8 +279,8 @@ static void adopt(struct deal *deal, uint32_t record)
 static bool is_covered(const struct deal *deal)
 {
     int64_t total = order_total(&deal->shard->orders, deal->order);
-    int64_t due = total - ledger_kept(&deal->ledger) - ledger_expected(&deal->ledger);
-    return due <= 0 && (total > 0 || ledger_has_open(&deal->ledger));
+    int64_t due = total - ledger_kept(&deal->ledger);
+    return ledger_expected(&deal->ledger) >= due && (total > 0 || ledger_has_open(&deal->ledger));
 }
 
 static void create_new(struct deal *deal)

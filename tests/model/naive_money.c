@@ -132,14 +132,6 @@ static enum code settle(struct naive *naive, struct naive_order *order,
 {
     struct naive_money *money = &order->money;
     int64_t came = payment->captured - before->captured;
-    if (has_ended(order)) {
-        if (payment->state == PAYMENT_AUTHORIZED)
-            payment->state = PAYMENT_VOIDED;
-        if (came > 0)
-            open_refund(money, payment, came, "late_payment");
-    } else if (came > 0) {
-        naive_give_back(money, payment, naive_kept_all(money) - order->total, "over_payment");
-    }
     int64_t amounts = 0, authorized = 0;
     bool over = false;
     for (uint32_t i = 0; i < money->payment_count; i++) {
@@ -148,6 +140,14 @@ static enum code settle(struct naive *naive, struct naive_order *order,
     }
     if (over)
         return CODE_OVERFLOW;
+    if (has_ended(order)) {
+        if (payment->state == PAYMENT_AUTHORIZED)
+            payment->state = PAYMENT_VOIDED;
+        if (came > 0)
+            open_refund(money, payment, came, "late_payment");
+    } else if (came > 0) {
+        naive_give_back(money, payment, naive_kept_all(money) - order->total, "over_payment");
+    }
     if (payment->state != before->state || came != 0)
         move_order(naive, order, payment);
     order->version++;
@@ -192,8 +192,8 @@ static enum code create(struct naive *naive, struct naive_order *order, const st
     } else {
         if (order->state != ORDER_PENDING_PAYMENT && order->state != ORDER_PAYMENT_FAILED)
             return CODE_ILLEGAL;
-        int64_t due = order->total - naive_kept_all(money) - open_amounts(money);
-        if (due <= 0 && (order->total > 0 || any_open(money)))
+        if (open_amounts(money) >= order->total - naive_kept_all(money) &&
+            (order->total > 0 || any_open(money)))
             return CODE_LIMIT;
         payment = add(money, ask);
     }
@@ -474,7 +474,8 @@ enum code naive_money(struct naive *naive, uint32_t number, const struct naive_a
     struct naive_order before = *order;
     enum code code = done(naive, order, ask);
     bool may_be_last = has_ended(order);
-    if (order->money.refund_count > before.money.refund_count &&
+    if ((code == CODE_OK || code == CODE_CREATED) &&
+        order->money.refund_count > before.money.refund_count &&
         order->money.refund_count > (may_be_last ? REFUNDS_MAX : REFUNDS_MAX - PAYMENTS_MAX))
         code = CODE_LIMIT;
     if (code != CODE_OK && code != CODE_CREATED)
