@@ -195,19 +195,27 @@ static enum code has_room(const struct deal *deal)
     return CODE_OK;
 }
 
-/* False: it has been refused. */
-static bool carry_out(struct deal *deal, enum event_kind kind)
+/* True: what it comes to cannot be written, and it has been refused. */
+static bool is_refused(struct deal *deal)
 {
     if (!ledger_adds_up(&deal->ledger)) {
         refuse_field(deal, CODE_OVERFLOW, "amount");
-        return false;
+        return true;
     }
     settle(deal);
     enum code code = has_room(deal);
-    if (code != CODE_OK) {
+    if (code == CODE_LIMIT)
+        refuse_field(deal, code, "refunds"); /* as many as an order may have */
+    else if (code != CODE_OK)
         refuse(deal, code);
+    return code != CODE_OK;
+}
+
+/* False: it has been refused. */
+static bool carry_out(struct deal *deal, enum event_kind kind)
+{
+    if (is_refused(deal))
         return false;
-    }
     struct turn *turn = deal->turn;
     const struct order_step *step = order_moves(deal);
     if (deal->money->head.op == OP_PAYMENT_NOTICE)

@@ -459,10 +459,12 @@ static void cancel(struct shard *shard, struct turn *turn, struct cancelling *c)
         ledger_give_back_any(&ledger, NULL, ledger_kept(&ledger) - due_without(shard, c),
                              "lines_cancelled");
     enum code code = cancel_has_room(shard, c, &ledger, whole);
-    if (code != CODE_OK) {
+    if (code == CODE_LIMIT)
+        answer_fault(shard, turn, c->request, code, "refunds", 0);
+    else if (code != CODE_OK)
         answer_plain(shard, turn, c->request, code);
+    if (code != CODE_OK)
         return;
-    }
     if (whole)
         move_order(shard, turn, &ledger, step, &c->cause);
     else
