@@ -115,6 +115,13 @@ static bool refund_valid(const struct slice_refund *refund)
            refund->state < REFUND_STATES;
 }
 
+static bool order_forgotten_valid(const struct slice_order_forgotten *forgotten)
+{
+    return forgotten->head.bytes >= sizeof *forgotten && forgotten->id_bytes > 0 &&
+           forgotten->id_bytes <= ID_BYTES_MAX &&
+           forgotten->head.bytes == padded((uint32_t)sizeof *forgotten + forgotten->id_bytes);
+}
+
 static bool extended_valid(const struct slice_deadlines_extended *extended)
 {
     return extended->head.bytes == sizeof *extended;
@@ -208,6 +215,8 @@ bool slice_valid(const struct slice *slice)
         return payment_valid(fields);
     case SLICE_REFUND:
         return refund_valid(fields);
+    case SLICE_ORDER_FORGOTTEN:
+        return order_forgotten_valid(fields);
     case SLICE_DEADLINES_EXTENDED:
         return extended_valid(fields);
     case SLICE_STOCK_RESERVE:

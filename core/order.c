@@ -758,6 +758,74 @@ static enum shard_table apply_lines_cancelled(struct orders *orders, struct posi
     return SHARD_TABLE_NONE;
 }
 
+uint64_t order_closed_ns(const struct order *order)
+{
+    return order->timer.deadline_ns > order->created_ns ? order->timer.deadline_ns
+                                                        : order->created_ns;
+}
+
+bool order_can_leave(const struct orders *orders, uint32_t record)
+{
+    const uint8_t *customer = kept_text(order_at(orders, record), ORDER_CUSTOMER);
+    char at[TEXT_BYTES_MAX];
+    struct text name = order_text(order_at(orders, record), ORDER_CUSTOMER, at);
+    uint32_t other = find_newest_of(orders, customer, key_hash(name));
+    for (uint32_t i = 0; other != record && i < ORDER_CHAIN_MAX; i++)
+        other = order_at(orders, other)->customer_next;
+    return other == record;
+}
+
+static void unlink_customer(struct orders *orders, uint32_t record)
+{
+    const struct order *order = order_at(orders, record);
+    char at[TEXT_BYTES_MAX];
+    uint64_t hash = key_hash(order_text(order, ORDER_CUSTOMER, at));
+    uint32_t newest = find_newest_of(orders, kept_text(order, ORDER_CUSTOMER), hash);
+    if (newest == record && order->customer_next == 0) {
+        table_remove(&orders->by_customer, hash, record);
+    } else if (newest == record) {
+        table_replace(&orders->by_customer, hash, record, order->customer_next);
+    } else {
+        while (order_at(orders, newest)->customer_next != record)
+            newest = order_at(orders, newest)->customer_next;
+        order_at(orders, newest)->customer_next = order->customer_next;
+    }
+}
+
+static uint32_t kept_record_bytes(const struct order *order)
+{
+    const uint8_t *end = texts_of(order);
+    for (uint32_t i = 0; i < ORDER_TEXTS; i++)
+        if (has_text(order, i))
+            end += kept_bytes(i, end);
+    return (uint32_t)(end - (const uint8_t *)order);
+}
+
+static void give_children(struct orders *orders, const struct order *order)
+{
+    struct order_more *more = order_more(orders, order);
+    if (more == NULL)
+        return;
+    payments_give(orders, more->payments);
+    shipments_give(orders, more->shipments);
+    returns_give(orders, more->returns);
+    if (more->lines != 0)
+        memory_give(&orders->records, more->lines, progress_bytes(order));
+    memory_give(&orders->records, order->more, sizeof *more);
+}
+
+static void apply_forgotten(struct orders *orders, const struct slice_order_forgotten *forgotten)
+{
+    struct text id = {(const char *)(forgotten + 1), forgotten->id_bytes};
+    uint32_t record = order_known(orders, id);
+    const struct order *order = order_at(orders, record);
+    count_out(orders, order);
+    unlink_customer(orders, record);
+    table_remove(&orders->by_id, key_hash(id), record);
+    give_children(orders, order);
+    memory_give(&orders->records, record, kept_record_bytes(order));
+}
+
 enum shard_table order_apply(struct orders *orders, struct position position,
                              const struct event *event, const struct slice *slice)
 {
@@ -765,6 +833,10 @@ enum shard_table order_apply(struct orders *orders, struct position position,
         return apply_placed(orders, position, event, (const void *)slice);
     if (slice->kind == SLICE_LINES_CANCELLED)
         return apply_lines_cancelled(orders, position, event, (const void *)slice);
+    if (slice->kind == SLICE_ORDER_FORGOTTEN) {
+        apply_forgotten(orders, (const void *)slice);
+        return SHARD_TABLE_NONE;
+    }
     CHECK(slice->kind == SLICE_ORDER_MOVED);
     return apply_moved(orders, position, event, (const void *)slice);
 }

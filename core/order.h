@@ -177,6 +177,14 @@ struct part_stages {
 };
 _Static_assert(sizeof(struct part_stages) == 48, "as it stands in images");
 
+/* A terminal order that leaves memory with all that hangs from it. Behind it: the id. */
+struct slice_order_forgotten {
+    struct slice head;
+    uint8_t id_bytes;
+    uint8_t zero[7];
+};
+_Static_assert(sizeof(struct slice_order_forgotten) == 16, "as it stands in the log");
+
 /* All deadlines that run in this slot end so much later: nobody was there to meet them, or the clock
  * has jumped. An event has one of these for each slot of its shard, and nothing else. */
 struct slice_deadlines_extended {
@@ -325,6 +333,9 @@ struct position order_position(const struct order *order);
 uint64_t order_pay_by_ns(const struct order *order);
 uint64_t order_deadline_ns(const struct order *order); /* 0: no deadline runs */
 
+/* When a terminal order became so. */
+uint64_t order_closed_ns(const struct order *order);
+
 /* ---- deciding ---------------------------------------------------------------------------------- */
 
 /* The most bytes that the record of this order can take. */
@@ -340,6 +351,11 @@ uint64_t order_more_room(const struct order *order);
 uint64_t order_progress_room(const struct orders *orders, const struct order *order);
 /* Whether records of so many bytes together, each as memory_record_bytes says, can be taken. */
 bool orders_have_bytes(struct orders *orders, uint64_t bytes);
+
+/* Whether it stands near enough to its customer's newest order to be taken out of the chain: who has
+ * more than ORDER_CHAIN_MAX newer ones keeps it. */
+enum { ORDER_CHAIN_MAX = 16384 };
+bool order_can_leave(const struct orders *orders, uint32_t record);
 
 /* ---- applying ---------------------------------------------------------------------------------- */
 

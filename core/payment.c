@@ -338,3 +338,13 @@ enum shard_table payment_load(struct orders *orders, const struct part_payment *
     uint32_t record = order_known(orders, slice_text(slice, SLICE_PAYMENT_ORDER));
     return keep(orders, order_at(orders, record), slice, part->created_ns);
 }
+
+void payments_give(struct orders *orders, uint32_t record)
+{
+    for (uint32_t next; record != 0; record = next) {
+        const struct payment *payment = payment_at(orders, record);
+        next = payment->next;
+        refunds_give(orders, payment->refunds);
+        memory_give(&orders->records, record, record_bytes(payment->packed_bytes));
+    }
+}

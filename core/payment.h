@@ -147,4 +147,7 @@ enum shard_table payment_load(struct orders *orders, const struct part_payment *
 /* NULL, or what does not hold of the order's money. */
 const char *payments_audit(const struct orders *orders, const struct order *order);
 
+/* Gives back the memory of an order's payments, from this one on, and of their refunds. */
+void payments_give(struct orders *orders, uint32_t record);
+
 #endif

@@ -224,3 +224,12 @@ enum shard_table refund_load(struct orders *orders, const struct part_refund *pa
     uint32_t record = order_known(orders, slice_text(slice, SLICE_REFUND_ORDER));
     return keep(orders, order_at(orders, record), slice, part->created_ns);
 }
+
+void refunds_give(struct orders *orders, uint32_t record)
+{
+    for (uint32_t next; record != 0; record = next) {
+        const struct refund *refund = refund_at(orders, record);
+        next = refund->next;
+        memory_give(&orders->records, record, record_bytes(refund->id_bytes, refund->reason_bytes));
+    }
+}

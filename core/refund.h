@@ -122,4 +122,7 @@ void refund_image(const struct refund *refund, struct text order, struct text pa
 bool refund_part_valid(const struct part_refund *part);
 enum shard_table refund_load(struct orders *orders, const struct part_refund *part) MUST_LOOK;
 
+/* Gives back the memory of a payment's refunds, from this one on. */
+void refunds_give(struct orders *orders, uint32_t record);
+
 #endif

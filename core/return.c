@@ -374,3 +374,13 @@ enum shard_table return_load(struct orders *orders, const struct part_return *pa
     r->changed_ns = part->changed_ns;
     return SHARD_TABLE_NONE;
 }
+
+void returns_give(struct orders *orders, uint32_t record)
+{
+    for (uint32_t next; record != 0; record = next) {
+        const struct order_return *r = return_at(orders, record);
+        next = r->next;
+        memory_give(&orders->records, record,
+                    record_bytes(r->line_count, (uint32_t)r->id_bytes + r->reason_bytes));
+    }
+}

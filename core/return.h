@@ -155,4 +155,7 @@ enum shard_table return_load(struct orders *orders, const struct part_return *pa
 /* NULL, or what does not hold of the order's returns. */
 const char *returns_audit(const struct orders *orders, const struct order *order);
 
+/* Gives back the memory of an order's returns, from this one on. */
+void returns_give(struct orders *orders, uint32_t record);
+
 #endif

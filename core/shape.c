@@ -258,6 +258,11 @@ static const struct shape_item stock_warning[] = {
     ITEM("warned", NUMBER, WARNING, warned),
     END};
 
+#define ORDER_OVER struct slice_order_forgotten
+static const struct shape_item order_forgotten[] = {
+    ITEM("order", ORDER, ORDER_OVER, id_bytes),
+    END};
+
 #define EXTENDED struct slice_deadlines_extended
 static const struct shape_item deadlines_extended[] = {
     ITEM("from", TIME, EXTENDED, from_ns),
@@ -361,6 +366,7 @@ static const struct shape_item region_costs[] = {
     X(SLICE_STOCK_CHANGE,    "stock_change",    CHANGE,    stock_change) \
     X(SLICE_STOCK_POLICY,    "stock_policy",    POLICY,    stock_policy) \
     X(SLICE_STOCK_WARNING,   "stock_warning",   WARNING,   stock_warning) \
+    X(SLICE_ORDER_FORGOTTEN, "order_forgotten", ORDER_OVER, order_forgotten) \
     X(SLICE_DEADLINES_EXTENDED, "deadlines_extended", EXTENDED, deadlines_extended) \
     X(SLICE_STOCK_TASK,      "stock_task",      TASK,      stock_task) \
     X(SLICE_TRANSFER_SHIPPED,   "transfer_shipped",   SHIPPED,  transfer_shipped) \

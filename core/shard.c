@@ -4,6 +4,7 @@
 
 #include "core/answer.h"
 #include "core/digest.h"
+#include "core/forget.h"
 #include "core/inventory.h"
 #include "core/judge.h"
 #include "core/list.h"
@@ -546,6 +547,8 @@ void shard_expire(struct shard *shard, struct turn *turn)
     if (turn->storage == STORAGE_SPENT)
         return;
     forget(shard, turn);
+    if (turn_has_room(turn))
+        forget_orders(shard, turn);
     while (turn_has_room(turn)) {
         uint32_t record = timers_due(&shard->orders.timers, turn->now_ns, &budget);
         if (record == 0)

@@ -745,3 +745,23 @@ enum shard_table scans_load(struct orders *orders, const struct part_scans *part
     const struct slice_shipment_scanned *slice = (const void *)(part + 1);
     return append_scans(orders, order_at(orders, order_known(orders, scanned_order(slice))), slice);
 }
+
+static void scans_give(struct orders *orders, uint32_t record)
+{
+    for (uint32_t next; record != 0; record = next) {
+        const struct kept_scan *scan = scan_at(orders, record);
+        next = scan->next;
+        memory_give(&orders->records, record, scan_bytes(scan->code_bytes, scan->place_bytes));
+    }
+}
+
+void shipments_give(struct orders *orders, uint32_t record)
+{
+    for (uint32_t next; record != 0; record = next) {
+        const struct shipment *shipment = shipment_at(orders, record);
+        next = shipment->next;
+        scans_give(orders, shipment->scans);
+        memory_give(&orders->records, record,
+                    record_bytes(shipment->line_count, sum_of(shipment->text_bytes)));
+    }
+}

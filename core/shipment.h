@@ -227,4 +227,7 @@ enum shard_table scans_load(struct orders *orders, const struct part_scans *part
 const char *shipments_audit(const struct orders *orders, const struct order *order,
                             int64_t *committed);
 
+/* Gives back the memory of an order's shipments, from this one on, and of their scans. */
+void shipments_give(struct orders *orders, uint32_t record);
+
 #endif

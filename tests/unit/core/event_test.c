@@ -53,6 +53,7 @@ struct parts {
     struct slice_warehouse_put *warehouse_put;
     struct slice_region_costs *costs;
     struct slice_deadlines_extended *extended;
+    struct slice_order_forgotten *order_over;
     struct slice_stock_task *task;
     struct slice_transfer_shipped *shipped;
     struct slice_transfer_received *received;
@@ -111,6 +112,8 @@ static struct parts draft_begin(struct draft *draft)
                       sizeof *parts.costs + sizeof parts.costs->rows[0], "sh");
     parts.costs->row_count = 1;
     parts.costs->id_bytes = 2;
+    parts.order_over = add(draft, SLOT, SLICE_ORDER_FORGOTTEN, sizeof *parts.order_over, "O-1");
+    parts.order_over->id_bytes = 3;
     parts.extended = add(draft, SLOT, SLICE_DEADLINES_EXTENDED, sizeof *parts.extended, "");
     parts.task = add(draft, SLOT, SLICE_STOCK_TASK, sizeof *parts.task, "");
     parts.task->sku = SKU;
@@ -238,6 +241,8 @@ static void a_slice_that_does_not_add_up_is_not_valid(void **state)
     assert_spoilt(p.warehouse_put->id_bytes = 9);
     assert_spoilt(p.warehouse_put->warehouse = WAREHOUSES_MAX);
     assert_spoilt(p.warehouse_put->head.slot = 1);
+    assert_spoilt(p.order_over->id_bytes = 0);
+    assert_spoilt(p.order_over->id_bytes = 9);
     assert_spoilt(p.task->warehouse = WAREHOUSES_MAX);
     assert_spoilt(p.task->sku = 3);
     assert_spoilt(p.shipped->from = WAREHOUSES_MAX);

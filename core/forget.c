@@ -1,0 +1,80 @@
+#include "core/forget.h"
+
+#include <string.h>
+
+#include "core/payment.h"
+#include "core/refund.h"
+#include "core/return.h"
+#include "core/shipment.h"
+
+static bool has_open_money(const struct orders *orders, const struct order_more *more)
+{
+    for (uint32_t p = more->payments; p != 0; p = payment_at(orders, p)->next) {
+        const struct payment *payment = payment_at(orders, p);
+        if (payment_state_is_open((enum payment_state)payment->state))
+            return true;
+        for (uint32_t r = payment->refunds; r != 0; r = refund_at(orders, r)->next)
+            if (refund_state_is_pending((enum refund_state)refund_at(orders, r)->state))
+                return true;
+    }
+    return false;
+}
+
+static bool has_open_return(const struct orders *orders, const struct order_more *more)
+{
+    for (uint32_t r = more->returns; r != 0; r = return_at(orders, r)->next)
+        if (return_is_open(return_at(orders, r)))
+            return true;
+    return false;
+}
+
+static bool may_leave(const struct shard *shard, const struct turn *turn, uint32_t record)
+{
+    const struct orders *orders = &shard->orders;
+    const struct order *order = order_at(orders, record);
+    const struct order_more *more = order_more(orders, order);
+    if (!order_state_is_terminal((enum order_state)order->state) ||
+        order_position(order).seq == 0 ||
+        order_closed_ns(order) + shard->options.retention_ns > turn->now_ns)
+        return false;
+    if (more != NULL && (has_open_money(orders, more) || has_open_return(orders, more)))
+        return false;
+    return order_can_leave(orders, record);
+}
+
+static void add_forgotten(struct turn *turn, struct event *event, const struct order *order)
+{
+    char at[TEXT_BYTES_MAX];
+    struct text id = order_text(order, ORDER_ID, at);
+    struct slice_order_forgotten *slice =
+        event_add(turn, event, hash_slot(key_hash(id)), SLICE_ORDER_FORGOTTEN,
+                  (uint32_t)sizeof *slice + id.bytes);
+    slice->id_bytes = (uint8_t)id.bytes;
+    memcpy(slice + 1, id.at, id.bytes);
+}
+
+static void forget(struct shard *shard, struct turn *turn, const uint32_t *records, uint32_t count)
+{
+    struct event *event = shard_event(shard, turn, EVENT_ORDERS_FORGOTTEN, (struct text){"", 0});
+    for (uint32_t i = 0; i < count; i++)
+        add_forgotten(turn, event, order_at(&shard->orders, records[i]));
+    shard_apply(shard, turn, event);
+}
+
+void forget_orders(struct shard *shard, struct turn *turn)
+{
+    const struct table *by_id = &shard->orders.by_id;
+    uint32_t records[FORGET_PLACES];
+    uint32_t record, count = 0;
+    if (shard->options.retention_ns == 0 || turn->now_ns < shard->forget_next_ns)
+        return;
+    shard->forget_next_ns = turn->now_ns + FORGET_PACE_NS;
+    uint64_t end = shard->forget_at + FORGET_PLACES;
+    while ((record = table_each_below(by_id, &shard->forget_at, end)) != 0)
+        if (may_leave(shard, turn, record))
+            records[count++] = record;
+    if (table_ends_at(by_id, shard->forget_at))
+        shard->forget_at = 0;
+    if (count > 0)
+        forget(shard, turn, records, count);
+}

@@ -1,0 +1,17 @@
+/* core/forget.h - orders that have been over for so long that they leave memory.
+ *
+ * An order that is terminal, has nothing open among its payments, refunds, shipments and returns,
+ * and was closed longer ago than the retention, leaves by an event of its slot's owner; its history
+ * stays in the log. Flows of stock and the sums of the equations do not change. The table of orders
+ * is gone through little by little, FORGET_PLACES of its places each FORGET_PACE_NS. */
+#ifndef SPATE_CORE_FORGET_H
+#define SPATE_CORE_FORGET_H
+
+#include "core/shard_state.h"
+
+enum { FORGET_PLACES = 64, FORGET_PACE_NS = 1000000 };
+
+/* Expects room in the turn. */
+void forget_orders(struct shard *shard, struct turn *turn);
+
+#endif

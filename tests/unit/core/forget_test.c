@@ -1,0 +1,190 @@
+#include "tests/unit/core/parcels.h"
+
+static const uint64_t day_ns = UINT64_C(86400) * 1000000000;
+
+static struct shop *open_shop(uint32_t shard_count, uint64_t seed)
+{
+    struct shard_options options = shop_options();
+    options.retention_ns = 10 * day_ns;
+    options.confirm_deadline_ns = 7 * day_ns;
+    options.order_count_max = 600;
+    return shop_open_with(&options, shard_count, seed);
+}
+
+#define EACH_KEEPER(seed, shop)                                                                    \
+    for (uint64_t seed = 0; seed < SHOP_SEEDS; seed++)                                             \
+        for (struct shop *shop = open_shop(shop_sizes[seed % 3], seed); shop != NULL;              \
+             shop_audit(shop), shop_assert_replays(shop), shop_close(shop), shop = NULL)
+
+/* Long enough for a walk over all tables. */
+static void look_around(struct shop *shop)
+{
+    for (uint32_t i = 0; i < 40; i++) {
+        shop->now_ns += 2000000;
+        shop_wake(shop);
+    }
+    shop_run(shop);
+}
+
+static uint64_t bytes_of(const struct shop *shop)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < shop->shard_count; i++)
+        bytes += shard_counts(shop->shards[i]).order_bytes;
+    return bytes;
+}
+
+static void an_order_that_is_over_leaves_when_the_retention_has_passed(void **state)
+{
+    (void)state;
+    EACH_KEEPER(seed, shop)
+    {
+        uint32_t sku;
+        shop_stock_up(shop, &sku, 1, 10);
+        const struct shop_line line = {sku, 1, 1};
+        shop_order(shop, "o-1", &line, 1);
+        shop_order(shop, "o-2", &line, 1);
+        shop_cancel(shop, "o-1", NULL, 0, "");
+        parcel_pay(shop, "o-2");
+        shop->now_ns += 9 * day_ns;
+        shop_run(shop);
+        look_around(shop);
+        assert_int_equal(shop_get(shop, "o-1")->code, CODE_OK);
+        shop->now_ns += day_ns;
+        look_around(shop);
+        assert_int_equal(shop_get(shop, "o-1")->code, CODE_NOT_FOUND);
+        shop->now_ns += 100 * day_ns;
+        look_around(shop);
+        assert_int_equal(shop_get(shop, "o-2")->code, CODE_OK);
+        assert_int_equal(shop_stock(shop, sku).committed, 1);
+    }
+}
+
+static void what_hangs_from_an_order_leaves_with_it_and_gives_its_memory_back(void **state)
+{
+    (void)state;
+    EACH_KEEPER(seed, shop)
+    {
+        uint32_t skus[2];
+        parcel_paid(shop, skus);
+        assert_int_equal(parcel_do(shop, OP_SHIPMENT_CREATE, "o", "s-1")->code, CODE_CREATED);
+        parcel_do(shop, OP_SHIPMENT_HAND_OVER, "o", "s-1");
+        parcel_scan(shop, "o", "s-1", "in_transit", shop->now_ns);
+        parcel_scan(shop, "o", "s-1", "at_the_door", shop->now_ns);
+        parcel_do(shop, OP_SHIPMENT_DELIVER, "o", "s-1");
+        assert_int_equal(parcel_order(shop, "o")->state, ORDER_DELIVERED);
+        shop_act(shop, OP_ORDER_CONFIRM, "o", 0, "");
+        assert_int_equal(parcel_order(shop, "o")->state, ORDER_COMPLETED);
+        assert_true(bytes_of(shop) > 0);
+        shop->now_ns += 11 * day_ns;
+        shop_run(shop);
+        look_around(shop);
+        assert_int_equal(shop_get(shop, "o")->code, CODE_NOT_FOUND);
+        assert_int_equal(bytes_of(shop), 0);
+    }
+}
+
+static void an_order_with_an_open_refund_stays(void **state)
+{
+    (void)state;
+    EACH_KEEPER(seed, shop)
+    {
+        uint32_t skus[2];
+        parcel_paid(shop, skus);
+        shop_cancel(shop, "o", NULL, 0, "");
+        assert_int_equal(parcel_refunds(shop, "o"), 500);
+        shop->now_ns += 50 * day_ns;
+        shop_run(shop);
+        look_around(shop);
+        assert_int_equal(parcel_order(shop, "o")->state, ORDER_CANCELLED);
+        const struct result *payment =
+            shop_money(shop, OP_PAYMENT_GET, (struct shop_money){.order = "o", .payment = "p-1"});
+        const struct child_refund *refund =
+            (const void *)child_next(result_children((const void *)payment));
+        char id[ID_BYTES_MAX + 1] = {0};
+        memcpy(id, refund + 1, refund->head.id_bytes);
+        struct shop_money done = {.order = "o", .payment = "p-1", .refund = id};
+        assert_int_equal(shop_money(shop, OP_REFUND_SUCCEED, done)->code, CODE_OK);
+        look_around(shop);
+        assert_int_equal(shop_get(shop, "o")->code, CODE_NOT_FOUND);
+        assert_int_equal(bytes_of(shop), 0);
+    }
+}
+
+/* Whichever leave: the oldest, the newest, or one between. */
+static void the_other_orders_of_a_customer_are_still_listed(void **state)
+{
+    (void)state;
+    EACH_KEEPER(seed, shop)
+    {
+        uint32_t sku;
+        shop_stock_up(shop, &sku, 1, 50);
+        const struct shop_line line = {sku, 1, 1};
+        uint32_t left = 0;
+        for (uint32_t i = 0; i < 12; i++) {
+            char id[8];
+            snprintf(id, sizeof id, "o-%u", i);
+            shop_order(shop, id, &line, 1);
+            bool stays = (seed + i) % 3 == 0;
+            left += stays;
+            if (stays)
+                parcel_pay(shop, id);
+        }
+        shop->now_ns += 20 * day_ns;
+        shop_run(shop);
+        shop->now_ns += 20 * day_ns;
+        look_around(shop);
+        uint32_t listed = 0;
+        for (uint32_t shard = 0; shard < shop->shard_count; shard++) {
+            union shop_command command;
+            memset(&command, 0, sizeof command.list + 16);
+            command.list.slot = (uint16_t)shard; /* slot_shard[i] is i % shard_count */
+            command.list.limit = 50;
+            command.list.warehouse = WAREHOUSE_NONE;
+            command.list.customer_bytes = 7;
+            memcpy(&command.list + 1, "c778812", 7);
+            shop_head(&command.head, OP_ORDER_LIST, sizeof command.list + 7);
+            listed += ((const struct result_orders *)(const void *)shop_ask(shop, &command.head))
+                          ->order_count;
+        }
+        assert_int_equal(listed, left);
+    }
+}
+
+static void a_full_table_has_room_again(void **state)
+{
+    (void)state;
+    struct shop *shop = open_shop(1, 1);
+    uint32_t sku;
+    shop_stock_up(shop, &sku, 1, 5000);
+    const struct shop_line line = {sku, 1, 1};
+    uint32_t refused = 0;
+    for (uint32_t i = 0; i < 2000; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "o-%u", i);
+        enum code code = (enum code)shop_order(shop, id, &line, 1)->code;
+        if (code == CODE_CREATED)
+            continue;
+        assert_int_equal(code, CODE_FULL);
+        refused++;
+        shop->now_ns += 11 * day_ns;
+        shop_run(shop);
+        shop->now_ns += 11 * day_ns;
+        look_around(shop);
+    }
+    assert_in_range(refused, 1, 4);
+    shop_audit(shop);
+    shop_close(shop);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_order_that_is_over_leaves_when_the_retention_has_passed),
+        cmocka_unit_test(what_hangs_from_an_order_leaves_with_it_and_gives_its_memory_back),
+        cmocka_unit_test(an_order_with_an_open_refund_stays),
+        cmocka_unit_test(the_other_orders_of_a_customer_are_still_listed),
+        cmocka_unit_test(a_full_table_has_room_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
