@@ -152,8 +152,8 @@ static void server_start(struct trial *trial)
     int file = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
     dup2(file, 2);
     execl(trial->program, "spate", "serve", "--data", trial->data, "--shards", shards, "--binary",
-          trial->address, "--memory", "128M", "--segment", "4M", "--sync", trial->sync, "--retries",
-          "262144", (char *)NULL);
+          trial->address, "--memory", "128M", "--segment", "4M", "--snapshot-every", "512K",
+          "--snapshot-rate", "0", "--sync", trial->sync, "--retries", "262144", (char *)NULL);
     _exit(127);
 }
 
@@ -587,6 +587,24 @@ static void begin_round(struct trial *trial)
     set_up(trial);
 }
 
+/* Every snapshot, and the log behind it, must come to the state with which the server has stopped. */
+static void verify_state(struct trial *trial)
+{
+    int status;
+    char log[80];
+    snprintf(log, sizeof log, "%s/verify.log", trial->directory);
+    pid_t tool = fork();
+    if (tool == 0) {
+        int file = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        dup2(file, 1);
+        dup2(file, 2);
+        execl(trial->program, "spate", "log", "verify", trial->data, "--state", (char *)NULL);
+        _exit(127);
+    }
+    if (waitpid(tool, &status, 0) != tool || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        give_up(trial, "`spate log verify --state` finds fault; see verify.log there");
+}
+
 static void end_round(struct trial *trial)
 {
     int status;
@@ -597,6 +615,8 @@ static void end_round(struct trial *trial)
     trial->server = 0;
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
         give_up(trial, "the server did not stop cleanly after SIGTERM");
+    if (!trial->must_lose)
+        verify_state(trial);
     if (trial->lost + trial->wrong == 0)
         remove_directory(trial->data);
 }
