@@ -246,10 +246,6 @@ static bool offer(struct player *player, const struct trace_event *event, uint64
     const struct plan *plan = player->plan;
     uint64_t fate = trace_has_order(event) ? fate_index(plan, event, pass) : 0;
     bool again = event->flags & TRACE_AGAIN;
-    if (!target_can(player->target, event->kind)) {
-        player->cannot++;
-        return true;
-    }
     if (trace_has_order(event) && !again && plan->fates.open[fate] > 0)
         return wait_for_order(player, fate, tag_of(plan, event, pass));
     if (is_moot(plan, event, pass)) {
@@ -519,8 +515,6 @@ static bool set_up_kind(struct player *player, enum trace_kind kind, char messag
 {
     const struct plan *plan = player->plan;
     const struct trace_event *event = trace_first(&plan->trace);
-    if (!target_can(player->target, kind))
-        return true;
     for (; event != NULL && event->at_ns == 0; event = trace_next(&plan->trace, event)) {
         if (event->kind != kind)
             continue;

@@ -80,7 +80,6 @@ struct player {
     uint64_t open;    /* sent or to be sent again, without a final answer */
     uint64_t retried; /* after `busy` */
     uint64_t moot;    /* not sent: what they are about was refused */
-    uint64_t cannot;  /* not sent: the target does not know such requests */
     uint64_t unresolved;
     uint64_t requests_hash; /* the sum over all that was offered: independent of their order */
     uint64_t lines;

@@ -329,7 +329,6 @@ void run_gather(struct run *run, struct report *report)
         report->requests_hash += player->requests_hash;
         report->lines += player->lines;
         report->moot += player->moot;
-        report->cannot += player->cannot;
         report->retried += player->retried;
         report->unresolved += player->unresolved;
         report->cpu_ns += player->cpu_ns;

@@ -54,7 +54,7 @@ struct report {
     double seconds;
     double error_share;
     uint64_t requests_hash;
-    uint64_t lines, moot, cannot, retried, unresolved;
+    uint64_t lines, moot, retried, unresolved;
     uint64_t lag_ns_max; /* above this, p99.9, the run is not valid */
     uint64_t cpu_ns;     /* of the threads that offer */
     double cpu_share;    /* of the busiest of them */

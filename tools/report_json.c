@@ -194,12 +194,11 @@ bool report_json(const struct report *report, const char *path)
     put_head(out, report);
     fprintf(out,
             "  \"offered\": %" PRIu64 ",\n  \"orders\": %" PRIu64 ",\n  \"seconds\": %.6f,\n"
-            "  \"orders_per_second\": %.1f,\n  \"moot\": %" PRIu64 ",\n  \"not_carried\": %" PRIu64
-            ",\n  \"sent_again\": %" PRIu64 ",\n  \"never_answered\": %" PRIu64
-            ",\n  \"generator_ns_per_request\": %.1f,\n  ",
+            "  \"orders_per_second\": %.1f,\n  \"moot\": %" PRIu64 ",\n  \"sent_again\": %" PRIu64
+            ",\n  \"never_answered\": %" PRIu64 ",\n  \"generator_ns_per_request\": %.1f,\n  ",
             measures->offered, measures->answered, report->seconds,
-            (double)measures->answered / report->seconds, report->moot, report->cannot,
-            report->retried, report->unresolved,
+            (double)measures->answered / report->seconds, report->moot, report->retried,
+            report->unresolved,
             measures->offered > 0 ? (double)report->cpu_ns / (double)measures->offered : 0);
     put_results(out, measures, 0, TRACE_KINDS - 1);
     fprintf(out, ",\n  ");

@@ -71,9 +71,6 @@ void report_print(const struct report *report)
         print_operation(report, (enum trace_kind)kind);
     if (report->moot > 0)
         printf("  not sent, since what they follow had been refused: %" PRIu64 "\n", report->moot);
-    if (report->cannot > 0)
-        printf("  not sent, since this protocol does not carry them: %" PRIu64 "\n",
-               report->cannot);
     if (report->unresolved > 0)
         printf("  NEVER ANSWERED: %" PRIu64 "\n", report->unresolved);
     print_latencies(report);

@@ -41,11 +41,6 @@ void target_close(struct target *target)
     free(target);
 }
 
-bool target_can(const struct target *target, enum trace_kind kind)
-{
-    return target->http != NULL || binary_target_can(kind);
-}
-
 bool target_send(struct target *target, const struct trace_event *event, uint64_t pass,
                  uint64_t tag)
 {

@@ -25,8 +25,6 @@ struct target *target_open(const struct target_options *options, const struct tr
                            const uint32_t *numbers);
 void target_close(struct target *target);
 
-/* Whether events of that kind can be asked for at all. */
-bool target_can(const struct target *target, enum trace_kind kind);
 /* Queues one request of the trace's `pass`th replay. false: open_max have no answer yet. */
 bool target_send(struct target *target, const struct trace_event *event, uint64_t pass,
                  uint64_t tag);

@@ -78,11 +78,6 @@ void binary_target_close(struct binary_target *target)
     free(target);
 }
 
-bool binary_target_can(enum trace_kind kind)
-{
-    return kind != TRACE_RETURN;
-}
-
 /* ---- what is sent ---------------------------------------------------------------------------------------- */
 
 static bool send_sku(struct binary_target *target, struct spate *client,

@@ -21,7 +21,6 @@ struct binary_target;
 struct binary_target *binary_target_open(const struct target_options *options,
                                          const struct trace *trace, const uint32_t *numbers);
 void binary_target_close(struct binary_target *target);
-bool binary_target_can(enum trace_kind kind);
 bool binary_target_send(struct binary_target *target, const struct trace_event *event,
                         uint64_t pass, uint64_t tag);
 bool binary_target_next(struct binary_target *target, struct spate_result *answer);

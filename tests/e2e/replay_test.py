@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A day replayed against a real `spate serve`, and what its report must say.
 usage: replay_test.py BUILD_DIR [NAME...]          Prints TAP."""
+import csv
 import json
 import lzma
 import os
@@ -201,8 +202,17 @@ def a_day_goes_over_http_too(directory):
 
 
 def what_follows_an_order_is_carried_out(directory):
-    case = Case(directory, whole=True, orders=4000, duration="2s", seed=7, profile="double11")
-    out, report = case.finish(case.replay(), 0)
+    follow(directory)
+
+
+def over_http_it_is_too(directory):
+    follow(directory, "--http", "--connections", "32")
+
+
+def follow(directory, *options):
+    case = Case(directory, whole=True, orders=4000, duration="3s", seed=7, profile="double11")
+    case.server.binary = case.server.http if options else case.server.binary
+    out, report = case.finish(case.replay(*options), 0)
     assert ": OK\n" in out and report["audit_counts"]["undone"] == 0, out
     results = {kind: operation["results"] for kind, operation in report["operations"].items()}
     assert results["capture"]["ok"] > 2000 and results["pay"]["created"] > 2000, out
@@ -210,7 +220,7 @@ def what_follows_an_order_is_carried_out(directory):
         # A parcel leaves one warehouse: who has ordered from two cannot confirm with the first.
         expected = {"created", "replayed", "out_of_stock", "ok"} | ({"illegal_transition"} if kind == "confirm" else set())
         assert set(answers) <= expected, (kind, answers)
-    for kind in ("pay_fail", "cancel", "refund", "read", "ship", "handover", "deliver", "confirm"):
+    for kind in ("pay_fail", "cancel", "refund", "return", "read", "ship", "handover", "deliver", "confirm"):
         assert results[kind], out
 
 
@@ -221,7 +231,24 @@ def import_and_replay(directory, table):
                        check=True, capture_output=True)
     out, report = case.finish(case.replay("--max"), 0)
     assert ": OK\n" in out, out
-    return {name: report["audit_counts"][name] for name in ("created", "lines", "units", "amount")}
+    totals = {name: report["audit_counts"][name] for name in ("created", "lines", "units", "amount")}
+    case.server.process.terminate()
+    case.server.process.wait(timeout=20)
+    assert exported_totals(case.server.data, os.path.join(directory, "csv")) == totals
+    return totals
+
+
+def exported_totals(data, where):
+    """The same, from what is in the log."""
+    subprocess.run([SPATE, "log", "export", data, "--csv", where], check=True, capture_output=True)
+    with open(os.path.join(where, "orders.csv"), newline="", encoding="utf-8") as file:
+        orders = list(csv.DictReader(file))
+    with open(os.path.join(where, "lines.csv"), newline="", encoding="utf-8") as file:
+        lines = list(csv.DictReader(file))
+    amount = sum(int(line["units"]) * int(line["unit_price"]) for line in lines)
+    assert amount == sum(int(order["total"]) for order in orders)
+    return {"created": len(orders), "lines": len(lines), "units": sum(int(line["units"]) for line in lines),
+            "amount": amount}
 
 
 def imported_orders_are_found_again_with_the_same_totals(directory):
@@ -402,7 +429,7 @@ ALL = [a_day_is_taken_in_and_every_order_and_unit_found_again,
          a_loss_is_reported,
          an_order_that_was_refused_and_is_there_is_reported, units_that_somebody_else_took_are_reported,
          a_day_goes_over_http_too,
-         what_follows_an_order_is_carried_out, imported_orders_are_found_again_with_the_same_totals,
+         what_follows_an_order_is_carried_out, over_http_it_is_too, imported_orders_are_found_again_with_the_same_totals,
          all_of_online_retail_is_found_again_with_the_same_totals,
          two_runs_offer_the_same_requests_and_a_dry_one_says_which, a_loop_takes_other_orders_each_time,
          a_window_leaves_out_the_rest_of_the_day, what_is_due_beyond_the_limit_is_skipped_and_counted,
