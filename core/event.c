@@ -166,6 +166,11 @@ static bool warning_valid(const struct slice_stock_warning *warning)
            warning->warehouse < WAREHOUSES_MAX;
 }
 
+static bool windows_valid(const struct slice_windows_forgotten *windows)
+{
+    return windows->head.bytes == sizeof *windows && is_sku_of(&windows->head, windows->sku);
+}
+
 static bool task_valid(const struct slice_stock_task *task)
 {
     return task->head.bytes == sizeof *task && is_sku_of(&task->head, task->sku) &&
@@ -235,6 +240,8 @@ bool slice_valid(const struct slice *slice)
         return policy_valid(fields);
     case SLICE_STOCK_WARNING:
         return warning_valid(fields);
+    case SLICE_WINDOWS_FORGOTTEN:
+        return windows_valid(fields);
     case SLICE_STOCK_TASK:
         return task_valid(fields);
     case SLICE_TRANSFER_SHIPPED:

@@ -70,6 +70,7 @@
     X(EVENT_TRANSFER_SHIPPED,       76, "transfer_shipped") \
     X(EVENT_TRANSFER_RECEIVED,      77, "transfer_received") \
     X(EVENT_TRANSFER_FORGOTTEN,     78, "transfer_forgotten") \
+    X(EVENT_WINDOWS_FORGOTTEN,      79, "windows_forgotten") \
     X(EVENT_RETRIES_FORGOTTEN, 90, "retries_forgotten") \
     X(EVENT_WAREHOUSE_PUT,          96, "warehouse_put") \
     X(EVENT_REGION_COSTS,           97, "region_costs")
@@ -118,6 +119,7 @@ enum slice_kind {
     SLICE_STOCK_POLICY = 68,
     SLICE_STOCK_WARNING = 69,
     SLICE_STOCK_TASK = 72,
+    SLICE_WINDOWS_FORGOTTEN = 76,
     SLICE_TRANSFER_SHIPPED = 73, /* core/transfer.h */
     SLICE_TRANSFER_RECEIVED = 74,
     SLICE_TRANSFER_FORGOTTEN = 75,

@@ -78,3 +78,40 @@ void forget_orders(struct shard *shard, struct turn *turn)
     if (count > 0)
         forget(shard, turn, records, count);
 }
+
+/* ---- windows ----------------------------------------------------------------------------------- */
+
+/* An order that is being placed across a window's end still counts in it. */
+enum { WINDOW_MARGIN_S = 60 };
+
+static void forget_windows_of(struct shard *shard, struct turn *turn, const struct limit_key *key,
+                              uint64_t now_s)
+{
+    const struct stock_sku *sku = stock_sku_at(&shard->stock, key->sku);
+    uint64_t length_s = sku->customer_window_s;
+    uint64_t floor_s = length_s > 0 ? now_s - now_s % length_s : key->window_s;
+    if (floor_s <= sku->window_floor_s)
+        return;
+    struct event *event = shard_event(shard, turn, EVENT_WINDOWS_FORGOTTEN, (struct text){"", 0});
+    struct slice_windows_forgotten *slice =
+        event_add(turn, event, sku_slot(key->sku), SLICE_WINDOWS_FORGOTTEN, sizeof *slice);
+    slice->sku = key->sku;
+    slice->floor_s = (uint32_t)floor_s;
+    shard_apply(shard, turn, event);
+}
+
+void forget_windows(struct shard *shard, struct turn *turn)
+{
+    uint64_t now_s = turn->now_ns / 1000000000 - WINDOW_MARGIN_S;
+    if (turn->now_ns < shard->window_next_ns)
+        return;
+    shard->window_next_ns = turn->now_ns + FORGET_PACE_NS;
+    for (uint32_t i = 0; i < FORGET_PLACES && turn_has_room(turn); i++) {
+        const struct limit_key *key =
+            stock_closed_window(&shard->stock, now_s, FORGET_PLACES, &shard->window_at);
+        if (key == NULL)
+            return;
+        forget_windows_of(shard, turn, key, now_s);
+        stock_drop_window(&shard->stock, *key);
+    }
+}

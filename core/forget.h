@@ -1,4 +1,4 @@
-/* core/forget.h - orders that have been over for so long that they leave memory.
+/* core/forget.h - what has been over for so long that it leaves memory: orders; windows of limits.
  *
  * An order that is terminal, has nothing open among its payments, refunds, shipments and returns,
  * and was closed longer ago than the retention, leaves by an event of its slot's owner; its history
@@ -13,5 +13,10 @@ enum { FORGET_PLACES = 64, FORGET_PACE_NS = 1000000 };
 
 /* Expects room in the turn. */
 void forget_orders(struct shard *shard, struct turn *turn);
+
+/* Windows in which a buyer's units of a SKU were counted, and that are over: one event for all buyers
+ * of the SKU, up to the window before the present one; then their places are free again. The places
+ * are gone through like the orders'. Expects room in the turn. */
+void forget_windows(struct shard *shard, struct turn *turn);
 
 #endif

@@ -55,7 +55,7 @@ static bool next_of(const struct shard *shard, enum walk_stage stage, uint64_t *
     case WALK_SKUS:
         return stock_image(&shard->stock, at, out);
     case WALK_LIMITS:
-        return limits_image(&shard->stock.limits, at, out);
+        return stock_limits_image(&shard->stock, at, out);
     case WALK_TRANSFERS:
         return transfers_image(&shard->stock.transfers, at, out);
     case WALK_RETRIES:

@@ -90,20 +90,18 @@ void limit_remove(struct limits *limits, const struct limit_key *key, uint64_t u
     limits->count--;
 }
 
-bool limits_image(const struct limits *limits, uint64_t *at, struct pile *out)
+const struct limit_entry *limits_each(const struct limits *limits, uint64_t *at)
 {
-    uint32_t number;
-    while ((number = table_each(&limits->by_key, at)) != 0) {
-        const struct limit_entry *entry = &limits->entries[number];
-        if (entry->units == 0)
-            continue;
-        struct record *record = record_begin(out, sku_slot(entry->key.sku));
-        struct part_limit *part = record_part(out, record, PART_LIMIT, sizeof *part);
-        part->key = entry->key;
-        part->units = entry->units;
-        return true;
-    }
-    return false;
+    uint32_t number = table_each(&limits->by_key, at);
+    return number != 0 ? &limits->entries[number] : NULL;
+}
+
+void limit_image(const struct limit_entry *entry, struct pile *out)
+{
+    struct record *record = record_begin(out, sku_slot(entry->key.sku));
+    struct part_limit *part = record_part(out, record, PART_LIMIT, sizeof *part);
+    part->key = entry->key;
+    part->units = entry->units;
 }
 
 bool limit_part_valid(const struct part_limit *part, uint32_t slot)

@@ -59,8 +59,11 @@ bool limit_add(struct limits *limits, const struct limit_key *key, uint64_t unit
 void limit_remove(struct limits *limits, const struct limit_key *key, uint64_t units,
                   uint64_t pending);
 
-/* See core/image.h. What is only pending counts as not there. */
-bool limits_image(const struct limits *limits, uint64_t *at, struct pile *out);
+/* One after the other, NULL at the end; start with *at = 0. */
+const struct limit_entry *limits_each(const struct limits *limits, uint64_t *at);
+
+/* See core/image.h. */
+void limit_image(const struct limit_entry *entry, struct pile *out);
 bool limit_part_valid(const struct part_limit *part, uint32_t slot);
 enum shard_table limit_load(struct limits *limits, const struct part_limit *part) MUST_LOOK;
 

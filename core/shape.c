@@ -269,6 +269,12 @@ static const struct shape_item deadlines_extended[] = {
     ITEM("by_ns", NUMBER, EXTENDED, by_ns),
     END};
 
+#define WINDOWS struct slice_windows_forgotten
+static const struct shape_item windows_forgotten[] = {
+    ITEM("sku", SKU, WINDOWS, sku),
+    ITEM("floor_s", NUMBER, WINDOWS, floor_s),
+    END};
+
 #define TASK struct slice_stock_task
 static const struct shape_item stock_task[] = {
     ITEM("sku", SKU, TASK, sku),
@@ -368,6 +374,7 @@ static const struct shape_item region_costs[] = {
     X(SLICE_STOCK_WARNING,   "stock_warning",   WARNING,   stock_warning) \
     X(SLICE_ORDER_FORGOTTEN, "order_forgotten", ORDER_OVER, order_forgotten) \
     X(SLICE_DEADLINES_EXTENDED, "deadlines_extended", EXTENDED, deadlines_extended) \
+    X(SLICE_WINDOWS_FORGOTTEN, "windows_forgotten", WINDOWS, windows_forgotten) \
     X(SLICE_STOCK_TASK,      "stock_task",      TASK,      stock_task) \
     X(SLICE_TRANSFER_SHIPPED,   "transfer_shipped",   SHIPPED,  transfer_shipped) \
     X(SLICE_TRANSFER_RECEIVED,  "transfer_received",  ARRIVED,  transfer_received) \

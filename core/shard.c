@@ -549,6 +549,8 @@ void shard_expire(struct shard *shard, struct turn *turn)
     forget(shard, turn);
     if (turn_has_room(turn))
         forget_orders(shard, turn);
+    if (turn_has_room(turn))
+        forget_windows(shard, turn);
     while (turn_has_room(turn)) {
         uint32_t record = timers_due(&shard->orders.timers, turn->now_ns, &budget);
         if (record == 0)

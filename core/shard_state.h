@@ -26,6 +26,8 @@ struct shard {
     struct waiters waiters;
     uint64_t forget_at;      /* where the walk over the orders has come to; core/forget.h */
     uint64_t forget_next_ns; /* when it goes on */
+    uint64_t window_next_ns; /* likewise, over the windows of limits */
+    uint32_t window_at;
     uint64_t awake_ns;       /* when this shard was there for the last time; 0: never */
     uint64_t awake_clock_ns; /* likewise, by the turn's other clock; 0: not since it was begun */
     uint64_t seen;           /* the newest sequence that the catalogue has shown to this shard */

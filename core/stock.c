@@ -343,13 +343,43 @@ static struct counted counted_of(const struct stock_promise *line)
     return counted;
 }
 
+/* Bought in a window that is forgotten: the one branch that what others say of a SKU may take, since
+ * it leads to the same whichever came first. */
+static bool is_forgotten(const struct stock *stock, const struct limit_key *key)
+{
+    return key->window_s != 0 && key->window_s <= stock_sku_at(stock, key->sku)->window_floor_s;
+}
+
+/* Room that forgotten windows still take; looked for only where there is no other. */
+static void drop_forgotten(struct stock *stock)
+{
+    for (uint32_t number = 1; number <= stock->limits.top; number++) {
+        const struct limit_key *key = &stock->limits.entries[number].key;
+        if (key->sku != 0 && is_forgotten(stock, key))
+            stock_drop_window(stock, *key);
+    }
+}
+
+static bool add_to_limit(struct stock *stock, const struct limit_key *key, uint64_t units,
+                         uint64_t pending)
+{
+    if (limit_add(&stock->limits, key, units, pending))
+        return true;
+    drop_forgotten(stock);
+    return limit_add(&stock->limits, key, units, pending);
+}
+
 static bool count_in(struct stock *stock, const struct stock_promise *line, uint64_t units,
                      uint64_t pending)
 {
     struct counted counted = counted_of(line);
-    for (uint32_t i = 0; i < counted.count; i++)
-        if (!limit_add(&stock->limits, &counted.keys[i], units, pending))
+    for (uint32_t i = 0; i < counted.count; i++) {
+        const struct limit_key *key = &counted.keys[i];
+        if (units > 0 && is_forgotten(stock, key))
+            continue;
+        if (!add_to_limit(stock, key, units, pending))
             return false;
+    }
     return true;
 }
 
@@ -357,8 +387,57 @@ static void count_out(struct stock *stock, const struct stock_promise *line, uin
                       uint64_t pending)
 {
     struct counted counted = counted_of(line);
-    for (uint32_t i = 0; i < counted.count; i++)
-        limit_remove(&stock->limits, &counted.keys[i], units, pending);
+    for (uint32_t i = 0; i < counted.count; i++) {
+        const struct limit_key *key = &counted.keys[i];
+        if (units == 0 || !is_forgotten(stock, key))
+            limit_remove(&stock->limits, key, units, pending);
+    }
+}
+
+static void apply_windows(struct stock *stock, const struct slice_windows_forgotten *windows)
+{
+    struct stock_sku *sku = stock_sku_at(stock, windows->sku);
+    if (windows->floor_s > sku->window_floor_s)
+        sku->window_floor_s = windows->floor_s;
+}
+
+/* A window of a limit that is no more, or of another length, is over as well. */
+static bool is_over(const struct stock *stock, const struct limit_key *key, uint64_t now_s)
+{
+    if (key->sku == 0 || key->window_s == 0)
+        return false;
+    uint64_t length_s = stock_sku_at(stock, key->sku)->customer_window_s;
+    return key->window_s + length_s <= now_s;
+}
+
+const struct limit_key *stock_closed_window(const struct stock *stock, uint64_t now_s,
+                                            uint32_t place_count, uint32_t *at)
+{
+    for (uint32_t i = 0; i < place_count && *at < stock->limits.top; i++) {
+        const struct limit_key *key = &stock->limits.entries[++*at].key;
+        if (is_over(stock, key, now_s))
+            return key;
+    }
+    if (*at >= stock->limits.top)
+        *at = 0;
+    return NULL;
+}
+
+void stock_drop_window(struct stock *stock, struct limit_key key)
+{
+    if (is_forgotten(stock, &key) && limit_pending(&stock->limits, &key) == 0)
+        limit_remove(&stock->limits, &key, limit_units(&stock->limits, &key), 0);
+}
+
+bool stock_limits_image(const struct stock *stock, uint64_t *at, struct pile *out)
+{
+    const struct limit_entry *entry;
+    while ((entry = limits_each(&stock->limits, at)) != NULL)
+        if (entry->units > 0 && !is_forgotten(stock, &entry->key)) {
+            limit_image(entry, out);
+            return true;
+        }
+    return false;
 }
 
 struct stock_promise stock_promise_of(const struct slice_stock_units *line)
@@ -447,6 +526,8 @@ uint32_t stock_slice_sku(const struct slice *slice)
         return ((const struct slice_stock_change *)(const void *)slice)->sku;
     case SLICE_STOCK_POLICY:
         return ((const struct slice_stock_policy *)(const void *)slice)->sku;
+    case SLICE_WINDOWS_FORGOTTEN:
+        return ((const struct slice_windows_forgotten *)(const void *)slice)->sku;
     case SLICE_STOCK_TASK:
         return ((const struct slice_stock_task *)(const void *)slice)->sku;
     case SLICE_TRANSFER_SHIPPED:
@@ -471,6 +552,9 @@ enum shard_table stock_apply(struct stock *stock, const struct slice *slice)
         return apply_change(stock, (const void *)slice);
     case SLICE_STOCK_POLICY:
         return apply_policy(stock, (const void *)slice);
+    case SLICE_WINDOWS_FORGOTTEN:
+        apply_windows(stock, (const void *)slice);
+        return SHARD_TABLE_NONE;
     case SLICE_STOCK_TASK:
         apply_task(stock, (const void *)slice);
         return SHARD_TABLE_NONE;
@@ -632,6 +716,7 @@ bool stock_image(const struct stock *stock, uint64_t *at, struct pile *out)
     part->flags = sku->flags;
     part->code_bytes = sku->code_bytes;
     part->cap_count = (uint8_t)caps;
+    part->window_floor_s = sku->window_floor_s;
     struct sku_cap *said = part->caps;
     for (uint32_t cap = sku->first_cap; cap != 0; cap = cap_at(&stock->caps, cap)->next)
         *said++ = cap_at(&stock->caps, cap)->said;
@@ -684,6 +769,7 @@ enum shard_table sku_load(struct stock *stock, const struct part_sku *part)
     sku->customer_window_s = part->customer_window_s;
     sku->weight_g = part->weight_g;
     sku->flags = part->flags;
+    sku->window_floor_s = part->window_floor_s;
     sku->first_cap = caps_replace(&stock->caps, sku->first_cap, part->caps, part->cap_count);
     const char *code = (const char *)(part->caps + part->cap_count);
     keep_code(stock, sku, (struct text){code, part->code_bytes});

@@ -79,6 +79,15 @@ struct slice_stock_warning {
 };
 _Static_assert(sizeof(struct slice_stock_warning) == 16, "as it stands in the log");
 
+/* Windows of a SKU that began at the floor or before are over: what was bought in them counts no more,
+ * and what other slices say of them later is dropped. */
+struct slice_windows_forgotten {
+    struct slice head;
+    uint32_t sku;
+    uint32_t floor_s; /* as window_s in struct slice_stock_units */
+};
+_Static_assert(sizeof(struct slice_windows_forgotten) == 16, "as it stands in the log");
+
 /* Units of a cell were found missing: a task is open until none are. */
 struct slice_stock_task {
     struct slice head;
@@ -148,7 +157,8 @@ struct part_sku {
     uint8_t flags;
     uint8_t code_bytes;
     uint8_t cap_count;
-    uint8_t zero[5];
+    uint8_t zero;
+    uint32_t window_floor_s;
     struct sku_cap caps[];
 };
 _Static_assert(sizeof(struct part_sku) == 88, "as it stands in images");
@@ -181,7 +191,8 @@ struct stock_sku {
     uint32_t max_per_order;
     uint32_t max_per_customer;
     uint32_t customer_window_s;
-    uint32_t first_cap; /* core/cap.h; 0: no channel has one */
+    uint32_t first_cap;      /* core/cap.h; 0: no channel has one */
+    uint32_t window_floor_s; /* windows from there back are forgotten */
     uint32_t weight_g;
     uint32_t currency;
     int64_t list_price;
@@ -278,6 +289,13 @@ uint32_t stock_slice_sku(const struct slice *slice);
 /* Live, room has been looked for before and the answer is SHARD_TABLE_NONE. */
 enum shard_table stock_apply(struct stock *stock, const struct slice *slice) MUST_LOOK;
 
+/* A window that is over and still has its place; NULL: none among the next places, or *at was the last
+ * and begins anew. Start with *at = 0. */
+const struct limit_key *stock_closed_window(const struct stock *stock, uint64_t now_s,
+                                            uint32_t place_count, uint32_t *at);
+/* The place of a window at or below its SKU's floor is free again, unless holds are pending. */
+void stock_drop_window(struct stock *stock, struct limit_key key);
+
 /* Free units that are set aside, and back: no event, no slice (core/hold.h). */
 struct stock_promise {
     uint64_t customer;
@@ -299,6 +317,8 @@ void stock_publish(struct stock *stock, struct catalogue *catalogue, uint64_t se
 
 /* See core/image.h. A cell goes with the SKU that opens its record. */
 bool stock_image(const struct stock *stock, uint64_t *at, struct pile *out);
+/* What is only pending, or bought in a window that is forgotten, counts as not there. */
+bool stock_limits_image(const struct stock *stock, uint64_t *at, struct pile *out);
 bool sku_part_valid(const struct part_sku *part, uint32_t slot);
 bool cell_part_valid(const struct part_cell *part);
 enum shard_table sku_load(struct stock *stock, const struct part_sku *part) MUST_LOOK;

@@ -339,6 +339,7 @@ static bool is_elsewhere(uint32_t kind)
     switch (kind) {
     case EVENT_RETRIES_FORGOTTEN: /* keys are remembered for longer than an episode */
     case EVENT_TRANSFER_FORGOTTEN:
+    case EVENT_WINDOWS_FORGOTTEN:
         return true;
     default:
         return kind < EVENT_SKU_PUT;

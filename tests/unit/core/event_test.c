@@ -54,6 +54,7 @@ struct parts {
     struct slice_region_costs *costs;
     struct slice_deadlines_extended *extended;
     struct slice_order_forgotten *order_over;
+    struct slice_windows_forgotten *windows;
     struct slice_stock_task *task;
     struct slice_transfer_shipped *shipped;
     struct slice_transfer_received *received;
@@ -112,6 +113,8 @@ static struct parts draft_begin(struct draft *draft)
                       sizeof *parts.costs + sizeof parts.costs->rows[0], "sh");
     parts.costs->row_count = 1;
     parts.costs->id_bytes = 2;
+    parts.windows = add(draft, SLOT, SLICE_WINDOWS_FORGOTTEN, sizeof *parts.windows, "");
+    parts.windows->sku = SKU;
     parts.order_over = add(draft, SLOT, SLICE_ORDER_FORGOTTEN, sizeof *parts.order_over, "O-1");
     parts.order_over->id_bytes = 3;
     parts.extended = add(draft, SLOT, SLICE_DEADLINES_EXTENDED, sizeof *parts.extended, "");
@@ -241,6 +244,7 @@ static void a_slice_that_does_not_add_up_is_not_valid(void **state)
     assert_spoilt(p.warehouse_put->id_bytes = 9);
     assert_spoilt(p.warehouse_put->warehouse = WAREHOUSES_MAX);
     assert_spoilt(p.warehouse_put->head.slot = 1);
+    assert_spoilt(p.windows->sku = 3);
     assert_spoilt(p.order_over->id_bytes = 0);
     assert_spoilt(p.order_over->id_bytes = 9);
     assert_spoilt(p.task->warehouse = WAREHOUSES_MAX);

@@ -177,6 +177,71 @@ static void a_full_table_has_room_again(void **state)
     shop_close(shop);
 }
 
+/* ---- windows of limits ------------------------------------------------------------------------- */
+
+static uint64_t limits_of(const struct shop *shop)
+{
+    uint64_t limits = 0;
+    for (uint32_t i = 0; i < shop->shard_count; i++)
+        limits += shard_counts(shop->shards[i]).limits;
+    return limits;
+}
+
+/* At most 3 units a buyer and hour. */
+static uint32_t open_limited(struct shop *shop)
+{
+    uint32_t sku;
+    shop_stock_up(shop, &sku, 1, 500);
+    union shop_command command;
+    shop_sku_of(&command, "S0");
+    command.put.max_per_customer = 3;
+    command.put.customer_window_s = 3600;
+    assert_int_equal(shop_ask(shop, &command.head)->code, CODE_OK);
+    return sku;
+}
+
+static void windows_that_are_over_leave_and_the_present_one_stays(void **state)
+{
+    (void)state;
+    EACH_KEEPER(seed, shop)
+    {
+        uint32_t sku = open_limited(shop);
+        const struct shop_line two = {sku, 2, 1};
+        assert_int_equal(shop_order(shop, "o-1", &two, 1)->code, CODE_CREATED);
+        parcel_pay(shop, "o-1");
+        look_around(shop);
+        assert_int_equal(limits_of(shop), 1);
+        assert_int_equal(shop_order(shop, "o-2", &two, 1)->code, CODE_LIMIT);
+        shop->now_ns += UINT64_C(3600) * 1000000000;
+        assert_int_equal(shop_order(shop, "o-2", &two, 1)->code, CODE_CREATED);
+        parcel_pay(shop, "o-2");
+        shop->now_ns += UINT64_C(61) * 1000000000;
+        look_around(shop);
+        assert_int_equal(limits_of(shop), 1);
+        assert_int_equal(shop_events(shop, EVENT_WINDOWS_FORGOTTEN), 1);
+        assert_int_equal(shop_order(shop, "o-3", &two, 1)->code, CODE_LIMIT);
+    }
+}
+
+static void what_is_given_up_of_a_forgotten_window_is_not_counted_twice(void **state)
+{
+    (void)state;
+    EACH_KEEPER(seed, shop)
+    {
+        uint32_t sku = open_limited(shop);
+        const struct shop_line two = {sku, 2, 1};
+        shop_order(shop, "o-1", &two, 1);
+        parcel_pay(shop, "o-1");
+        shop->now_ns += UINT64_C(4000) * 1000000000;
+        look_around(shop);
+        assert_int_equal(limits_of(shop), 0);
+        assert_int_equal(shop_order(shop, "o-2", &two, 1)->code, CODE_CREATED);
+        assert_int_equal(shop_cancel(shop, "o-1", NULL, 0, "")->code, CODE_OK);
+        assert_int_equal(shop_order(shop, "o-3", &two, 1)->code, CODE_LIMIT);
+        assert_int_equal(shop_stock(shop, sku).free, 498);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +250,8 @@ int main(void)
         cmocka_unit_test(an_order_with_an_open_refund_stays),
         cmocka_unit_test(the_other_orders_of_a_customer_are_still_listed),
         cmocka_unit_test(a_full_table_has_room_again),
+        cmocka_unit_test(windows_that_are_over_leave_and_the_present_one_stays),
+        cmocka_unit_test(what_is_given_up_of_a_forgotten_window_is_not_counted_twice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
