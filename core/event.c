@@ -231,6 +231,7 @@ bool slice_valid(const struct slice *slice)
     case SLICE_STOCK_SHIP:
     case SLICE_STOCK_BACK:
     case SLICE_STOCK_TAKE:
+    case SLICE_STOCK_UNCOUNT:
         return units_valid(fields);
     case SLICE_SKU_PUT:
         return sku_put_valid(fields);

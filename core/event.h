@@ -128,6 +128,7 @@ enum slice_kind {
     SLICE_STOCK_SHIP = 82,
     SLICE_STOCK_BACK = 83,
     SLICE_STOCK_TAKE = 84,
+    SLICE_STOCK_UNCOUNT = 85,
     SLICE_RETRY = 90, /* core/retry.h */
     SLICE_RETRY_FORGOTTEN = 91,
     SLICE_WAREHOUSE_PUT = 96, /* core/topology.h */

@@ -127,6 +127,14 @@ void ledger_give_back_any(struct ledger *ledger, struct ledger_entry *first, int
         amount = ledger_give_back(ledger, &ledger->entries[i - 1], amount, why);
 }
 
+void ledger_give_back_difference(struct ledger *ledger, int64_t due_before, int64_t due_after,
+                                 const char *why)
+{
+    int64_t over = ledger_kept(ledger) - due_after;
+    int64_t less = due_before - due_after;
+    ledger_give_back_any(ledger, NULL, over < less ? over : less, why);
+}
+
 void ledger_end(struct ledger *ledger, const char *why)
 {
     for (uint32_t i = 0; i < ledger->count; i++) {

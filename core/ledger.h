@@ -76,6 +76,9 @@ int64_t ledger_give_back(struct ledger *ledger, struct ledger_entry *entry, int6
 /* The same, from `first` (NULL: none) and then from the newest payment on. */
 void ledger_give_back_any(struct ledger *ledger, struct ledger_entry *first, int64_t amount,
                           const char *why);
+/* What the shop may keep has become less: so much goes back, unless less is kept anyway. */
+void ledger_give_back_difference(struct ledger *ledger, int64_t due_before, int64_t due_after,
+                                 const char *why);
 /* The order ends: authorisations are voided, captures refunded. */
 void ledger_end(struct ledger *ledger, const char *why);
 

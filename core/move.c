@@ -418,12 +418,12 @@ static void cancel_lines(struct shard *shard, struct turn *turn, const struct ca
 
 /* CODE_OK, or what is missing for it. */
 static enum code cancel_has_room(struct shard *shard, const struct cancelling *c,
-                                 const struct ledger *ledger, bool whole)
+                                 const struct ledger *ledger, bool whole, bool ends)
 {
     uint64_t bytes = ledger_room(ledger);
     if (!whole)
         bytes += order_progress_room(&shard->orders, c->order);
-    if (!ledger_refunds_fit(ledger, whole ? REFUNDS_MAX : REFUNDS_MAX - PAYMENTS_MAX))
+    if (!ledger_refunds_fit(ledger, ends ? REFUNDS_MAX : REFUNDS_MAX - PAYMENTS_MAX))
         return CODE_LIMIT;
     if ((c->cause.retry != NULL && !retries_have_room(&shard->retries)) ||
         !orders_have_bytes(&shard->orders, bytes) ||
@@ -458,7 +458,7 @@ static void cancel(struct shard *shard, struct turn *turn, struct cancelling *c)
     else if (!ends)
         ledger_give_back_any(&ledger, NULL, ledger_kept(&ledger) - due_without(shard, c),
                              "lines_cancelled");
-    enum code code = cancel_has_room(shard, c, &ledger, whole);
+    enum code code = cancel_has_room(shard, c, &ledger, whole, ends);
     if (code == CODE_LIMIT)
         answer_fault(shard, turn, c->request, code, "refunds", 0);
     else if (code != CODE_OK)

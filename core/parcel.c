@@ -152,8 +152,8 @@ static void settle_money(struct deal *deal, const struct order_step *step)
     if (step != NULL && step->to == ORDER_CANCELLED)
         ledger_end(&deal->ledger, "not_delivered");
     else
-        ledger_give_back_any(&deal->ledger, NULL, ledger_kept(&deal->ledger) - due_without(deal),
-                             "not_delivered");
+        ledger_give_back_difference(&deal->ledger, order_due(&deal->shard->orders, deal->order),
+                                    due_without(deal), "not_delivered");
 }
 
 static enum slice_kind stock_slice_of(enum shipment_effect effect)
@@ -165,15 +165,23 @@ static enum slice_kind stock_slice_of(enum shipment_effect effect)
         return SLICE_STOCK_BACK;
     case UNITS_DROPPED:
         return SLICE_STOCK_UNCOMMIT;
+    case UNITS_WRITTEN_OFF:
+        return SLICE_STOCK_UNCOUNT;
     case UNITS_STAY:
     case UNITS_FREED:
     case UNITS_ARRIVE:
-    case UNITS_WRITTEN_OFF:
     case UNITS_MOVED:
     case UNITS_OWED:
         break;
     }
     return SLICE_ORDER_MOVED; /* none of the stock */
+}
+
+/* Whether a line's units count against a limit. */
+static bool counts(const struct deal *deal, uint32_t line)
+{
+    return !deal->shipment->of_return && (order_line_window(deal->order, line) != 0 ||
+                                          order_line_capped(&deal->order->lines[line]));
 }
 
 /* What an exchange sends never counted against the buyer's limits. */
@@ -190,6 +198,8 @@ static void add_stock(const struct deal *deal, struct event *event,
         mover.customer = mover.channel = 0;
     for (uint32_t i = 0; i < deal->shipment->line_count; i++) {
         const struct child_line *line = &deal->shipment->lines[i];
+        if (kind == SLICE_STOCK_UNCOUNT && !counts(deal, line->line - 1))
+            continue;
         struct slice_stock_units *slice =
             move_add_units(deal->turn, event, &mover, kind, line->line - 1, line->units);
         slice->warehouse = deal->shipment->warehouse;
@@ -255,11 +265,14 @@ static uint64_t texts_room(const struct deal *deal)
     return shipment_room(deal->shipment->line_count, bytes);
 }
 
-static enum code has_room(const struct deal *deal, uint64_t bytes)
+/* What does not end the order leaves room for the refunds that its end may open. */
+static enum code has_room(const struct deal *deal, const struct order_step *step, uint64_t bytes)
 {
+    bool ends = step != NULL && step->to == ORDER_CANCELLED;
+    uint32_t refunds_max = ends ? REFUNDS_MAX : REFUNDS_MAX - PAYMENTS_MAX;
     struct shard *shard = deal->shard;
     bytes += ledger_room(&deal->ledger) + order_more_room(deal->order);
-    if (!ledger_refunds_fit(&deal->ledger, REFUNDS_MAX))
+    if (!ledger_refunds_fit(&deal->ledger, refunds_max))
         return CODE_LIMIT;
     if ((deal->cause.retry != NULL && !retries_have_room(&shard->retries)) ||
         !orders_have_bytes(&shard->orders, bytes) ||
@@ -296,11 +309,13 @@ static bool carry_out(struct deal *deal, enum event_kind kind, uint64_t bytes, c
 {
     const struct order_step *step = order_moves(deal);
     settle_money(deal, step);
-    enum code code = has_room(deal, bytes + texts_room(deal));
-    if (code != CODE_OK) {
+    enum code code = has_room(deal, step, bytes + texts_room(deal));
+    if (code == CODE_LIMIT)
+        refuse_field(deal, code, "refunds", 0);
+    else if (code != CODE_OK)
         refuse(deal, code);
+    if (code != CODE_OK)
         return false;
-    }
     struct turn *turn = deal->turn;
     struct event *event = move_event(deal->shard, turn, deal->order, kind, &deal->cause);
     if (is_new != NULL)
@@ -429,7 +444,7 @@ static void plan(struct deal *deal, uint32_t warehouse)
         text_bytes += deal->parcel->text_bytes[i];
     uint64_t bytes = shipment_room(line_count, text_bytes);
     ledger_open(&deal->ledger, &shard->orders, deal->order);
-    enum code code = has_room(deal, bytes + order_progress_room(&shard->orders, deal->order));
+    enum code code = has_room(deal, NULL, bytes + order_progress_room(&shard->orders, deal->order));
     if (code != CODE_OK) {
         refuse(deal, code);
         return;

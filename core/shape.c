@@ -368,6 +368,7 @@ static const struct shape_item region_costs[] = {
     X(SLICE_STOCK_SHIP,      "stock_ship",      UNITS,     stock_units) \
     X(SLICE_STOCK_BACK,      "stock_back",      UNITS,     stock_units) \
     X(SLICE_STOCK_TAKE,      "stock_take",      UNITS,     stock_units) \
+    X(SLICE_STOCK_UNCOUNT,   "stock_uncount",   UNITS,     stock_units) \
     X(SLICE_SKU_PUT,         "sku_put",         SKU_PUT,   sku_put) \
     X(SLICE_STOCK_CHANGE,    "stock_change",    CHANGE,    stock_change) \
     X(SLICE_STOCK_POLICY,    "stock_policy",    POLICY,    stock_policy) \

@@ -517,6 +517,13 @@ static void apply_take(struct stock *stock, const struct slice_stock_units *line
     stock->committed += line->units;
 }
 
+/* The buyer never got them: they count against no limit any more. */
+static void apply_uncount(struct stock *stock, const struct slice_stock_units *line)
+{
+    struct stock_promise promise = stock_promise_of(line);
+    count_out(stock, &promise, line->units, 0);
+}
+
 uint32_t stock_slice_sku(const struct slice *slice)
 {
     switch (slice->kind) {
@@ -584,6 +591,9 @@ enum shard_table stock_apply(struct stock *stock, const struct slice *slice)
         return SHARD_TABLE_NONE;
     case SLICE_STOCK_TAKE:
         apply_take(stock, (const void *)slice);
+        return SHARD_TABLE_NONE;
+    case SLICE_STOCK_UNCOUNT:
+        apply_uncount(stock, (const void *)slice);
         return SHARD_TABLE_NONE;
     default:
         CHECK(false); /* a slice of stock */

@@ -77,7 +77,8 @@ static enum code has_room(const struct deal *deal, uint64_t bytes)
 {
     struct shard *shard = deal->shard;
     bytes += ledger_room(&deal->ledger) + order_more_room(deal->order);
-    if (!ledger_refunds_fit(&deal->ledger, REFUNDS_MAX))
+    bool over = order_state_is_terminal((enum order_state)deal->order->state);
+    if (!ledger_refunds_fit(&deal->ledger, over ? REFUNDS_MAX : REFUNDS_MAX - PAYMENTS_MAX))
         return CODE_LIMIT;
     if ((deal->cause.retry != NULL && !retries_have_room(&shard->retries)) ||
         !orders_have_bytes(&shard->orders, bytes) ||
@@ -332,14 +333,15 @@ static void carry_out(struct deal *deal, uint32_t record, const struct return_st
     uint32_t line_count = lines != NULL ? r->line_count : 0;
     ledger_open(&deal->ledger, &shard->orders, deal->order);
     if (line_count > 0)
-        ledger_give_back_any(&deal->ledger, NULL,
-                             ledger_kept(&deal->ledger) - due_without(deal, lines, line_count),
-                             deal->why);
+        ledger_give_back_difference(&deal->ledger, order_due(&shard->orders, deal->order),
+                                    due_without(deal, lines, line_count), deal->why);
     enum code code = has_room(deal, 0);
-    if (code != CODE_OK) {
+    if (code == CODE_LIMIT)
+        refuse_field(deal, code, "refunds", 0);
+    else if (code != CODE_OK)
         refuse(deal, code);
+    if (code != CODE_OK)
         return;
-    }
     bool ends = step->to == RETURN_REFUSED || step->to == RETURN_CLOSED;
     bool others = returns_are_open(&shard->orders, deal->order, record);
     uint64_t deadline_ns = ends && !others ? parcel_confirm_ns(shard, deal->turn) : 0;

@@ -27,7 +27,7 @@ _Static_assert((int)CODE_LIMIT_NUMBER <= CODES_MAX, "struct tally has room for e
 struct history;
 
 /* One kind of step. `codes`, ended by 0xffff, are the answers that it must have had in a run, each at
- * least once in ten thousand steps: one that never came is a hole in the generator. */
+ * least once in thirty thousand steps: one that never came is a hole in the generator. */
 struct step {
     const char *name;
     void (*take)(struct history *history, const struct step *step);
@@ -39,6 +39,7 @@ struct step {
 /* Each ends with an entry without a name. */
 extern const struct step order_steps[];
 extern const struct step money_steps[];
+extern const struct step parcel_steps[];
 extern const struct step stock_steps[];
 extern const struct step time_steps[];
 
@@ -49,6 +50,8 @@ struct tally {
     uint64_t moves[ORDER_STATES][ORDER_STATES];
     uint64_t payment_moves[PAYMENT_STATES][PAYMENT_STATES];
     uint64_t refund_moves[REFUND_STATES][REFUND_STATES];
+    uint64_t shipment_moves[SHIPMENT_STATES][SHIPMENT_STATES];
+    uint64_t return_moves[RETURN_STATES][RETURN_STATES];
 };
 
 struct history {
@@ -90,9 +93,12 @@ uint32_t number_of(const struct history *h, uint32_t sku);
 /* An order that was placed; false: none was found. */
 bool draw_placed(struct history *h, uint32_t *order);
 
-/* An order's payments and refunds, as an answer lists them. */
-void compare_children(const struct history *h, const struct naive_money *money,
-                      const struct child *child, uint32_t count);
+/* An order's payments and refunds, as an answer lists them; the child behind them. */
+const struct child *compare_children(const struct history *h, const struct naive_money *money,
+                                     const struct child *child);
+/* Its shipments and returns. */
+void compare_parcels(const struct history *h, const struct naive_order *order,
+                     const struct child *child);
 
 /* All stock of a SKU, and whether the answer was the expected one. */
 enum code compare_stock(struct history *h, uint32_t sku);

@@ -14,9 +14,12 @@
 #include "core/digest.h"
 #include "core/order.h"
 #include "core/refund.h"
+#include "core/return.h"
+#include "core/shipment.h"
 #include "tools/options.h"
 
-static const struct step *const tables[] = {order_steps, money_steps, stock_steps, time_steps};
+static const struct step *const tables[] = {order_steps, money_steps, parcel_steps, stock_steps,
+                                            time_steps};
 
 /* ---- an episode ------------------------------------------------------------------------------------- */
 
@@ -111,6 +114,16 @@ static void count_money(struct tally *tally, struct child_state *table, const st
     }
 }
 
+static void count_parcels(struct tally *tally, const struct slice *slice)
+{
+    const struct slice_shipment_moved *shipment = (const void *)slice;
+    const struct slice_return_moved *r = (const void *)slice;
+    if (slice->kind == SLICE_SHIPMENT_MOVED)
+        tally->shipment_moves[shipment->from][shipment->to]++;
+    if (slice->kind == SLICE_RETURN_MOVED)
+        tally->return_moves[r->from][r->to]++;
+}
+
 static void count_slices(struct tally *tally, struct child_state *table, const struct event *event)
 {
     const struct slice *slice = event_slices(event);
@@ -121,6 +134,7 @@ static void count_slices(struct tally *tally, struct child_state *table, const s
         if (slice->kind == SLICE_ORDER_MOVED)
             tally->moves[moved->from][moved->to]++;
         count_money(tally, table, slice);
+        count_parcels(tally, slice);
     }
 }
 
@@ -291,6 +305,37 @@ static bool print_steps(const struct tally *tally, uint64_t needed)
     return whole;
 }
 
+/* Every move of a shipment and a return that there is; none may be missing. */
+static bool print_parcel_moves(const struct tally *tally, uint64_t needed)
+{
+    static const struct {
+        uint8_t from, to;
+    } shipments[] =
+        {
+#define X(from, move, to, effect) {from, to},
+            SHIPMENT_MOVES(X)
+#undef X
+        },
+      returns[] = {
+#define X(from, move, to, effect) {from, to},
+          RETURN_MOVES(X)
+#undef X
+      };
+    bool whole = true;
+    char name[40];
+    for (uint32_t i = 0; i < sizeof shipments / sizeof shipments[0]; i++) {
+        snprintf(name, sizeof name, "shipment %s", shipment_state_name(shipments[i].from));
+        whole &= print_line(name, shipment_state_name(shipments[i].to),
+                            tally->shipment_moves[shipments[i].from][shipments[i].to], needed);
+    }
+    for (uint32_t i = 0; i < sizeof returns / sizeof returns[0]; i++) {
+        snprintf(name, sizeof name, "return %s", return_state_name(returns[i].from));
+        whole &= print_line(name, return_state_name(returns[i].to),
+                            tally->return_moves[returns[i].from][returns[i].to], needed);
+    }
+    return whole;
+}
+
 /* Every move of a payment and a refund that there is; none may be missing. */
 static bool print_child_moves(const struct tally *tally, uint64_t needed)
 {
@@ -367,6 +412,7 @@ static bool print_coverage(const struct tally *tally, uint64_t needed)
     bool whole = print_steps(tally, needed);
     whole &= print_moves(tally, needed);
     whole &= print_child_moves(tally, needed);
+    whole &= print_parcel_moves(tally, needed);
     return print_events(tally, needed) && whole;
 }
 
@@ -420,7 +466,7 @@ int main(int argc, char **argv)
         return 71;
     if (!run(seed, step_count, tally))
         return 1;
-    bool whole = print_coverage(tally, step_count / 10000);
+    bool whole = print_coverage(tally, step_count / 30000);
     printf("%llu steps of seed %llu: core and model agree%s\n", (unsigned long long)step_count,
            (unsigned long long)seed, whole ? "" : ", but something was taken too rarely");
     return whole ? 0 : 1;

@@ -10,6 +10,7 @@
 #include "core/result.h"
 
 #include "tests/model/naive_money.h"
+#include "tests/model/naive_parcels.h"
 
 enum {
     NAIVE_SKUS = 12,
@@ -76,7 +77,9 @@ struct naive_order {
     struct naive_buyer buyer;
     struct naive_line lines[NAIVE_LINES];
     struct naive_money money;
+    struct naive_parcels parcels;
 };
+_Static_assert((int)NAIVE_PARCEL_LINES == (int)NAIVE_LINES, "as many lines as an order has");
 
 /* Receipts and changes that were done, by their key. */
 struct naive_key {

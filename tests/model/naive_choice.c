@@ -19,7 +19,8 @@ uint64_t naive_had(const struct naive *naive, uint32_t sku, uint32_t customer, u
             continue;
         for (uint32_t line = 0; line < order->line_count; line++)
             if (order->lines[line].sku == sku && order->lines[line].window == window)
-                units += order->lines[line].units - order->lines[line].cancelled;
+                units += order->lines[line].units - order->lines[line].cancelled -
+                         naive_lost(order, line);
     }
     return units;
 }
@@ -33,7 +34,8 @@ uint64_t naive_sold_through(const struct naive *naive, uint32_t sku, uint32_t ch
             continue;
         for (uint32_t line = 0; line < order->line_count; line++)
             if (order->lines[line].sku == sku && order->lines[line].capped)
-                units += order->lines[line].units - order->lines[line].cancelled;
+                units += order->lines[line].units - order->lines[line].cancelled -
+                         naive_lost(order, line);
     }
     return units;
 }

@@ -146,7 +146,7 @@ static enum code settle(struct naive *naive, struct naive_order *order,
         if (came > 0)
             open_refund(money, payment, came, "late_payment");
     } else if (came > 0) {
-        naive_give_back(money, payment, naive_kept_all(money) - order->total, "over_payment");
+        naive_give_back(money, payment, naive_kept_all(money) - naive_due(order), "over_payment");
     }
     if (payment->state != before->state || came != 0)
         move_order(naive, order, payment);

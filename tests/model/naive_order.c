@@ -7,7 +7,8 @@ static void release(struct naive *naive, const struct naive_order *order, struct
                     uint32_t units)
 {
     struct naive_cell *cell = &naive->skus[line->sku].cells[line->warehouse];
-    if (order->state == ORDER_PAID)
+    if (order->state == ORDER_PAID || order->state == ORDER_PARTIALLY_SHIPPED ||
+        order->state == ORDER_SHIP_FAILED)
         cell->committed -= units;
     else
         cell->reserved -= units;
@@ -17,7 +18,8 @@ static void release(struct naive *naive, const struct naive_order *order, struct
 static void end(struct naive *naive, struct naive_order *order, enum order_state state)
 {
     for (uint32_t i = 0; i < order->line_count; i++)
-        release(naive, order, &order->lines[i], order->lines[i].units - order->lines[i].cancelled);
+        release(naive, order, &order->lines[i], naive_left(order, i));
+    naive_cancel_unsent(order);
     order->state = (uint8_t)state;
     order->version++;
     naive_money_end(&order->money, order_state_name(state));
@@ -30,7 +32,8 @@ static bool waits_for_money(const struct naive_order *order)
 
 static bool may_be_cancelled(const struct naive_order *order)
 {
-    return waits_for_money(order) || order->state == ORDER_PAID;
+    return waits_for_money(order) || order->state == ORDER_PAID ||
+           order->state == ORDER_PARTIALLY_SHIPPED || order->state == ORDER_SHIP_FAILED;
 }
 
 /* Several orders that expire at a time may be looked at in any order. */
@@ -102,6 +105,47 @@ enum code naive_order_create(struct naive *naive, uint32_t number, bool currency
     return CODE_CREATED;
 }
 
+/* Units of some lines are given up, and paid back. */
+static enum code give_up(struct naive *naive, struct naive_order *order,
+                         const uint32_t units[NAIVE_LINES], bool unsent)
+{
+    struct naive_order before = *order;
+    bool waits = waits_for_money(order);
+    for (uint32_t i = 0; i < order->line_count; i++) {
+        order->lines[i].cancelled += units[i];
+        order->total -= order->lines[i].unit_price * (int64_t)units[i];
+    }
+    if (unsent)
+        naive_cancel_unsent(order);
+    if (!waits)
+        order->state = (uint8_t)naive_state(order);
+    bool ends = order->state == ORDER_CANCELLED;
+    if (ends)
+        naive_money_end(&order->money, "cancelled");
+    else
+        naive_give_back(&order->money, NULL, naive_kept_all(&order->money) - naive_due(order),
+                        "lines_cancelled");
+    if (order->money.refund_count > before.money.refund_count &&
+        order->money.refund_count > (ends ? REFUNDS_MAX : REFUNDS_MAX - PAYMENTS_MAX)) {
+        *order = before;
+        return CODE_LIMIT;
+    }
+    for (uint32_t i = 0; i < order->line_count; i++)
+        release(naive, &before, &order->lines[i], units[i]);
+    order->version++;
+    if (waits && naive_covers(&order->money, order->total))
+        naive_pay(naive, order);
+    return CODE_OK;
+}
+
+static bool has_shipped(const struct naive_order *order)
+{
+    for (uint32_t i = 0; i < order->line_count; i++)
+        if (naive_shipped(order, i) > 0)
+            return true;
+    return false;
+}
+
 enum code naive_cancel_all(struct naive *naive, uint32_t number)
 {
     struct naive_order *order = &naive->orders[number];
@@ -109,6 +153,12 @@ enum code naive_cancel_all(struct naive *naive, uint32_t number)
         return CODE_NOT_FOUND;
     if (!may_be_cancelled(order))
         return CODE_ILLEGAL;
+    if (has_shipped(order)) {
+        uint32_t units[NAIVE_LINES];
+        for (uint32_t i = 0; i < order->line_count; i++)
+            units[i] = naive_left(order, i);
+        return give_up(naive, order, units, true);
+    }
     end(naive, order, ORDER_CANCELLED);
     return CODE_OK;
 }
@@ -120,22 +170,9 @@ enum code naive_cancel_line(struct naive *naive, uint32_t number, uint32_t line,
         return CODE_NOT_FOUND;
     if (!may_be_cancelled(order))
         return CODE_ILLEGAL;
-    struct naive_line *cancelled = &order->lines[line];
-    if (line >= order->line_count || units > cancelled->units - cancelled->cancelled)
+    if (line >= order->line_count || units > naive_left(order, line) - naive_planned(order, line))
         return CODE_INVALID;
-    int64_t total = order->total - (int64_t)units * cancelled->unit_price;
-    struct naive_money before = order->money;
-    naive_give_back(&order->money, NULL, naive_kept_all(&order->money) - total, "lines_cancelled");
-    if (order->money.refund_count > before.refund_count &&
-        order->money.refund_count > REFUNDS_MAX - PAYMENTS_MAX) {
-        order->money = before;
-        return CODE_LIMIT;
-    }
-    release(naive, order, cancelled, units);
-    cancelled->cancelled += units;
-    order->total = total;
-    order->version++;
-    if (waits_for_money(order) && naive_covers(&order->money, total))
-        naive_pay(naive, order);
-    return CODE_OK;
+    uint32_t gone[NAIVE_LINES] = {0};
+    gone[line] = units;
+    return give_up(naive, order, gone, false);
 }

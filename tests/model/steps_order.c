@@ -132,13 +132,23 @@ static void compare_order(const struct history *h, const struct naive_order *ord
         if ((uint32_t)(warehouse.at[1] - '0') != order->lines[i].warehouse)
             disagree(h, "line %u of an order is in w%c in core, in w%u in the model", i + 1,
                      warehouse.at[1], order->lines[i].warehouse);
+        if (line->shipped != naive_shipped(order, i) || line->returned != naive_returned(order, i))
+            disagree(h, "line %u of an order: %u shipped, %u returned in core; %u, %u in the model",
+                     i + 1, line->shipped, line->returned, naive_shipped(order, i),
+                     naive_returned(order, i));
         if (line->units != order->lines[i].units || line->cancelled != order->lines[i].cancelled ||
             line->unit_price != order->lines[i].unit_price)
             disagree(h, "line %u of an order: %u units, %u cancelled in core; %u, %u in the model",
                      i + 1, line->units, line->cancelled, order->lines[i].units,
                      order->lines[i].cancelled);
     }
-    compare_children(h, &order->money, result_order_children(record), record->child_count);
+    uint32_t parcels = 0;
+    for (uint32_t i = 0; i < NAIVE_SHIPMENTS; i++)
+        parcels += 0u + (order->parcels.order[i] != 0) + (order->parcels.return_order[i] != 0);
+    if (record->child_count != order->money.payment_count + order->money.refund_count + parcels)
+        disagree(h, "an order has %u children in core, %u in the model", record->child_count,
+                 order->money.payment_count + order->money.refund_count + parcels);
+    compare_parcels(h, order, compare_children(h, &order->money, result_order_children(record)));
 }
 
 static void get(struct history *h, const struct step *step)
@@ -264,6 +274,22 @@ static void cancel(struct history *h, const struct step *step)
     send_cancel(h, step, order, NULL, naive_cancel_all(&h->naive, order));
 }
 
+/* What is left of an order of which some has been sent. */
+static void cancel_rest(struct history *h, const struct step *step)
+{
+    uint32_t count = h->naive.order_count;
+    for (uint32_t tries = 0; tries < 60 && count > 0; tries++) {
+        uint32_t order = (uint32_t)draw(h, count);
+        uint8_t state = h->naive.orders[order].state;
+        bool failed = state == ORDER_SHIP_FAILED;
+        if (!failed && (state != ORDER_PARTIALLY_SHIPPED || tries < 40))
+            continue;
+        tell(h, "order.cancel o-%u, the rest", order);
+        send_cancel(h, step, order, NULL, naive_cancel_all(&h->naive, order));
+        return;
+    }
+}
+
 /* Never the last units of an order: what that means is another step. */
 static void cancel_line(struct history *h, const struct step *step)
 {
@@ -271,7 +297,7 @@ static void cancel_line(struct history *h, const struct step *step)
     const struct naive_order *known = &h->naive.orders[order];
     uint64_t left = 0;
     for (uint32_t i = 0; known->placed && i < known->line_count; i++)
-        left += known->lines[i].units - known->lines[i].cancelled;
+        left += naive_left(known, i);
     struct cancel_line line = {.line = 1 + (uint32_t)draw(h, NAIVE_LINES),
                                .units = 1 + (uint32_t)draw(h, 4)};
     if (known->placed && line.units >= left)
@@ -301,6 +327,10 @@ const struct step order_steps[] = {
      .take = cancel,
      .weight = 6,
      .codes = {CODE_OK, CODE_NOT_FOUND, CODE_ILLEGAL, 0xffff}},
+    {.name = "order.cancel, the rest",
+     .take = cancel_rest,
+     .weight = 5,
+     .codes = {CODE_OK, 0xffff}},
     {.name = "order.cancel, a line",
      .take = cancel_line,
      .weight = 6,

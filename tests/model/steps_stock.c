@@ -274,7 +274,7 @@ static void change(struct history *h, const struct step *step)
                                .warehouse = (uint32_t)draw(h, NAIVE_WAREHOUSES),
                                .units = 1 + (int64_t)draw(h, 12)};
     if (step->op == OP_STOCK_RECEIVE) {
-        change.units *= 3;
+        change.units *= 5; /* what is shipped does not come back by itself */
         change.damaged = (int64_t)draw(h, 5);
     }
     if (step->op == OP_STOCK_ADJUST && draw(h, 2) == 0)
@@ -514,7 +514,7 @@ const struct step stock_steps[] = {
      .codes = {CODE_OK, CODE_UNKNOWN_SKU, 0xffff}},
     {.name = "stock.receive",
      .take = change,
-     .weight = 8,
+     .weight = 14,
      .op = OP_STOCK_RECEIVE,
      .codes = {CODE_OK, CODE_UNKNOWN_SKU, CODE_UNKNOWN_WAREHOUSE, 0xffff}},
     {.name = "stock.expect",

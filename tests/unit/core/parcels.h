@@ -65,19 +65,25 @@ static inline const struct result *parcel_choose(struct shop *shop, enum op op, 
                   (struct parcel_said){.order = order, .id = id, .choice = (uint8_t)choice});
 }
 
-static inline const struct result *parcel_scan(struct shop *shop, const char *order, const char *id,
-                                               const char *code, uint64_t at_ns)
+static inline void parcel_scan_of(union shop_command *command, const char *order, const char *id,
+                                  const char *code, uint64_t at_ns)
 {
-    union shop_command command;
-    memset(&command, 0, sizeof command);
-    struct order_scans *scans = (void *)&command;
+    memset(command, 0, sizeof *command);
+    struct order_scans *scans = (void *)command;
     scans->scan_count = 1;
     scans->order_bytes = (uint8_t)strlen(order);
     scans->shipment_bytes = (uint8_t)strlen(id);
     scans->scans[0] = (struct parcel_scan){.at_ns = at_ns, .code_bytes = (uint8_t)strlen(code)};
     int bytes = sprintf((char *)(scans->scans + 1), "%s%s%s", order, id, code);
-    shop_head(&command.head, OP_SHIPMENT_SCAN,
+    shop_head(&command->head, OP_SHIPMENT_SCAN,
               sizeof *scans + sizeof scans->scans[0] + (size_t)bytes);
+}
+
+static inline const struct result *parcel_scan(struct shop *shop, const char *order, const char *id,
+                                               const char *code, uint64_t at_ns)
+{
+    union shop_command command;
+    parcel_scan_of(&command, order, id, code, at_ns);
     return shop_ask(shop, &command.head);
 }
 

@@ -464,17 +464,23 @@ static inline const struct result *shop_money(struct shop *shop, enum op op, str
 }
 
 /* A decision about the order as a whole; 0: none, for a confirm. No key: "". */
+static inline void shop_act_of(union shop_command *command, enum op op, const char *id,
+                               uint8_t decision, const char *key)
+{
+    memset(command, 0, sizeof *command);
+    command->act.decision = decision;
+    command->act.text_bytes[ACT_ORDER] = (uint8_t)strlen(id);
+    command->act.text_bytes[ACT_KEY] = (uint8_t)strlen(key);
+    memcpy(&command->act + 1, id, strlen(id));
+    memcpy((char *)(&command->act + 1) + strlen(id), key, strlen(key));
+    shop_head(&command->head, (uint16_t)op, sizeof command->act + strlen(id) + strlen(key));
+}
+
 static inline const struct result *shop_act(struct shop *shop, enum op op, const char *id,
                                             uint8_t decision, const char *key)
 {
     union shop_command command;
-    memset(&command, 0, sizeof command);
-    command.act.decision = decision;
-    command.act.text_bytes[ACT_ORDER] = (uint8_t)strlen(id);
-    command.act.text_bytes[ACT_KEY] = (uint8_t)strlen(key);
-    memcpy(&command.act + 1, id, strlen(id));
-    memcpy((char *)(&command.act + 1) + strlen(id), key, strlen(key));
-    shop_head(&command.head, (uint16_t)op, sizeof command.act + strlen(id) + strlen(key));
+    shop_act_of(&command, op, id, decision, key);
     return shop_ask(shop, &command.head);
 }
 

@@ -1,0 +1,329 @@
+#include "tests/model/history.h"
+
+#include "tests/unit/core/parcels.h"
+
+/* ---- asking ----------------------------------------------------------------------------------------- */
+
+static bool is_about_return(uint16_t op)
+{
+    return op >= OP_RETURN_CREATE && op <= OP_RETURN_CLOSE;
+}
+
+/* What a step may find: whether it moves a child in this state. */
+static bool moves_on(uint16_t op, uint8_t state)
+{
+    static const struct {
+        uint16_t op;
+        uint32_t states;
+    } from[] = {
+        {OP_SHIPMENT_GET, ~0u},
+        {OP_SHIPMENT_PICK, 1 << SHIPMENT_PLANNED},
+        {OP_SHIPMENT_HAND_OVER, 1 << SHIPMENT_PLANNED | 1 << SHIPMENT_PICKING},
+        {OP_SHIPMENT_DELIVER, 1 << SHIPMENT_HANDED_OVER | 1 << SHIPMENT_IN_TRANSIT |
+                                  1 << SHIPMENT_DELAYED | 1 << SHIPMENT_LOST},
+        {OP_SHIPMENT_FAIL, 1 << SHIPMENT_PLANNED | 1 << SHIPMENT_PICKING |
+                               1 << SHIPMENT_HANDED_OVER | 1 << SHIPMENT_IN_TRANSIT |
+                               1 << SHIPMENT_DELAYED | 1 << SHIPMENT_LOST},
+        {OP_SHIPMENT_CANCEL,
+         1 << SHIPMENT_PICKING | 1 << SHIPMENT_PICK_SHORT | 1 << SHIPMENT_CARRIER_REJECTED},
+        {OP_SHIPMENT_RESOLVE, 1 << SHIPMENT_PICK_SHORT | 1 << SHIPMENT_CARRIER_REJECTED |
+                                  1 << SHIPMENT_LOST | 1 << SHIPMENT_RETURNED_TO_SENDER},
+        {OP_SHIPMENT_SCAN, 1 << SHIPMENT_HANDED_OVER | 1 << SHIPMENT_IN_TRANSIT |
+                               1 << SHIPMENT_DELAYED | 1 << SHIPMENT_LOST},
+        {OP_RETURN_GET, ~0u},
+        {OP_RETURN_APPROVE, 1 << RETURN_REQUESTED},
+        {OP_RETURN_REFUSE, 1 << RETURN_REQUESTED},
+        {OP_RETURN_SHIP, 1 << RETURN_APPROVED},
+        {OP_RETURN_RECEIVE, 1 << RETURN_APPROVED | 1 << RETURN_IN_TRANSIT},
+        {OP_RETURN_INSPECT, 1 << RETURN_RECEIVED},
+        {OP_RETURN_CLOSE, 1 << RETURN_APPROVED | 1 << RETURN_INSPECTED | 1 << RETURN_REFUNDING},
+    };
+    for (uint32_t i = 0; i < sizeof from / sizeof from[0]; i++)
+        if (from[i].op == op)
+            return state != 0 && (from[i].states >> state & 1) != 0;
+    return false;
+}
+
+static uint8_t state_of(const struct naive_order *order, uint16_t op, uint32_t id)
+{
+    return is_about_return(op) ? order->parcels.returns[id].state
+                               : order->parcels.shipments[id].state;
+}
+
+/* Whether the order has what the step is about. */
+static bool has_it(const struct naive_order *order, uint16_t op)
+{
+    bool delivered = false;
+    bool moves = false;
+    for (uint32_t i = 0; i < order->line_count; i++)
+        delivered |= naive_delivered(order, i) > 0;
+    for (uint32_t id = 1; id <= NAIVE_SHIPMENTS; id++)
+        moves |= moves_on(op, state_of(order, op, id));
+    if (op == OP_SHIPMENT_CREATE)
+        return order->state == ORDER_PAID || order->state == ORDER_PARTIALLY_SHIPPED ||
+               order->state == ORDER_SHIP_FAILED;
+    if (op == OP_ORDER_CONFIRM)
+        return order->state == ORDER_DELIVERED;
+    return op == OP_RETURN_CREATE ? delivered : moves;
+}
+
+static uint32_t draw_order(struct history *h, uint16_t op)
+{
+    uint32_t count = h->naive.order_count, order = count;
+    for (uint32_t tries = 0; tries < 60; tries++) {
+        uint32_t back = (uint32_t)draw(h, draw(h, 3) == 0 ? 400 : 60);
+        order = back < count ? count - 1 - back : count;
+        if (draw(h, 400) == 0 ||
+            (h->naive.orders[order].placed && has_it(&h->naive.orders[order], op)))
+            break;
+    }
+    return order;
+}
+
+/* Mostly one that the step can move; of a create, mostly a new one. */
+static uint8_t draw_id(struct history *h, const struct naive_order *order, uint16_t op)
+{
+    bool creates = op == OP_SHIPMENT_CREATE || op == OP_RETURN_CREATE;
+    uint8_t id = (uint8_t)(1 + draw(h, NAIVE_SHIPMENTS));
+    bool any = draw(h, 5) == 0;
+    for (uint32_t tries = 0; tries < 20; tries++) {
+        uint8_t state = state_of(order, op, id);
+        if (creates ? state == 0 : any ? state != 0 : moves_on(op, state))
+            break;
+        id = (uint8_t)(1 + draw(h, NAIVE_SHIPMENTS));
+    }
+    return id;
+}
+
+static void draw_lines(struct history *h, struct naive_parcel_ask *ask,
+                       const struct naive_order *order)
+{
+    bool returns = is_about_return(ask->op);
+    for (uint32_t i = 0; i < order->line_count && draw(h, 3) != 0; i++) {
+        uint32_t most = returns ? naive_delivered(order, i) : naive_left(order, i);
+        if (draw(h, 3) == 0 && draw(h, 4) != 0)
+            continue;
+        ask->lines[ask->line_count++] = (struct naive_parcel_line){
+            .line = i + 1, .units = 1 + (uint32_t)draw(h, most + (most == 0 || draw(h, 10) == 0))};
+    }
+}
+
+static void draw_judgement(struct history *h, struct naive_parcel_ask *ask,
+                           const struct naive_order *order)
+{
+    const struct naive_return *r = &order->parcels.returns[ask->id];
+    bool none = draw(h, 2) == 0;
+    for (uint32_t i = 0; i < order->line_count && draw(h, 10) != 0; i++) {
+        if (r->units[i] == 0)
+            continue;
+        uint32_t accepted = none || draw(h, 3) == 0 ? 0 : (uint32_t)draw(h, r->units[i] + 1);
+        ask->lines[ask->line_count++] = (struct naive_parcel_line){
+            .line = i + 1,
+            .units = accepted,
+            .rejected = r->units[i] - accepted + (draw(h, 4) == 0),
+        };
+    }
+}
+
+static struct naive_parcel_ask draw_ask(struct history *h, uint16_t op,
+                                        const struct naive_order *order)
+{
+    struct naive_parcel_ask ask = {.op = op, .warehouse = NAIVE_WAREHOUSES};
+    ask.id = draw_id(h, order, op);
+    if (op == OP_SHIPMENT_CREATE && draw(h, 8) == 0)
+        ask.warehouse = (uint8_t)draw(h, NAIVE_WAREHOUSES);
+    if ((op == OP_SHIPMENT_CREATE || op == OP_RETURN_CREATE) && draw(h, 2) == 0)
+        draw_lines(h, &ask, order);
+    if (op == OP_RETURN_INSPECT && draw(h, 3) != 0)
+        draw_judgement(h, &ask, order);
+    if (op == OP_SHIPMENT_FAIL)
+        ask.choice = (uint8_t)(FAIL_PICK_SHORT + draw(h, draw(h, 3) == 0 ? 2 : 5));
+    if (op == OP_SHIPMENT_RESOLVE)
+        ask.choice = RESOLVE_REFUND;
+    if (op == OP_RETURN_CREATE)
+        ask.choice = draw(h, 3) == 0 ? RETURN_REFUND_ONLY : RETURN_GOODS;
+    if (op == OP_SHIPMENT_SCAN) {
+        ask.scan = (uint8_t)draw(h, NAIVE_SCAN_CODES);
+        ask.scan_at = 1 + draw(h, 4);
+    }
+    return ask;
+}
+
+/* As it was asked before, or nearly so. */
+static void draw_again(struct history *h, struct naive_parcel_ask *ask,
+                       const struct naive_order *order)
+{
+    uint32_t id = 1 + (uint32_t)draw(h, NAIVE_SHIPMENTS);
+    bool ships = ask->op == OP_SHIPMENT_CREATE;
+    if ((!ships && ask->op != OP_RETURN_CREATE) || draw(h, 3) != 0)
+        return;
+    for (uint32_t tries = 0; tries < 10 && state_of(order, ask->op, id) == 0; tries++)
+        id = 1 + (uint32_t)draw(h, NAIVE_SHIPMENTS);
+    if (state_of(order, ask->op, id) == 0)
+        return;
+    *ask = ships ? order->parcels.shipments[id].asked : order->parcels.returns[id].asked;
+    if (draw(h, 2) == 0)
+        return;
+    if (ask->line_count > 0)
+        ask->lines[0].units++;
+    else if (ships)
+        ask->warehouse = (uint8_t)((ask->warehouse + 1) % NAIVE_WAREHOUSES);
+    else
+        ask->choice ^= RETURN_GOODS ^ RETURN_REFUND_ONLY;
+}
+
+/* ---- what core says ---------------------------------------------------------------------------------- */
+
+static const struct result *send(struct history *h, const struct step *step, uint32_t number,
+                                 const struct naive_parcel_ask *ask, enum code expected)
+{
+    union shop_command command;
+    char order[16], id[8], warehouse[8];
+    snprintf(order, sizeof order, "o-%u", number);
+    snprintf(id, sizeof id, "%c-%u", is_about_return(ask->op) ? 'r' : 's', ask->id);
+    snprintf(warehouse, sizeof warehouse, "w%u", ask->warehouse);
+    tell(h, "%s %s %s, choice %u, %u lines", step->name, order, id, ask->choice, ask->line_count);
+    if (ask->op == OP_SHIPMENT_SCAN) {
+        parcel_scan_of(&command, order, id, naive_scan_codes[ask->scan], ask->scan_at);
+        return agree(h, step, &command.head, expected);
+    }
+    struct parcel_said said = {
+        .order = order, .id = id, .choice = ask->choice, .line_count = ask->line_count};
+    for (uint32_t i = 0; i < ask->line_count; i++)
+        said.lines[i] = (struct parcel_line){.line = ask->lines[i].line,
+                                             .units = ask->lines[i].units,
+                                             .rejected = ask->lines[i].rejected};
+    if (ask->warehouse < NAIVE_WAREHOUSES)
+        said.texts[PARCEL_WAREHOUSE] = warehouse;
+    parcel_of(&command, (enum op)ask->op, &said);
+    return agree(h, step, &command.head, expected);
+}
+
+static void compare_child(const struct history *h, const struct naive_order *order,
+                          const struct child *child, uint8_t number)
+{
+    bool is_return = child->kind == CHILD_RETURN;
+    uint8_t state =
+        is_return ? order->parcels.returns[number].state : order->parcels.shipments[number].state;
+    if (child->state != state)
+        disagree(h, "%s %u is %s in core, %s in the model", is_return ? "return" : "shipment",
+                 number,
+                 is_return ? return_state_name(child->state) : shipment_state_name(child->state),
+                 is_return ? return_state_name(state) : shipment_state_name(state));
+}
+
+void compare_parcels(const struct history *h, const struct naive_order *order,
+                     const struct child *child)
+{
+    for (uint32_t i = 0; i < NAIVE_SHIPMENTS && order->parcels.order[i] != 0; i++) {
+        compare_child(h, order, child, order->parcels.order[i]);
+        child = child_next(child);
+    }
+    for (uint32_t i = 0; i < NAIVE_RETURNS && order->parcels.return_order[i] != 0; i++) {
+        compare_child(h, order, child, order->parcels.return_order[i]);
+        child = child_next(child);
+    }
+}
+
+static void ask_parcel(struct history *h, const struct step *step)
+{
+    uint32_t number = draw_order(h, step->op);
+    struct naive_order *order = &h->naive.orders[number];
+    struct naive_parcel_ask ask = draw_ask(h, step->op, order);
+    draw_again(h, &ask, order);
+    if (step->op == OP_SHIPMENT_SCAN && order->parcels.shipments[ask.id].scan_count == NAIVE_SCANS)
+        return;
+    enum code expected = naive_parcel(&h->naive, number, &ask);
+    const struct result_child *result = (const void *)send(h, step, number, &ask, expected);
+    if (expected != CODE_OK && expected != CODE_CREATED && expected != CODE_REPLAYED)
+        return;
+    if (result->order_version != order->version || result->order_state != order->state)
+        disagree(h, "the order is %s, version %u in core; %s, %u in the model",
+                 order_state_name(result->order_state), result->order_version,
+                 order_state_name(order->state), order->version);
+    if (expected != CODE_REPLAYED)
+        compare_child(h, order, result_children(result), ask.id);
+}
+
+static void confirm(struct history *h, const struct step *step)
+{
+    uint32_t number = draw_order(h, OP_ORDER_CONFIRM);
+    union shop_command command;
+    char order[16];
+    snprintf(order, sizeof order, "o-%u", number);
+    tell(h, "order.confirm %s", order);
+    shop_act_of(&command, OP_ORDER_CONFIRM, order, 0, "");
+    agree(h, step, &command.head, naive_confirm(&h->naive, number));
+}
+
+/* All of an order at once: so that enough of them can be sent. */
+static void pay(struct history *h, const struct step *step)
+{
+    uint32_t number = 0;
+    char id[16];
+    bool found = false;
+    for (uint32_t tries = 0; tries < 40 && !found && h->naive.order_count > 0; tries++) {
+        uint32_t back = 1 + (uint32_t)draw(h, 40);
+        number = back <= h->naive.order_count ? h->naive.order_count - back : 0;
+        const struct naive_order *order = &h->naive.orders[number];
+        found = order->state == ORDER_PENDING_PAYMENT && order->money.payment_count == 0 &&
+                order->total > 0;
+    }
+    if (!found)
+        return;
+    snprintf(id, sizeof id, "o-%u", number);
+    tell(h, "order %s is paid at once", id);
+    for (uint32_t i = 0; i < 2; i++) {
+        union shop_command command;
+        bool creates = i == 0;
+        uint16_t op = creates ? OP_PAYMENT_CREATE : OP_PAYMENT_CAPTURE;
+        int64_t amount = h->naive.orders[number].total;
+        const struct naive_ask asked = {
+            .op = op, .payment = 1, .method = creates, .amount = creates ? amount : MONEY_NOT_SAID};
+        const struct shop_money said = {.order = id,
+                                        .payment = "p-1",
+                                        .method = creates ? "alipay" : NULL,
+                                        .amount = creates ? amount : 0};
+        shop_money_of(&command, (enum op)op, &said);
+        agree(h, step, &command.head, naive_money(&h->naive, number, &asked));
+    }
+}
+
+#define PARCEL_STEP(label, number, often, ...)                                                     \
+    {                                                                                              \
+        .name = (label), .take = ask_parcel, .weight = (often), .op = (number), .codes = {         \
+            __VA_ARGS__,                                                                           \
+            0xffff                                                                                 \
+        }                                                                                          \
+    }
+
+const struct step parcel_steps[] = {
+    {.name = "order, paid at once",
+     .take = pay,
+     .weight = 12,
+     .codes = {CODE_CREATED, CODE_OK, 0xffff}},
+    PARCEL_STEP("shipment.create", OP_SHIPMENT_CREATE, 16, CODE_CREATED, CODE_REPLAYED,
+                CODE_KEY_REUSED, CODE_ILLEGAL, CODE_INVALID, CODE_LIMIT),
+    PARCEL_STEP("shipment.get", OP_SHIPMENT_GET, 2, CODE_OK, CODE_NOT_FOUND),
+    PARCEL_STEP("shipment.pick", OP_SHIPMENT_PICK, 6, CODE_OK, CODE_ILLEGAL),
+    PARCEL_STEP("shipment.handover", OP_SHIPMENT_HAND_OVER, 8, CODE_OK, CODE_ILLEGAL),
+    PARCEL_STEP("shipment.deliver", OP_SHIPMENT_DELIVER, 5, CODE_OK, CODE_ILLEGAL),
+    PARCEL_STEP("shipment.fail", OP_SHIPMENT_FAIL, 10, CODE_OK, CODE_ILLEGAL),
+    PARCEL_STEP("shipment.cancel", OP_SHIPMENT_CANCEL, 6, CODE_OK, CODE_ILLEGAL),
+    PARCEL_STEP("shipment.resolve", OP_SHIPMENT_RESOLVE, 6, CODE_OK, CODE_ILLEGAL),
+    PARCEL_STEP("shipment.scans", OP_SHIPMENT_SCAN, 16, CODE_OK),
+    PARCEL_STEP("return.create", OP_RETURN_CREATE, 20, CODE_CREATED, CODE_REPLAYED, CODE_KEY_REUSED,
+                CODE_INVALID, CODE_LIMIT),
+    PARCEL_STEP("return.get", OP_RETURN_GET, 2, CODE_OK, CODE_NOT_FOUND),
+    PARCEL_STEP("return.approve", OP_RETURN_APPROVE, 10, CODE_OK, CODE_ILLEGAL),
+    PARCEL_STEP("return.refuse", OP_RETURN_REFUSE, 5, CODE_OK, CODE_ILLEGAL),
+    PARCEL_STEP("return.ship", OP_RETURN_SHIP, 6, CODE_OK, CODE_ILLEGAL),
+    PARCEL_STEP("return.receive", OP_RETURN_RECEIVE, 9, CODE_OK, CODE_ILLEGAL),
+    PARCEL_STEP("return.inspect", OP_RETURN_INSPECT, 12, CODE_OK, CODE_ILLEGAL, CODE_INVALID),
+    PARCEL_STEP("return.close", OP_RETURN_CLOSE, 12, CODE_OK, CODE_ILLEGAL),
+    {.name = "order.confirm",
+     .take = confirm,
+     .weight = 3,
+     .codes = {CODE_OK, CODE_ILLEGAL, 0xffff}},
+    {.name = NULL},
+};
