@@ -275,7 +275,7 @@ bool slice_valid(const struct slice *slice)
 static bool head_valid(const struct event *event, uint64_t available)
 {
     return available >= sizeof *event && event->bytes <= available && event->bytes % 8 == 0 &&
-           event->by_bytes <= TEXT_BYTES_MAX &&
+           event->by_bytes <= WHO_BYTES_MAX &&
            event->bytes >= sizeof *event + padded(event->by_bytes) && event->slice_count > 0;
 }
 

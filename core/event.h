@@ -93,7 +93,7 @@ struct event {
     uint64_t prev_seq;
     uint16_t prev_index;
     uint8_t logic_version;
-    uint8_t by_bytes; /* the caller's name, right behind this head, zeros up to a multiple of 8 */
+    uint8_t by_bytes; /* who, see who_name; right behind this head, zeros up to a multiple of 8 */
     uint8_t zero[4];
 };
 

@@ -23,7 +23,7 @@ static uint32_t granules(const struct shard_options *options)
 {
     if (options->flight_count_max == 0)
         return 1;
-    uint64_t longest = flight_bytes(ORDER_LINES_MAX, SHARDS_MAX, COMMAND_BYTES_MAX, TEXT_BYTES_MAX);
+    uint64_t longest = flight_bytes(ORDER_LINES_MAX, SHARDS_MAX, COMMAND_BYTES_MAX, WHO_BYTES_MAX);
     uint64_t bytes = (uint64_t)options->flight_count_max * FLIGHT_BYTES_USUAL;
     bytes += LONG_FLIGHTS * memory_record_bytes((uint32_t)longest);
     CHECK(bytes / MEMORY_GRANULE_BYTES < UINT32_MAX);

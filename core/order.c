@@ -411,8 +411,9 @@ uint32_t orders_newest_of(const struct orders *orders, struct text customer)
     return find_newest_of(orders, key, key_hash(customer));
 }
 
-static uint32_t find_name(const struct orders *orders, struct text name)
+static uint32_t find_name(const struct orders *orders, struct text who)
 {
+    struct text name = who_name(who);
     if (name.bytes == 0)
         return 0;
     uint32_t number = 1;
@@ -469,8 +470,9 @@ bool orders_have_bytes(struct orders *orders, uint64_t bytes)
 }
 /* ---- applying ---------------------------------------------------------------------------------- */
 
-static uint16_t keep_name(struct orders *orders, struct text name)
+static uint16_t keep_name(struct orders *orders, struct text who)
 {
+    struct text name = who_name(who); /* where from is in the log; of names there are few */
     uint32_t number = find_name(orders, name);
     CHECK(number < ORDER_NAMES_MAX);
     if (number == orders->name_count) {

@@ -25,6 +25,7 @@ void retries_init(struct retries *retries, void *zeroed_memory, const struct sha
 struct retry_key retry_key(struct text caller, struct text key)
 {
     struct retry_key out;
+    caller = who_name(caller); /* it may come again from elsewhere */
     for (uint32_t i = 0; i < 2; i++)
         out.word[i] = digest(key.at, key.bytes, digest(caller.at, caller.bytes, i));
     return out;

@@ -72,6 +72,14 @@ bool id_valid(struct text id)
     return valid;
 }
 
+struct text who_name(struct text who)
+{
+    uint32_t bytes = 0;
+    while (bytes < who.bytes && who.at[bytes] != '@')
+        bytes++;
+    return (struct text){who.at, bytes};
+}
+
 bool sku_code_valid(struct text code)
 {
     if (code.bytes < 1 || code.bytes > ID_BYTES_MAX)

@@ -16,6 +16,7 @@
 #include "core/result.h"
 #include "core/turn.h"
 #include "io/frame.h"
+#include "io/networks.h"
 #include "persist/env.h"
 
 enum protocol { PROTOCOL_BINARY, PROTOCOL_HTTP, PROTOCOL_ADMIN };
@@ -71,7 +72,11 @@ struct connection {
     struct http *http;
     struct walk *walk;
     uint8_t caller_bytes;
-    char caller[TEXT_BYTES_MAX];
+    char caller[WHO_BYTES_MAX];
+    struct address client; /* on whose behalf it speaks; only where some networks are trusted */
+    bool client_known;
+    bool client_trusted; /* so what it says about others is believed */
+    bool proxy_due;      /* a PROXY header is to come first */
 };
 
 /* User data of a connection's operations: what, whose, which generation. */

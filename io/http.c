@@ -213,6 +213,7 @@ static enum http_header header_of(struct text name)
         [HTTP_IDEMPOTENCY_KEY] = NAME("idempotency-key"),
         [HTTP_IF_MATCH] = NAME("if-match"),
         [HTTP_EXPECT] = NAME("expect"),
+        [HTTP_X_FORWARDED_FOR] = NAME("x-forwarded-for"),
         [HTTP_SIGNATURE] = NAME("x-signature"),
     };
 #undef NAME
@@ -231,7 +232,10 @@ static int on_header_name_end(llhttp_t *parser)
     http->header = (uint8_t)(http->head_whole ? HTTP_HEADERS : header_of(name));
     if (http->header == HTTP_HEADERS)
         return 0;
-    if (http->headers_seen >> http->header & 1) {
+    bool again = http->headers_seen >> http->header & 1;
+    if (again && http->header == HTTP_X_FORWARDED_FOR)
+        http->value[HTTP_X_FORWARDED_FOR].bytes = 0;
+    else if (again) {
         refuse_framing(http, "a header that may stand once stands twice");
         return HPE_USER;
     }
@@ -269,6 +273,11 @@ static struct text trimmed(struct text text)
 static struct text header_text(const struct http *http, const char *bytes, enum http_header header)
 {
     return trimmed(text_at(bytes, http->value[header]));
+}
+
+struct text http_forwarded_for(const struct http *http, const void *bytes)
+{
+    return header_text(http, bytes, HTTP_X_FORWARDED_FOR);
 }
 
 static bool has_header(const struct http *http, enum http_header header)

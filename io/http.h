@@ -19,17 +19,19 @@
 #include "core/shard.h"
 
 struct callers;
+struct networks;
 struct walk;
 struct route;
 
 /* What the requests of all connections of a shard are read and answered with. */
 struct http_server {
     const struct catalogue *catalogue;
-    const struct shard *shard;     /* for the names of warehouses */
-    const struct callers *callers; /* NULL: nobody is asked who they are */
-    const uint8_t *slot_shard;     /* SLOT_COUNT entries: who owns which slot */
-    struct text date;              /* of the answers; 0 bytes: not said */
-    uint64_t watermark;            /* everything up to here is durable and can be seen */
+    const struct shard *shard;      /* for the names of warehouses */
+    const struct callers *callers;  /* NULL: nobody is asked who they are */
+    const struct networks *trusted; /* NULL: nobody is asked where they are from */
+    const uint8_t *slot_shard;      /* SLOT_COUNT entries: who owns which slot */
+    struct text date;               /* of the answers; 0 bytes: not said */
+    uint64_t watermark;             /* everything up to here is durable and can be seen */
     uint32_t shard_count;
     uint32_t shard_number;   /* ids made here belong to this shard */
     uint32_t head_bytes_max; /* request line and headers */
@@ -73,6 +75,7 @@ enum http_header {
     HTTP_IDEMPOTENCY_KEY,
     HTTP_IF_MATCH,
     HTTP_EXPECT,
+    HTTP_X_FORWARDED_FOR, /* this one may stand again; the last one counts */
     HTTP_SIGNATURE,
     HTTP_HEADERS
 };
@@ -161,6 +164,9 @@ enum http_page {
 enum http_step http_feed(struct http *http, const struct http_server *server, void *bytes,
                          uint32_t count, uint32_t *consumed, struct pile *command,
                          struct pile *output, uint64_t now_ns) MUST_LOOK;
+
+/* The last X-Forwarded-For of the request that begins at `bytes`; 0 bytes: there is none. */
+struct text http_forwarded_for(const struct http *http, const void *bytes);
 
 /* Appends the answer to the open request; true: the connection stays. Also for what the loop itself
  * refuses: a RESULT_PLAIN with CODE_BUSY, CODE_BEHIND, ... */

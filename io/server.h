@@ -11,6 +11,7 @@
 
 struct callers;
 struct lines;
+struct networks;
 struct server;
 
 enum drain_status { DRAIN_UNAVAILABLE, DRAIN_NOT_FOUND };
@@ -21,7 +22,10 @@ struct server_options {
     const char *http_address;
     const char *admin_address;
     const struct callers *callers; /* NULL: nobody is asked who they are */
-    const struct lines *lines;     /* where it speaks; NULL: nobody counts what is lost there */
+    const struct networks
+        *trusted;              /* whose word about clients is taken; NULL: nobody asks for it */
+    bool proxy_protocol;       /* what comes to http_address begins with a PROXY header */
+    const struct lines *lines; /* where it speaks; NULL: nobody counts what is lost there */
     uint32_t shard_count;
     uint32_t connection_count_max; /* per shard */
     uint32_t mailbox_bytes;

@@ -169,6 +169,7 @@ struct shard_loop *shard_loop_init(void *zeroed_memory, struct shared *shared, u
         .catalogue = shared->catalogue,
         .shard = shard,
         .callers = shared->options->callers,
+        .trusted = shared->options->trusted,
         .slot_shard = shared->slot_shard,
         .shard_count = shared->options->shard_count,
         .shard_number = number,
@@ -254,6 +255,8 @@ static void open_connection(struct shard_loop *loop, int32_t file, enum protocol
     }
     c->partial_since_ns = loop->turn_began;
     http_init(c->http, env_random(loop->env), c->walk);
+    if (protocol == PROTOCOL_HTTP && loop->http.trusted != NULL)
+        web_greet(c, loop->env, loop->http.trusted, loop->shared->options->proxy_protocol);
     metric_add(&loop->metrics, METRIC_CONNECTIONS_OPENED, 1);
 }
 

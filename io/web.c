@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "io/proxy.h"
+
 _Static_assert((int)HTTP_OUTPUT_BYTES_MAX <= (int)OUTPUT_ROOM_BYTES, "a response fits");
 
 static struct pile output_of(struct connections *connections, struct connection *c)
@@ -39,21 +41,87 @@ static void answer_page(struct connections *connections, struct env *env, struct
         connection_end(connections, env, c);
 }
 
+/* ---- for whom it speaks ------------------------------------------------------------------------- */
+
+/* "203.0.113.9:4242", "[2001:db8::9]:4242" */
+static bool read_peer(struct connection *c, struct text peer)
+{
+    const char *colon = memrchr(peer.at, ':', peer.bytes);
+    if (colon == NULL)
+        return false;
+    struct text host = {peer.at, (uint32_t)(colon - peer.at)};
+    if (host.bytes > 2 && host.at[0] == '[')
+        host = (struct text){host.at + 1, host.bytes - 2};
+    return address_read(&c->client, host);
+}
+
+void web_greet(struct connection *c, struct env *env, const struct networks *trusted,
+               bool proxy_protocol)
+{
+    char peer[ENV_ADDRESS_BYTES_MAX];
+    int32_t bytes = env_address(env, c->file, true, peer);
+    bool local = bytes >= 5 && memcmp(peer, "unix:", 5) == 0;
+    c->proxy_due = proxy_protocol;
+    c->client_known = bytes > 0 && !local && read_peer(c, (struct text){peer, (uint32_t)bytes});
+    c->client_trusted =
+        local ? trusted->local : c->client_known && networks_have(trusted, &c->client);
+}
+
+/* False: it has not all come yet, or the connection ends: it is none, or comes from a stranger. */
+static bool take_proxy_header(struct connections *connections, struct env *env,
+                              struct connection *c, const struct networks *trusted)
+{
+    uint32_t consumed = 0;
+    struct address client;
+    enum proxy_step step =
+        proxy_read(c->input + c->input_read, c->input_bytes - c->input_read, &consumed, &client);
+    if (step == PROXY_MORE)
+        return false;
+    if (step == PROXY_NO_HEADER || !c->client_trusted) {
+        connection_end(connections, env, c);
+        return false;
+    }
+    c->proxy_due = false;
+    c->input_read += consumed;
+    if (step == PROXY_CLIENT) {
+        c->client = client;
+        c->client_known = true;
+        c->client_trusted = networks_have(trusted, &client);
+    }
+    return true;
+}
+
+/* Puts the address behind the caller's name. */
+static void add_client(struct connection *c, const struct networks *trusted, struct text forwarded)
+{
+    struct address client = c->client;
+    char text[ADDRESS_TEXT_BYTES_MAX];
+    bool told = c->client_trusted && networks_client(trusted, forwarded, &client);
+    if (!told && !c->client_known)
+        return;
+    struct text printed = address_print(&client, text);
+    c->caller[c->caller_bytes++] = '@';
+    memcpy(c->caller + c->caller_bytes, printed.at, printed.bytes);
+    c->caller_bytes = (uint8_t)(c->caller_bytes + printed.bytes);
+}
+
 const struct command *web_next(struct connections *connections, struct env *env,
                                struct connection *c, const struct http_server *server,
                                struct web_pages *pages, struct pile *commands, uint64_t now_ns,
                                uint64_t clock_ns)
 {
     c->http->waited = !c->waiting && c->wait_until_ns != 0;
+    if (c->proxy_due && !take_proxy_header(connections, env, c, server->trusted))
+        return NULL;
     while (c->phase == CONNECTION_OPEN && c->http->stage != HTTP_STAGE_OPEN &&
            connection_may_ask(c) && c->input_bytes > c->input_read) {
         struct pile output = output_of(connections, c);
         struct pile command = {.at = commands->at + commands->used_bytes,
                                .capacity_bytes = commands->capacity_bytes - commands->used_bytes};
         uint32_t consumed = 0;
-        enum http_step step =
-            http_feed(c->http, server, c->input + c->input_read, c->input_bytes - c->input_read,
-                      &consumed, &command, &output, now_ns);
+        uint8_t *begin = c->input + c->input_read;
+        enum http_step step = http_feed(c->http, server, begin, c->input_bytes - c->input_read,
+                                        &consumed, &command, &output, now_ns);
         c->input_read += consumed;
         wrote(connections, c, &output);
         if (step != HTTP_WAIT)
@@ -67,6 +135,8 @@ const struct command *web_next(struct connections *connections, struct env *env,
         case HTTP_COMMAND:
             c->caller_bytes = c->http->caller_bytes;
             memcpy(c->caller, c->http->caller, c->http->caller_bytes);
+            if (server->trusted != NULL)
+                add_client(c, server->trusted, http_forwarded_for(c->http, begin));
             commands->used_bytes += command.used_bytes;
             return (const void *)command.at;
         case HTTP_PAGE:

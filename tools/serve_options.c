@@ -65,6 +65,18 @@ static void fill_table(struct serve_options *options, struct option table[SERVE_
          .into = &options->rules_path,
          .otherwise = "those of the last start stay",
          .reloads = true},
+        {.name = "trust",
+         .value_name = "NETWORKS",
+         .help =
+             "whose X-Forwarded-For and PROXY headers are believed, as 10.0.0.0/8,::1,unix; the "
+             "log then says where each request over HTTP came from",
+         .kind = OPTION_TEXT,
+         .into = &options->trust,
+         .otherwise = "nobody's"},
+        {.name = "proxy-protocol",
+         .help = "every connection to --http begins with a PROXY header, of version 1 or 2",
+         .kind = OPTION_FLAG,
+         .into = &server->proxy_protocol},
         {.name = "config",
          .value_name = "FILE",
          .help = "read options from a file of lines `name = value`",
@@ -403,6 +415,8 @@ static int check_together(const struct serve_options *options)
         return fail(options,
                     "without --callers only 127.0.0.1, [::1] or unix:PATH can be listened on; make "
                     "one with: (umask 077; echo \"shop:$(openssl rand -hex 24)\" > callers.txt)");
+    if (server->proxy_protocol && options->trust == NULL)
+        return fail(options, "--proxy-protocol needs --trust: whose headers are to be believed?");
     if (server->head_bytes_max + server->body_bytes_max > server->frame_bytes_max)
         return fail(
             options,
@@ -497,6 +511,12 @@ int serve_options_read(struct serve_options *options, int argc, char **argv, FIL
     const char *wrong = take_sockets(options);
     if (wrong != NULL)
         return fail(options, wrong);
+    wrong = options->trust == NULL ? NULL : networks_read(&options->trusted, options->trust);
+    if (wrong != NULL) {
+        fprintf(errors, "spate serve: --trust %s: %s\n", options->trust, wrong);
+        return EXIT_USAGE_ERROR;
+    }
+    options->server.trusted = options->trust == NULL ? NULL : &options->trusted;
     size_tables(options);
     return check_together(options);
 }

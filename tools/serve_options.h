@@ -5,6 +5,7 @@
 #include "core/check.h"
 #include "core/rules.h"
 #include "io/callers.h"
+#include "io/networks.h"
 #include "io/server.h"
 #include "tools/options.h"
 
@@ -23,6 +24,8 @@ struct serve_options {
     uint64_t memory_bytes;
     const char *callers_path;
     const char *rules_path;
+    const char *trust;
+    struct networks trusted;
     const char *config_path;
     uint32_t log_level; /* enum env_level */
     uint32_t log_form;  /* enum lines_form */

@@ -31,7 +31,8 @@ def free_port():
 class Partitions:
     """Servers a and b, each restarted at its own address with its own directory."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, *options):
+        self.options = options
         self.directories = [os.path.join(directory, name) for name in "ab"]
         for one in self.directories:
             os.mkdir(one)
@@ -39,10 +40,12 @@ class Partitions:
         self.servers = [None, None]
         for number in range(2):
             self.start(number)
-            spate.stock_up(self.addresses[number])
+            if "--proxy-protocol" not in options:
+                spate.stock_up(self.addresses[number])
 
     def start(self, number):
-        self.servers[number] = spate.Server(self.directories[number], "--shards", "2", http=self.addresses[number])
+        self.servers[number] = spate.Server(self.directories[number], "--shards", "2", *self.options,
+                                            http=self.addresses[number])
 
     def restart(self, number, with_signal):
         code = self.servers[number].stop(with_signal)
@@ -60,8 +63,8 @@ class Partitions:
 
 
 @contextlib.contextmanager
-def partitions(directory):
-    two = Partitions(directory)
+def partitions(directory, *options):
+    two = Partitions(directory, *options)
     try:
         yield two
     finally:
@@ -95,14 +98,15 @@ def running(command, address, log):
 
 
 @contextlib.contextmanager
-def haproxy(directory, two):
+def haproxy(directory, two, proxy=False):
     if shutil.which("haproxy", path=os.environ["PATH"] + ":/usr/sbin") is None:
         raise spate.Skip("there is no haproxy")
     port, path = free_port(), f"{directory}/haproxy.cfg"
     with open(path, "w") as file:
         text = configured("haproxy.cfg", two, port)
         assert text.count("retries 10\n") == 1
-        file.write(text.replace("retries 10\n", "retries 4\n"))  # seconds of a test's patience
+        text = text.replace("retries 10\n", "retries 4\n")  # seconds of a test's patience
+        file.write(re.sub(r"(server [ab] .*)", r"\1 send-proxy-v2", text) if proxy else text)
     with running(["/usr/sbin/haproxy", "-db", "-f", path], f"127.0.0.1:{port}", f"{directory}/haproxy.log") as address:
         yield address
 
@@ -251,10 +255,84 @@ def haproxy_lets_who_comes_wait_while_a_server_restarts(directory):
         assert answers and answers[0][0] == 200, answers
 
 
+def ask_from(source, address, order_id, forwarded=None):
+    connection = http.client.HTTPConnection(address, timeout=spate.PATIENCE_S, source_address=(source, 0))
+    headers = {"Content-Type": "application/json", "X-Spate-Key": order_id}
+    if forwarded is not None:
+        headers["X-Forwarded-For"] = forwarded
+    connection.request("POST", "/v1/orders", body=json.dumps(spate.order(order_id)), headers=headers)
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def who_placed(two, order_id):
+    """As the logs say, which can be read while the servers run."""
+    said = [subprocess.run([spate.PROGRAM, "log", "dump", os.path.join(directory, "data"), "--order", order_id,
+                            "--format", "json"], capture_output=True, text=True, check=True,
+                           timeout=spate.PATIENCE_S).stdout for directory in two.directories]
+    return [json.loads(line)["by"] for line in "".join(said).splitlines()]
+
+
+def split(address):
+    host, port = address.rsplit(":", 1)
+    return host, int(port)
+
+
+def stock_up_by_proxy(address):
+    """One connection that begins like a balancer's."""
+    requests = [("PUT", "/v1/warehouses/w1", {"priority": 1}, ""),
+                ("PUT", "/v1/skus/A", {"currency": "CNY", "list_price": 1999}, ""),
+                ("POST", "/v1/stock/receive", {"sku": "A", "warehouse": "w1", "ok": 1000}, "Idempotency-Key: r\r\n")]
+    with socket.create_connection(split(address), spate.PATIENCE_S) as s:
+        s.sendall(b"PROXY TCP4 192.0.2.7 192.0.2.1 1 2\r\n")
+        for method, path, body, more in requests:
+            text = json.dumps(body)
+            s.sendall(f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{more}"
+                      f"Content-Length: {len(text)}\r\n\r\n{text}".encode())
+            assert s.recv(4096).startswith(b"HTTP/1.1 20"), path
+
+
+def the_log_knows_the_client_behind(directory, balancer):
+    with partitions(directory, "--trust", "127.0.0.1") as two, balancer(directory, two) as address:
+        assert ask_from("127.0.0.5", address, "o1") == 201
+        assert ask_from("127.0.0.5", address, "o2", forwarded="6.6.6.6") == 201
+        assert ask_from("127.0.0.7", two.addresses[0], "o3", forwarded="6.6.6.6") == 201
+        # A retry through another way is the same order still.
+        assert ask_from("127.0.0.8", address, "o1") == 201
+        assert [who_placed(two, f"o{number}") for number in (1, 2, 3)] == [["@127.0.0.5"], ["@127.0.0.5"], ["@127.0.0.7"]]
+
+
+def the_log_knows_the_client_behind_haproxys_header(directory):
+    the_log_knows_the_client_behind(directory, haproxy)
+
+
+def the_log_knows_the_client_behind_nginxs_header(directory):
+    the_log_knows_the_client_behind(directory, nginx)
+
+
+def the_log_knows_the_client_behind_a_proxy_header_and_strangers_are_cut_off(directory):
+    with partitions(directory, "--trust", "127.0.0.1", "--proxy-protocol") as two, \
+            haproxy(directory, two, proxy=True) as address:
+        for number in range(2):
+            stock_up_by_proxy(two.addresses[number])
+        assert ask_from("127.0.0.5", address, "o1") == 201
+        assert ask_from("127.0.0.5", address, "o2", forwarded="6.6.6.6") == 201
+        for source, first in (("127.0.0.1", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
+                              ("127.0.0.7", b"PROXY TCP4 6.6.6.6 7.7.7.7 1 2\r\n")):
+            with socket.create_connection(split(two.addresses[0]), spate.PATIENCE_S, source_address=(source, 0)) as s:
+                s.sendall(first)
+                assert s.recv(100) == b"", "somebody without a header, or a stranger, is served"
+        assert [who_placed(two, f"o{number}") for number in (1, 2)] == [["@127.0.0.5"], ["@127.0.0.5"]]
+
+
 spate.run([
     behind_haproxy_rolling_restarts_and_a_crash_lose_nothing,
     behind_nginx_rolling_restarts_and_a_crash_lose_nothing,
     haproxy_keeps_the_keys_of_a_server_that_is_away,
     nginx_keeps_the_keys_of_a_server_that_is_away,
     haproxy_lets_who_comes_wait_while_a_server_restarts,
+    the_log_knows_the_client_behind_haproxys_header,
+    the_log_knows_the_client_behind_nginxs_header,
+    the_log_knows_the_client_behind_a_proxy_header_and_strangers_are_cut_off,
 ])

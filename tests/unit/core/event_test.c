@@ -196,7 +196,7 @@ static void a_slice_that_does_not_add_up_is_not_valid(void **state)
 {
     (void)state;
     struct draft draft;
-    assert_spoilt(event_of(&draft)->by_bytes = TEXT_BYTES_MAX + 1);
+    assert_spoilt(event_of(&draft)->by_bytes = WHO_BYTES_MAX + 1);
     assert_spoilt(p.placed->head.kind = 0);
     assert_spoilt(p.placed->head.kind = 89);
     assert_spoilt(p.placed->head.slot = SLOT_COUNT);
@@ -290,7 +290,7 @@ static void texts_longer_than_their_kind_are_not_valid(void **state)
     }
 }
 
-static void a_callers_name_is_no_longer_than_a_text(void **state)
+static void who_did_it_is_no_longer_than_a_name_and_an_address(void **state)
 {
     (void)state;
     struct draft draft;
@@ -299,7 +299,7 @@ static void a_callers_name_is_no_longer_than_a_text(void **state)
         *event_of(&draft) = (struct event){.bytes = sizeof(struct event) + ((bytes + 7) & ~7u),
                                            .by_bytes = (uint8_t)bytes};
         add(&draft, SLOT, SLICE_RETRY, sizeof(struct slice_retry), "");
-        assert_int_equal(valid(&draft), bytes <= TEXT_BYTES_MAX);
+        assert_int_equal(valid(&draft), bytes <= WHO_BYTES_MAX);
     }
 }
 
@@ -333,7 +333,7 @@ static void the_largest_event_message_and_answer_have_room(void **state)
 {
     (void)state;
     uint64_t texts = 5 * ID_BYTES_MAX + 3 * TEXT_BYTES_MAX + UINT8_MAX + 7;
-    uint64_t head = sizeof(struct event) + TEXT_BYTES_MAX;
+    uint64_t head = sizeof(struct event) + WHO_BYTES_MAX + 1;
     uint64_t adjustments = ADJUSTMENTS_MAX * sizeof(struct adjustment);
     uint64_t units = ORDER_LINES_MAX * sizeof(struct slice_stock_units);
     uint64_t placed = head + sizeof(struct slice_order_placed) + adjustments + texts + units +
@@ -374,7 +374,7 @@ int main(void)
         cmocka_unit_test(an_event_must_be_there_as_a_whole),
         cmocka_unit_test(a_slice_that_does_not_add_up_is_not_valid),
         cmocka_unit_test(texts_longer_than_their_kind_are_not_valid),
-        cmocka_unit_test(a_callers_name_is_no_longer_than_a_text),
+        cmocka_unit_test(who_did_it_is_no_longer_than_a_name_and_an_address),
         cmocka_unit_test(no_bytes_lead_beyond_the_end),
         cmocka_unit_test(the_largest_event_message_and_answer_have_room),
     };

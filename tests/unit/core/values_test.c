@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "core/retry.h"
 #include "tests/unit/guard.h"
 #include "tests/unit/random.h"
 #include "tests/unit/test.h"
@@ -180,9 +181,29 @@ static void slots_are_filled_evenly(void **state)
         assert_in_range(count[slot], 256 - 6 * 16, 256 + 6 * 16); /* six standard deviations */
 }
 
+static struct text text_from(const char *string)
+{
+    return (struct text){string, (uint32_t)strlen(string)};
+}
+
+static void a_retry_from_another_address_is_the_same_callers(void **state)
+{
+    (void)state;
+    assert_int_equal(who_name(text_from("shop@203.0.113.9")).bytes, 4);
+    assert_int_equal(who_name(text_from("shop")).bytes, 4);
+    assert_int_equal(who_name(text_from("@::1")).bytes, 0);
+    assert_int_equal(who_name((struct text){NULL, 0}).bytes, 0);
+    struct retry_key key = retry_key(text_from("shop@203.0.113.9"), text_from("k"));
+    struct retry_key again = retry_key(text_from("shop@2001:db8::1"), text_from("k"));
+    struct retry_key other = retry_key(text_from("desk@203.0.113.9"), text_from("k"));
+    assert_memory_equal(&key, &again, sizeof key);
+    assert_memory_not_equal(&key, &other, sizeof key);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_retry_from_another_address_is_the_same_callers),
         cmocka_unit_test(every_currency_has_its_exponent_and_nothing_else_is_one),
         cmocka_unit_test(an_id_is_made_of_its_characters_alone),
         cmocka_unit_test(an_id_has_one_to_thirty_two_characters),
