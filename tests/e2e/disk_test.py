@@ -8,19 +8,16 @@ import http.client
 import json
 import os
 import re
-import signal
 import subprocess
-import sys
 import tempfile
-import time
 
-SPATE = os.path.join(os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build"), "spate")
+import spate
+
 MIB = 1 << 20
-PATIENCE_S = 60
 
 
 def run(*command):
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=PATIENCE_S)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=spate.PATIENCE_S)
 
 
 @contextlib.contextmanager
@@ -44,22 +41,12 @@ def image(directory, mib):
         yield path, disk
 
 
-class Server:
-    def __init__(self, disk, log, options=()):
-        self.log_path = log
-        self.process = subprocess.Popen(
-            [SPATE, "serve", "--data", os.path.join(disk, "data"), "--memory", "64M", "--segment", "4M",
-             "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", *options],
-            stdout=open(log, "w"), stderr=subprocess.STDOUT)
-        until("the server starts", lambda: "admin on " in self.said() or self.process.poll() is not None)
-        assert self.process.poll() is None, f"the server did not start:\n{self.said()}"
-        self.port, self.admin_port = (
-            int(re.search(rf"^{name} on .*:(\d+)$", self.said(), re.M)[1]) for name in ("http", "admin"))
-        self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+class Server(spate.Server):
+    """One that keeps its data on a disk of its own, and a connection to it: thousands of requests."""
 
-    def said(self):
-        with open(self.log_path) as text:
-            return text.read()
+    def __init__(self, disk, directory, *options):
+        super().__init__(directory, *options, data=os.path.join(disk, "data"))
+        self.connection = http.client.HTTPConnection(self.http, timeout=spate.PATIENCE_S)
 
     def ask(self, method, path, body=None, headers=()):
         headers = {"Content-Type": "application/json", **dict(headers)}
@@ -68,48 +55,24 @@ class Server:
         text = answer.read()
         return answer.status, json.loads(text) if text else None, answer.headers
 
-    def order(self, number, padding=0):
-        return self.ask("POST", "/v1/orders", {
-            "order_id": f"o{number}", "customer": "c", "currency": "CNY", "ship_to": "x" * padding,
-            "lines": [{"sku": "A", "units": 1, "unit_price": 1999}]})
-
-    def set_up(self):
-        assert self.ask("PUT", "/v1/warehouses/w1", {"priority": 1})[0] in (200, 201)
-        assert self.ask("PUT", "/v1/skus/A", {"currency": "CNY", "list_price": 1999})[0] in (200, 201)
-        assert self.ask("POST", "/v1/stock/receive", {"sku": "A", "warehouse": "w1", "ok": 10000000},
-                        {"Idempotency-Key": "r"})[0] == 200
+    def order(self, number):
+        return self.ask("POST", "/v1/orders", spate.order(f"o{number}"))
 
     def receive(self, number):
         return self.ask("POST", "/v1/stock/receive", {"sku": "A", "warehouse": "w1", "ok": 5},
                         {"Idempotency-Key": f"full-{number}"})
 
     def metric(self, name):
-        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=10)
-        connection.request("GET", "/metrics")
-        text = connection.getresponse().read().decode()
-        connection.close()
-        return sum(int(value) for value in re.findall(rf"^spate_{name}(?:{{[^}}]*}})? (\d+)$", text, re.M))
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(PATIENCE_S)
-
-
-def until(what, holds):
-    end = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < end, f"within {PATIENCE_S} s not true: {what}"
-        time.sleep(0.02)
+        return int(re.search(rf"^spate_{name} (\d+)$", self.metrics(), re.M)[1])
 
 
 @contextlib.contextmanager
 def serving(disk, directory, *options):
-    server = Server(disk, os.path.join(directory, "log.txt"), options)
+    server = Server(disk, directory, *options)
     try:
         yield server
     finally:
-        server.process.kill()
-        server.process.wait()
+        server.kill()
 
 
 def fill_up(path):
@@ -125,8 +88,8 @@ def fill_up(path):
 
 def a_full_disk_refuses_orders_lets_the_rest_go_on_and_resumes_by_itself(directory):
     with image(directory, 64) as (_, disk), serving(disk, directory) as server:
-        server.set_up()
-        until("two segments are ready", lambda: server.metric("log_segments_ready") == 2)
+        spate.stock_up(server.http)
+        spate.until("two segments are ready", lambda: server.metric("log_segments_ready") == 2)
         fill_up(os.path.join(disk, "ballast"))
         placed = 0
         while True:
@@ -152,7 +115,7 @@ def a_full_disk_refuses_orders_lets_the_rest_go_on_and_resumes_by_itself(directo
         assert server.ask("GET", "/v1/orders/o1")[0] == 200
         assert server.metric("log_full") == 1
         os.unlink(os.path.join(disk, "ballast"))
-        until("orders are taken again", lambda: server.order(placed)[0] == 201)
+        spate.until("orders are taken again", lambda: server.order(placed)[0] == 201)
         assert server.metric("log_full") == 0
         assert server.stop() == 0, server.said()
         with serving(disk, directory) as again:
@@ -185,8 +148,8 @@ def a_failed_write(directory, sync):
     with mounted("none", store, "-t", "tmpfs", "-o", "size=128m"):
         with image(store, 64) as (image_path, disk):
             with serving(disk, directory, "--sync", sync) as server:
-                server.set_up()
-                until("two segments are ready", lambda: server.metric("log_segments_ready") == 2)
+                spate.stock_up(server.http)
+                spate.until("two segments are ready", lambda: server.metric("log_segments_ready") == 2)
                 segments = sorted(name for name in os.listdir(disk + "/data") if name.startswith("log-"))
                 run("sync", "-f", disk)
                 break_second_half(image_path, os.path.join(disk, "data", segments[0]))
@@ -195,7 +158,7 @@ def a_failed_write(directory, sync):
                 with contextlib.suppress(OSError, http.client.HTTPException):
                     while server.order(placed)[0] == 201:
                         placed += 1
-                exit_code = server.process.wait(PATIENCE_S)
+                exit_code = server.process.wait(spate.PATIENCE_S)
                 assert exit_code == 74, (exit_code, server.said())
                 assert "the log cannot be written: nothing more is acknowledged" in server.said(), server.said()
             os.unlink(os.path.join(store, "ballast"))
@@ -226,21 +189,23 @@ def a_server_that_does_not_sync_says_so_everywhere(directory):
         chosen = re.search(r"^sync: .*$", server.said(), re.M)
         assert re.match(r"sync: (dsync|fdatasync); a block takes \d+ us with dsync, \d+ us with fdatasync$",
                         chosen[0]), server.said()
-    return chosen[0]
+    print(f"# {chosen[0]}")
 
 
-TESTS = [
-    a_server_that_does_not_sync_says_so_everywhere,
-    a_full_disk_refuses_orders_lets_the_rest_go_on_and_resumes_by_itself,
-    a_failed_write_ends_the_server_with_74_and_loses_nothing,
-    a_failed_sync_ends_the_server_with_74_and_loses_nothing,
-]
+def with_image(test):
+    def checked(directory):
+        if why_not:
+            raise spate.Skip(why_not)
+        print(f"# {test(directory)}")
+
+    checked.__name__ = test.__name__
+    return checked
 
 
-def why_not():
+def reason_not_to():
     if os.geteuid() != 0:
         return "mounting an image needs root"
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
+    with tempfile.TemporaryDirectory() as directory:
         try:
             with image(directory, 8):
                 return None
@@ -248,21 +213,10 @@ def why_not():
             return f"an image cannot be mounted here: {error}"
 
 
-def main():
-    reason = why_not()
-    print(f"1..{len(TESTS)}")
-    failed = False
-    for number, test in enumerate(TESTS, 1):
-        if reason and test != a_server_that_does_not_sync_says_so_everywhere:
-            print(f"ok {number} - {test.__name__} # SKIP {reason}")
-            continue
-        with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
-            try:
-                print(f"ok {number} - {test.__name__}\n# {test(directory)}", flush=True)
-            except Exception as error:  # noqa: BLE001: whatever it is, the next test runs
-                failed = True
-                print(f"not ok {number} - {test.__name__}\n# {type(error).__name__}: {error}", flush=True)
-    sys.exit(failed)
-
-
-main()
+why_not = reason_not_to()
+spate.run([
+    a_server_that_does_not_sync_says_so_everywhere,
+    with_image(a_full_disk_refuses_orders_lets_the_rest_go_on_and_resumes_by_itself),
+    with_image(a_failed_write_ends_the_server_with_74_and_loses_nothing),
+    with_image(a_failed_sync_ends_the_server_with_74_and_loses_nothing),
+])

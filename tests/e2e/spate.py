@@ -27,12 +27,13 @@ def until(what, true, seconds=PATIENCE_S):
 class Server:
     """spate serve on loopback ports of its own, in a directory of its own."""
 
-    def __init__(self, directory, *options, http="127.0.0.1:0", admin="127.0.0.1:0", environment=None):
+    def __init__(self, directory, *options, http="127.0.0.1:0", admin="127.0.0.1:0", environment=None,
+                 data=None):
         self.directory = directory
         self.log_path = os.path.join(directory, "log.txt")
         with open(self.log_path, "w") as log:
             self.process = subprocess.Popen(
-                [PROGRAM, "serve", "--data", os.path.join(directory, "data"), "--memory", "64M", "--segment", "4M",
+                [PROGRAM, "serve", "--data", data or os.path.join(directory, "data"), "--memory", "64M", "--segment", "4M",
                  "--http", http, "--admin", admin, *options],
                 stdout=log, stderr=log, env={**os.environ, **(environment or {})})
         until("the server starts", lambda: "admin on " in self.said() or self.process.poll() is not None)
