@@ -146,11 +146,15 @@ static enum code check_order_get(const struct order_get *get, struct command_fau
 
 static enum code check_order_list(const struct order_list *list, struct command_fault *fault)
 {
-    if (list->head.bytes < sizeof *list || list->zero != 0 || list->slot >= SLOT_COUNT ||
-        !ends_after(&list->head, (uint32_t)sizeof *list + list->customer_bytes + list->after_bytes))
+    if (list->head.bytes < sizeof *list || list->slot >= SLOT_COUNT ||
+        !ends_after(&list->head, (uint32_t)sizeof *list + list->customer_bytes + list->after_bytes +
+                                     list->tracking_bytes))
         return wrong(fault, CODE_MALFORMED, "orders", 0);
     struct text customer = text_behind(list, sizeof *list, list->customer_bytes);
     struct text after = {customer.at + customer.bytes, list->after_bytes};
+    struct text tracking = {after.at + after.bytes, list->tracking_bytes};
+    if (!text_valid(tracking))
+        return wrong(fault, CODE_INVALID, "tracking", 0);
     if (list->limit == 0 || list->limit > ORDER_LIST_MAX)
         return wrong(fault, CODE_INVALID, "limit", 0);
     if (customer.bytes > 0 && !id_valid(customer))

@@ -135,7 +135,7 @@ struct order_get { /* behind it: the id */
 enum { ORDER_LIST_MAX = 256 };
 
 /* Of one shard; see core/list.h. Behind it: the customer, if the orders of one are asked for; and the
- * id of the last of them that was seen. */
+ * id of the last of them that was seen; and the tracking number that one of their shipments has. */
 struct order_list {
     struct command head;
     uint64_t cursor;            /* without a customer: 0, then what the answer says */
@@ -148,7 +148,7 @@ struct order_list {
     uint8_t warehouse;          /* of a line of that SKU; WAREHOUSE_NONE: any */
     uint8_t customer_bytes;
     uint8_t after_bytes;
-    uint8_t zero;
+    uint8_t tracking_bytes;
 };
 
 struct cancel_line {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/answer.h"
+#include "core/shipment.h"
 
 /* What is found, and how far the walk has come. */
 struct found {
@@ -24,7 +25,18 @@ static bool has_line(const struct order *order, uint32_t sku, uint32_t warehouse
     return false;
 }
 
-static bool is_wanted(const struct order *order, const struct order_list *list)
+static bool is_sent_as(const struct orders *orders, const struct order *order, struct text tracking)
+{
+    for (uint32_t record = 0; (record = shipment_next(orders, order, record)) != 0;) {
+        struct text text = shipment_text(shipment_at(orders, record), SHIPMENT_TRACKING);
+        if (text.bytes == tracking.bytes && memcmp(text.at, tracking.at, text.bytes) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_wanted(const struct orders *orders, const struct order *order,
+                      const struct order_list *list)
 {
     if (list->states != 0 && !(list->states >> order->state & 1))
         return false;
@@ -32,7 +44,11 @@ static bool is_wanted(const struct order *order, const struct order_list *list)
         return false;
     if (list->created_before_ns != 0 && order->created_ns >= list->created_before_ns)
         return false;
-    return list->sku == 0 || has_line(order, list->sku, list->warehouse);
+    if (list->sku != 0 && !has_line(order, list->sku, list->warehouse))
+        return false;
+    const char *tracking = (const char *)(list + 1) + list->customer_bytes + list->after_bytes;
+    return list->tracking_bytes == 0 ||
+           is_sent_as(orders, order, (struct text){tracking, list->tracking_bytes});
 }
 
 /* False: the answer is full, and this record has not been looked at. */
@@ -42,7 +58,7 @@ static bool look_at(const struct orders *orders, const struct order_list *list, 
     const struct order *order = order_at(orders, record);
     if (found->looked == LIST_LOOK_MAX)
         return false;
-    if (is_wanted(order, list)) {
+    if (is_wanted(orders, order, list)) {
         uint32_t bytes = order_answer_bytes(orders, order);
         if (found->count == list->limit || found->bytes + bytes > ORDER_LIST_BYTES_MAX)
             return false;

@@ -300,6 +300,31 @@ static bool build_order_list(struct route_request *request)
     return true;
 }
 
+struct form_tracking {
+    struct text tracking;
+    struct text cursor;
+};
+
+static const struct schema_field tracking_fields[] = {
+    FIELD(form_tracking, tracking, .type = SCHEMA_TEXT, .required = true, .min = 1,
+          .max = TEXT_BYTES_MAX),
+    FIELD(form_tracking, cursor, .type = SCHEMA_TEXT, .min = 1, .max = TEXT_BYTES_MAX,
+          .about = "The `next_cursor` of the page before, which may have been empty."),
+};
+static SCHEMA(tracking_schema, "ShipmentListQuery", tracking_fields, struct form_tracking);
+
+static bool build_shipment_list(struct route_request *request)
+{
+    const struct form_tracking *form = (const void *)request->form;
+    struct order_list *list = route_command(request);
+    list->warehouse = WAREHOUSE_NONE;
+    list->limit = 1; /* each ask says its own */
+    list->tracking_bytes = route_append_text(request, form->tracking);
+    request->limit = WALK_ITEMS;
+    request->cursor = form->cursor;
+    return true;
+}
+
 /* ---- cancel ------------------------------------------------------------------------------------ */
 
 struct form_cancel_line {
@@ -477,6 +502,20 @@ static const struct route routes[] = {
      .answer = &answer_order_list,
      .refusals = REFUSALS(CODE_NOT_FOUND),
      .build = build_order_list},
+    {.method = ROUTE_GET,
+     .pattern = "/v1/shipments",
+     .name = "findShipments",
+     .about =
+         "The orders with a shipment of that tracking number. Looks at all orders, a page at a "
+         "time.",
+     .status = 200,
+     .op = OP_ORDER_LIST,
+     .command_bytes = sizeof(struct order_list),
+     .query = &tracking_schema,
+     .takes_min_seq = true,
+     .walks = true,
+     .answer = &answer_order_list,
+     .build = build_shipment_list},
     {.method = ROUTE_POST,
      .pattern = "/v1/orders/{id}/cancel",
      .name = "cancelOrder",

@@ -78,8 +78,9 @@ bool walk_begin(struct walk *walk, const struct command *list, uint32_t limit, s
     } else {
         walk->asked.orders = *(const struct order_list *)(const void *)list;
         walk->customer_bytes = walk->asked.orders.customer_bytes;
-        memcpy(walk->customer, (const struct order_list *)(const void *)list + 1,
-               walk->customer_bytes);
+        const char *texts = (const char *)list + sizeof(struct order_list);
+        memcpy(walk->customer, texts, walk->customer_bytes);
+        memcpy(walk->tracking, texts + walk->customer_bytes, walk->asked.orders.tracking_bytes);
     }
     walk->left = limit;
     walk->shard_count = shard_count;
@@ -140,6 +141,7 @@ static bool ask_shard(struct walk *walk, const uint8_t *slot_shard, const struct
         append_text(command, walk->customer, walk->customer_bytes);
         append_text(command, head->id, head->id_bytes);
     }
+    append_text(command, walk->tracking, list->tracking_bytes);
     pad(command, begin);
     walk->fetches = false;
     return true;

@@ -22,6 +22,7 @@ struct walk {
     uint8_t customer_bytes;
     uint8_t last_bytes;
     char customer[ID_BYTES_MAX];
+    char tracking[TEXT_BYTES_MAX];
     char last[ID_BYTES_MAX]; /* the order that came last */
     uint64_t last_ns;
     uint64_t cursor; /* of the shard that is asked */

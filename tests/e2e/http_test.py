@@ -381,6 +381,10 @@ def an_order_is_shipped_in_two_parcels_and_delivered(server):
     status, _, problem = server.ask("POST", base + "/s-1/cancel", {})
     equal((status, problem["state"]), (409, "delivered"))
     equal(server.ask("POST", "/v1/orders/O/confirm", {})[2]["state"], "completed")
+    for tracking, ids in (("SF123", ["O"]), ("SF124", ["O"]), ("SF12", [])):
+        found = server.ask("GET", f"/v1/shipments?tracking={tracking}")[2]
+        equal([o["order_id"] for o in found["items"]], ids, tracking)
+    equal(server.ask("GET", "/v1/shipments")[0], 422)
 
 
 def what_comes_back_is_judged_and_paid_back(server):

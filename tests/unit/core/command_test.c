@@ -95,7 +95,9 @@ static struct order_list *draft_list(struct draft *draft)
     list->customer_bytes = 7;
     list->after_bytes = 10;
     draft_text(draft, "c778812");
+    list->tracking_bytes = 5;
     draft_text(draft, "20201111-1");
+    draft_text(draft, "SF123");
     draft_end(draft);
     return list;
 }
@@ -520,8 +522,7 @@ static void bytes_without_a_meaning_must_be_zero(void **state)
         {any_transfer, offsetof(struct transfer_get, zero), 3},
         {any_transfer, sizeof(struct transfer_get) + 3, 5},
         {any_cells, offsetof(struct cell_list, zero), 3},
-        {any_list, offsetof(struct order_list, zero), 1},
-        {any_list, sizeof(struct order_list) + 17, 7},
+        {any_list, sizeof(struct order_list) + 22, 2},
         {any_get, sizeof(struct order_get) + 10, 6},
         {any_cancel, sizeof(struct order_cancel) + 16 + 22, 2},
         {any_sku_put, sizeof(struct sku_put) + 6, 2},
