@@ -88,8 +88,7 @@ static void forget_windows_of(struct shard *shard, struct turn *turn, const stru
                               uint64_t now_s)
 {
     const struct stock_sku *sku = stock_sku_at(&shard->stock, key->sku);
-    uint64_t length_s = sku->customer_window_s;
-    uint64_t floor_s = length_s > 0 ? now_s - now_s % length_s : key->window_s;
+    uint64_t floor_s = now_s - stock_window_kept_s(sku);
     if (floor_s <= sku->window_floor_s)
         return;
     struct event *event = shard_event(shard, turn, EVENT_WINDOWS_FORGOTTEN, (struct text){"", 0});

@@ -15,8 +15,7 @@ enum { FORGET_PLACES = 64, FORGET_PACE_NS = 1000000 };
 void forget_orders(struct shard *shard, struct turn *turn);
 
 /* Windows in which a buyer's units of a SKU were counted, and that are over: one event for all buyers
- * of the SKU, up to the window before the present one; then their places are free again. The places
- * are gone through like the orders'. Expects room in the turn. */
+ * of the SKU; then their places are free again. The places are gone through like the orders'. Expects room in the turn. */
 void forget_windows(struct shard *shard, struct turn *turn);
 
 #endif

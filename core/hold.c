@@ -80,7 +80,10 @@ static void add_short(struct hold_shorts *shorts, enum code code, const struct s
 static uint32_t window_of(const struct stock_sku *sku, uint64_t at_ns)
 {
     uint32_t at_s = (uint32_t)(at_ns / 1000000000);
-    return sku->customer_window_s == 0 ? 0 : at_s - at_s % sku->customer_window_s + 1;
+    if (sku->customer_window_s == 0)
+        return 0;
+    uint32_t window_s = at_s - at_s % sku->customer_window_s + 1;
+    return window_s > sku->window_floor_s ? window_s : sku->window_floor_s + 1;
 }
 
 static enum hold_outcome worse(enum hold_outcome a, enum hold_outcome b)

@@ -205,6 +205,12 @@ static void keep_code(struct stock *stock, struct stock_sku *record, struct text
     stock->publish_first = record->sku;
 }
 
+static void note_window(struct stock_sku *sku)
+{
+    if (sku->customer_window_s > sku->window_longest_s)
+        sku->window_longest_s = sku->customer_window_s;
+}
+
 struct text stock_put_code(const struct slice_sku_put *put)
 {
     return (struct text){(const char *)(put->caps + put->cap_count), put->code_bytes};
@@ -223,6 +229,7 @@ static enum shard_table apply_sku_put(struct stock *stock, const struct slice_sk
     record->max_per_order = put->max_per_order;
     record->max_per_customer = put->max_per_customer;
     record->customer_window_s = put->customer_window_s;
+    note_window(record);
     record->weight_g = put->weight_g;
     record->flags = put->flags;
     keep_code(stock, record, stock_put_code(put));
@@ -401,13 +408,15 @@ static void apply_windows(struct stock *stock, const struct slice_windows_forgot
         sku->window_floor_s = windows->floor_s;
 }
 
-/* A window of a limit that is no more, or of another length, is over as well. */
+uint64_t stock_window_kept_s(const struct stock_sku *sku)
+{
+    return sku->window_longest_s > WINDOW_KEPT_S ? sku->window_longest_s : WINDOW_KEPT_S;
+}
+
 static bool is_over(const struct stock *stock, const struct limit_key *key, uint64_t now_s)
 {
-    if (key->sku == 0 || key->window_s == 0)
-        return false;
-    uint64_t length_s = stock_sku_at(stock, key->sku)->customer_window_s;
-    return key->window_s + length_s <= now_s;
+    return key->sku != 0 && key->window_s != 0 &&
+           key->window_s + stock_window_kept_s(stock_sku_at(stock, key->sku)) <= now_s;
 }
 
 const struct limit_key *stock_closed_window(const struct stock *stock, uint64_t now_s,
@@ -780,6 +789,7 @@ enum shard_table sku_load(struct stock *stock, const struct part_sku *part)
     sku->weight_g = part->weight_g;
     sku->flags = part->flags;
     sku->window_floor_s = part->window_floor_s;
+    note_window(sku);
     sku->first_cap = caps_replace(&stock->caps, sku->first_cap, part->caps, part->cap_count);
     const char *code = (const char *)(part->caps + part->cap_count);
     keep_code(stock, sku, (struct text){code, part->code_bytes});

@@ -191,8 +191,9 @@ struct stock_sku {
     uint32_t max_per_order;
     uint32_t max_per_customer;
     uint32_t customer_window_s;
-    uint32_t first_cap;      /* core/cap.h; 0: no channel has one */
-    uint32_t window_floor_s; /* windows from there back are forgotten */
+    uint32_t first_cap;        /* core/cap.h; 0: no channel has one */
+    uint32_t window_floor_s;   /* windows from there back are forgotten */
+    uint32_t window_longest_s; /* that a limit of this SKU ever had, as far as is known */
     uint32_t weight_g;
     uint32_t currency;
     int64_t list_price;
@@ -288,6 +289,11 @@ uint32_t stock_slice_sku(const struct slice *slice);
 
 /* Live, room has been looked for before and the answer is SHARD_TABLE_NONE. */
 enum shard_table stock_apply(struct stock *stock, const struct slice *slice) MUST_LOOK;
+
+/* How long a window is kept from its beginning: whatever length a merchant may give it anew, unless
+ * that is longer than two days and than ever before, what was bought in it is still known. */
+enum { WINDOW_KEPT_S = 2 * 86400 };
+uint64_t stock_window_kept_s(const struct stock_sku *sku);
 
 /* A window that is over and still has its place; NULL: none among the next places, or *at was the last
  * and begins anew. Start with *at = 0. */

@@ -209,13 +209,12 @@ static void windows_that_are_over_leave_and_the_present_one_stays(void **state)
         const struct shop_line two = {sku, 2, 1};
         assert_int_equal(shop_order(shop, "o-1", &two, 1)->code, CODE_CREATED);
         parcel_pay(shop, "o-1");
+        shop->now_ns += UINT64_C(3600) * 1000000000;
         look_around(shop);
         assert_int_equal(limits_of(shop), 1);
-        assert_int_equal(shop_order(shop, "o-2", &two, 1)->code, CODE_LIMIT);
-        shop->now_ns += UINT64_C(3600) * 1000000000;
+        shop->now_ns += 2 * day_ns;
         assert_int_equal(shop_order(shop, "o-2", &two, 1)->code, CODE_CREATED);
         parcel_pay(shop, "o-2");
-        shop->now_ns += UINT64_C(61) * 1000000000;
         look_around(shop);
         assert_int_equal(limits_of(shop), 1);
         assert_int_equal(shop_events(shop, EVENT_WINDOWS_FORGOTTEN), 1);
@@ -232,13 +231,35 @@ static void what_is_given_up_of_a_forgotten_window_is_not_counted_twice(void **s
         const struct shop_line two = {sku, 2, 1};
         shop_order(shop, "o-1", &two, 1);
         parcel_pay(shop, "o-1");
-        shop->now_ns += UINT64_C(4000) * 1000000000;
+        shop->now_ns += 3 * day_ns;
         look_around(shop);
         assert_int_equal(limits_of(shop), 0);
         assert_int_equal(shop_order(shop, "o-2", &two, 1)->code, CODE_CREATED);
         assert_int_equal(shop_cancel(shop, "o-1", NULL, 0, "")->code, CODE_OK);
         assert_int_equal(shop_order(shop, "o-3", &two, 1)->code, CODE_LIMIT);
         assert_int_equal(shop_stock(shop, sku).free, 498);
+    }
+}
+
+/* A window so long that it would begin at the floor or before. */
+static void a_limit_that_gets_a_longer_window_counts_from_the_floor_on(void **state)
+{
+    (void)state;
+    EACH_KEEPER(seed, shop)
+    {
+        uint32_t sku = open_limited(shop);
+        const struct shop_line two = {sku, 2, 1};
+        shop_order(shop, "o-1", &two, 1);
+        parcel_pay(shop, "o-1");
+        shop->now_ns += 3 * day_ns;
+        look_around(shop);
+        union shop_command command;
+        shop_sku_of(&command, "S0");
+        command.put.max_per_customer = 3;
+        command.put.customer_window_s = 2000000000;
+        assert_int_equal(shop_ask(shop, &command.head)->code, CODE_OK);
+        assert_int_equal(shop_order(shop, "o-2", &two, 1)->code, CODE_CREATED);
+        assert_int_equal(shop_order(shop, "o-3", &two, 1)->code, CODE_LIMIT);
     }
 }
 
@@ -252,6 +273,7 @@ int main(void)
         cmocka_unit_test(a_full_table_has_room_again),
         cmocka_unit_test(windows_that_are_over_leave_and_the_present_one_stays),
         cmocka_unit_test(what_is_given_up_of_a_forgotten_window_is_not_counted_twice),
+        cmocka_unit_test(a_limit_that_gets_a_longer_window_counts_from_the_floor_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
