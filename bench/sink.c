@@ -1,6 +1,7 @@
 /* spate-sink - a server that agrees to everything and does nothing, on one thread: what a load generator
- * can offer shows against it, since it is cheaper than any server. Ends when nobody has been connected
- * for five seconds. usage: spate-sink PORT */
+ * can offer shows against it, since it is cheaper than any server. With a RATE it takes its time over every
+ * command, so that its limit is known beforehand and does not depend on the machine. Ends when nobody has
+ * been connected for five seconds. usage: spate-sink PORT [RATE] */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "io/frame.h"
@@ -24,7 +26,22 @@ struct peer {
     uint32_t out_bytes;
 };
 
-static uint32_t skus; /* as many as have been asked for */
+static uint32_t skus;     /* as many as have been asked for */
+static uint64_t order_ns; /* that every order takes; 0: none at all */
+static uint64_t free_ns;  /* when what has come so far will be done */
+
+/* A server that does one thing after the other, each in its time. */
+static void take_time(uint32_t orders)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    uint64_t now_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+    free_ns = (free_ns > now_ns ? free_ns : now_ns) + orders * order_ns;
+    struct timespec until = {.tv_sec = (time_t)(free_ns / 1000000000),
+                             .tv_nsec = (long)(free_ns % 1000000000)};
+    if (orders > 0)
+        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+}
 
 static bool send_all(struct peer *peer)
 {
@@ -76,11 +93,14 @@ static void agree_to_all(struct peer *peer, const struct frame *frame)
 {
     struct frame *answer = (void *)(peer->out + peer->out_bytes);
     const struct command *command = (const void *)(frame + 1);
-    uint32_t bytes = sizeof *answer;
+    uint32_t bytes = sizeof *answer, orders = 0;
     for (uint32_t i = 0; i < frame->count; i++) {
+        orders += command->op == OP_ORDER_CREATE;
         bytes += agree(command, (void *)((uint8_t *)answer + bytes));
         command = (const void *)((const uint8_t *)command + command->bytes);
     }
+    if (order_ns > 0)
+        take_time(orders);
     frame_seal(answer, FRAME_RESULTS, bytes, frame->count, 0);
     peer->out_bytes += bytes;
 }
@@ -148,11 +168,13 @@ int main(int argc, char **argv)
     struct peer peers[PEERS_MAX];
     struct pollfd files[PEERS_MAX + 1];
     uint32_t count = 0;
-    int listener = argc == 2 ? listen_at((uint16_t)atoi(argv[1])) : -1;
+    int listener = argc == 2 || argc == 3 ? listen_at((uint16_t)atoi(argv[1])) : -1;
+    double rate = argc == 3 ? atof(argv[2]) : 0;
     if (listener < 0) {
-        fprintf(stderr, "usage: spate-sink PORT: %s\n", strerror(errno));
+        fprintf(stderr, "usage: spate-sink PORT [RATE]: %s\n", strerror(errno));
         return 2;
     }
+    order_ns = rate > 0 ? (uint64_t)(1e9 / rate) : 0;
     for (;;) {
         files[0] = (struct pollfd){.fd = listener, .events = POLLIN};
         for (uint32_t i = 0; i < count; i++)
