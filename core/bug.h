@@ -31,6 +31,11 @@
     X(BUG_RETURNED_TWICE,       "returned-twice")       /* what is in a return can be in another */ \
     X(BUG_RULES_IGNORED,        "rules-ignored")        /* no rule ever matches */ \
     X(BUG_NOTHING_IN_FLIGHT,    "nothing-in-flight")    /* an audit forgets what is between two shards */ \
+    X(BUG_SETTLED_TWICE,        "settled-twice")        /* a hold becomes an order's units two times */ \
+    X(BUG_WATERMARK_AHEAD,      "watermark-ahead")      /* the watermark is one sequence ahead of the disk */ \
+    X(BUG_ANSWERS_AT_ONCE,      "answers-at-once")      /* answers leave before what they have seen is durable */ \
+    X(BUG_SEEN_FORGOTTEN,       "seen-forgotten")       /* what a message has seen counts for nothing */ \
+    X(BUG_EPOCH_REUSED,         "epoch-reused")         /* a start serves under the epoch of the one before */ \
     X(BUG_PUBLISHED_TOO_EARLY,  "published-too-early")  /* catalogue entries carry the sequence before theirs */
 /* clang-format on */
 

@@ -392,8 +392,11 @@ void shard_request(struct shard *shard, struct turn *turn, const struct request 
 static void settle_message(struct shard *shard, const struct message_slices *settle)
 {
     const struct slice_stock_units *lines = (const void *)(settle + 1);
-    for (uint32_t i = 0; i < settle->slice_count; i++)
+    for (uint32_t i = 0; i < settle->slice_count; i++) {
         shard_settle(shard, &lines[i]);
+        if (shard->options.bug[BUG_SETTLED_TWICE])
+            CHECK(apply_stock(shard, &lines[i].head) == SHARD_TABLE_NONE);
+    }
 }
 
 static void slices_message(struct shard *shard, const struct message_slices *message)

@@ -119,6 +119,7 @@ static struct start_options start_options(const struct server *server)
         .segment_bytes = server->options.log.segment_bytes,
         .write_bytes_max = server->options.log.write_bytes_max,
         .sync = server->options.log.sync,
+        .bug = server->options.bug,
         .process = server->options.process,
     };
 }
@@ -512,6 +513,7 @@ static bool get_ready(struct server *server, struct env *env)
     if (!addresses_are_vacant(&server->options, env, &server->report) || !recover(server, env) ||
         !choose_sync(server, env))
         return false;
+    server->options.log.bug = server->options.bug;
     shared->log = log_init(shared->log, &server->options.log, &server->start.begin);
     for (uint32_t i = 0; i < server->options.shard_count; i++)
         server->loops[i] = shard_loop_init(server->loops[i], shared, i, server->shards[i]);

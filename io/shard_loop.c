@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/bug.h"
 #include "io/cut.h"
 #include "io/time_text.h"
 #include "io/walk.h"
@@ -322,7 +323,7 @@ static bool read_mailbox(struct shard_loop *loop, uint32_t from)
     while ((room = turn_has_room(&loop->turn)) && (message = mailbox_read(mailbox, end)) != NULL) {
         loop->worked = true;
         metric_add(&loop->metrics, METRIC_MESSAGES, 1);
-        if (message->seen > loop->seen)
+        if (message->seen > loop->seen && !loop->shared->options->bug[BUG_SEEN_FORGOTTEN])
             loop->seen = message->seen;
         if (message_is_request(message))
             memcpy(pile_append(&loop->requests, message->bytes), message, message->bytes);
@@ -686,7 +687,7 @@ static void note_due(struct shard_loop *loop)
     while ((c = connection_next_touched(&loop->connections)) != NULL) {
         binary_seal(c);
         loop->due[loop->due_tail++ & loop->due_mask] = (struct due){
-            .seq = loop->seen,
+            .seq = loop->shared->options->bug[BUG_ANSWERS_AT_ONCE] ? 0 : loop->seen,
             .turn = loop->turn_number,
             .token = connection_token(&loop->connections, c),
             .offset = c->output_written,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/atomics.h"
+#include "core/bug.h"
 #include "persist/group.h"
 #include "persist/manifest.h"
 #include "persist/segment.h"
@@ -435,6 +436,11 @@ static void wake_sleepers(struct log *log, struct env *env, uint32_t self)
         env_doorbell(env, (uint32_t)__builtin_ctzll(woken));
 }
 
+static bool is_planted(const struct log *log, enum bug bug)
+{
+    return log->options.bug != NULL && log->options.bug[bug];
+}
+
 static void raise_watermark(struct log *log, uint64_t seq)
 {
     uint64_t now;
@@ -454,7 +460,7 @@ static void advance(struct log *log)
         uint64_t last_seq = atomic_load(&write->last_seq);
         if (atomic_swap_if(&log->advanced, number - 1,
                            number)) /* else last_seq may be a later one */
-            raise_watermark(log, last_seq);
+            raise_watermark(log, last_seq + is_planted(log, BUG_WATERMARK_AHEAD));
     }
 }
 

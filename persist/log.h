@@ -27,6 +27,7 @@ struct log_options {
     uint64_t segment_bytes;
     uint64_t idle_ns; /* an idle log writes a witness block after this long */
     enum log_sync sync;
+    const bool *bug; /* planted, by enum bug; tests only; NULL: none */
 };
 
 /* Where the log stands after a start: see persist/start.h. */

@@ -29,6 +29,7 @@ struct start_options {
     enum log_sync sync;
     uint64_t process; /* its id, for whoever finds the directory locked */
     bool read_only;   /* look, change nothing: for `spate log` */
+    const bool *bug;  /* planted, by enum bug; tests only; NULL: none */
 };
 
 /* What a start found; `message` is one line: what is wrong, where, and what to do. */

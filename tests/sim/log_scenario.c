@@ -269,6 +269,7 @@ static struct start_options start_options(const struct scene *scene)
         .write_bytes_max = scene->options.write_bytes_max,
         .sync = scene->options.sync,
         .process = 1,
+        .bug = scene->run->shard_bug,
     };
 }
 
@@ -438,6 +439,7 @@ static void draw_options(struct scene *scene)
         .segment_bytes = 131072u << stream_below(swarm, 3),
         .idle_ns = stream_skewed(swarm, 20 * MILLISECOND_NS),
         .sync = (enum log_sync)stream_below(swarm, 3),
+        .bug = run->shard_bug,
     };
 }
 
