@@ -57,6 +57,12 @@ static bool has_word(const struct words *words, const char *word, bool exactly)
     return false;
 }
 
+/* "write off", "hand over" */
+static bool is_part_of_verb(const char *word)
+{
+    return strcmp(word, "off") == 0 || strcmp(word, "over") == 0;
+}
+
 /* The thing first, then what is done with it: "order create", "stock write off"; but "is ready". */
 void verb_name(const struct route *route, char out[VERB_NAME_BYTES_MAX])
 {
@@ -64,7 +70,7 @@ void verb_name(const struct route *route, char out[VERB_NAME_BYTES_MAX])
     uint32_t used = 0, first = 1;
     if (strcmp(words.at[0], "is") == 0)
         first = 0;
-    else if (words.count > 2 && strcmp(words.at[1], "off") == 0)
+    else if (words.count > 2 && is_part_of_verb(words.at[1]))
         first = 2;
     for (uint32_t i = 0; i < words.count; i++)
         used += (uint32_t)snprintf(out + used, VERB_NAME_BYTES_MAX - used, "%s%s",
