@@ -1,8 +1,10 @@
 /* A real shop, its events in a real log, and snapshots made of it while it goes on: whatever is
  * damaged, missing or cut off, a start finds the shop's state, or refuses. */
+#include "core/shard_state.h"
 #include "tests/unit/core/shop.h"
 
 #include "persist/compact.h"
+#include "persist/history.h"
 #include "persist/log.h"
 #include "persist/start.h"
 #include "tests/unit/persist/env_memory.h"
@@ -475,6 +477,78 @@ static void epochs_behind_the_older_snapshot_are_forgotten(void **state)
     restart(f);
 }
 
+static struct position last_event(const struct fixture *f, const char *id)
+{
+    struct text text = {id, (uint32_t)strlen(id)};
+    for (uint32_t i = 0; i < f->shop->shard_count; i++) {
+        const struct orders *orders = &f->shop->shards[i]->orders;
+        uint32_t record = order_find(orders, text, key_hash(text));
+        if (record != 0)
+            return order_position(order_at(orders, record));
+    }
+    fail_msg("no order %s", id);
+    return (struct position){0};
+}
+
+static void history_of(struct fixture *f, struct history *history, void *memory, const char *id)
+{
+    const struct history_options options = {
+        .directory = f->start.directory,
+        .archive = -1,
+        .log_id = f->start.begin.log_id,
+        .last = last_event(f, id),
+        .event_count_max = 100,
+        .window_bytes = 16 << 10,
+    };
+    history_begin(history, memory, f->env, &options);
+}
+
+static void an_orders_history_is_followed_back_as_far_as_the_log_goes(void **state)
+{
+    struct fixture *f = *state;
+    struct history history;
+    struct position at;
+    void *memory = aligned_alloc(BLOCK_BYTES, HISTORY_MEMORY_BYTES);
+    f->batch = 8;
+    trade(f, 100);
+    assert_int_equal(
+        shop_cancel(f->shop, "o-1", &(struct cancel_line){.line = 2, .units = 1}, 1, "k")->code,
+        CODE_OK);
+    trade(f, 100);
+    assert_int_equal(shop_cancel(f->shop, "o-1", NULL, 0, "")->code, CODE_OK);
+    publish(f);
+    restart(f);
+    trade(f, 10);
+    static const uint16_t kinds[] = {EVENT_ORDER_CANCELLED, EVENT_LINES_CANCELLED,
+                                     EVENT_ORDER_PLACED};
+    for (uint32_t i = 0; i < f->orders; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "o-%u", i);
+        history_of(f, &history, memory, id);
+        while (history_next(&history, &at) != NULL)
+            continue;
+        assert_false(history.truncated);
+    }
+    history_of(f, &history, memory, "o-1");
+    for (uint32_t i = 0; i < 3; i++)
+        assert_int_equal(history_next(&history, &at)->kind, kinds[i]);
+    assert_null(history_next(&history, &at));
+    assert_false(history.truncated);
+    for (uint32_t round = 0; round < 3; round++) {
+        trade(f, 100);
+        assert_true(compact(f));
+    }
+    history_of(f, &history, memory, "o-1");
+    assert_null(history_next(&history, &at));
+    assert_true(history.truncated);
+    history_of(f, &history, memory, "o-505");
+    assert_int_equal(history_next(&history, &at)->kind, EVENT_ORDER_CANCELLED);
+    assert_int_equal(history_next(&history, &at)->kind, EVENT_ORDER_PLACED);
+    assert_null(history_next(&history, &at));
+    assert_false(history.truncated);
+    free(memory);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -493,6 +567,7 @@ int main(void)
         TEST(a_round_can_be_interrupted_after_any_change_and_run_again),
         TEST(a_full_disk_only_puts_it_off),
         TEST(epochs_behind_the_older_snapshot_are_forgotten),
+        TEST(an_orders_history_is_followed_back_as_far_as_the_log_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
