@@ -497,7 +497,7 @@ const struct step stock_steps[] = {
                0xffff}},
     {.name = "transfer.get",
      .take = get_transfer,
-     .weight = 1,
+     .weight = 4,
      .codes = {CODE_OK, CODE_NOT_FOUND, 0xffff}},
     {.name = "warehouse.put",
      .take = put_warehouse,
