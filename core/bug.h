@@ -16,6 +16,13 @@
     X(BUG_BUSY_IS_SHORT,        "busy-is-short")        /* who meets a pending hold is refused */ \
     X(BUG_WAITERS_OVERTAKEN,    "waiters-overtaken")    /* a newcomer passes those that wait */ \
     X(BUG_UNORDERED_SECOND,     "unordered-second")     /* odd homes make their second attempt in descending order */ \
+    X(BUG_CAP_OVERLOOKED,       "cap-overlooked")       /* a channel sells what it likes */ \
+    X(BUG_COSTS_OVERLOOKED,     "costs-overlooked")     /* the warehouse that is tried first is so for every region */ \
+    X(BUG_PARCEL_ENDS_IT,       "parcel-ends-it")       /* who loses the one warehouse is refused */ \
+    X(BUG_TRANSFER_DOUBLED,     "transfer-doubled")     /* a receipt that comes again arrives again */ \
+    X(BUG_WINDOW_TOO_SHORT,     "window-too-short")     /* a window is forgotten while it still counts */ \
+    X(BUG_OPEN_FORGOTTEN,       "open-forgotten")       /* an order leaves though a refund is under way */ \
+    X(BUG_DOWN_TIME_COUNTS,     "down-time-counts")     /* deadlines run while nobody is there */ \
     X(BUG_MISSING_STAYS,        "missing-stays")        /* units that come free are not taken for missing ones */ \
     X(BUG_RELEASE_LOST,         "release-lost")         /* a cancelled or expired order's units stay reserved */ \
     X(BUG_PAID_UNITS_FREE,      "paid-units-free")      /* the units of a paid order can be sold again */ \

@@ -37,7 +37,8 @@ static bool may_leave(const struct shard *shard, const struct turn *turn, uint32
         order_position(order).seq == 0 ||
         order_closed_ns(order) + shard->options.retention_ns > turn->now_ns)
         return false;
-    if (more != NULL && (has_open_money(orders, more) || has_open_return(orders, more)))
+    if (more != NULL && !shard->options.bug[BUG_OPEN_FORGOTTEN] &&
+        (has_open_money(orders, more) || has_open_return(orders, more)))
         return false;
     return order_can_leave(orders, record);
 }
@@ -102,6 +103,8 @@ static void forget_windows_of(struct shard *shard, struct turn *turn, const stru
 void forget_windows(struct shard *shard, struct turn *turn)
 {
     uint64_t now_s = turn->now_ns / 1000000000 - WINDOW_MARGIN_S;
+    if (shard->options.bug[BUG_WINDOW_TOO_SHORT])
+        now_s += WINDOW_KEPT_S;
     if (turn->now_ns < shard->window_next_ns)
         return;
     shard->window_next_ns = turn->now_ns + FORGET_PACE_NS;

@@ -126,7 +126,7 @@ static enum hold_outcome keep_limits(const struct stock *stock, const struct hol
                                      uint32_t line_count, struct hold_shorts *shorts,
                                      const bool *bug)
 {
-    const struct cap *cap = cap_of(stock, sku, ask->buyer.channel);
+    const struct cap *cap = bug[BUG_CAP_OVERLOOKED] ? NULL : cap_of(stock, sku, ask->buyer.channel);
     struct limited limited = {.sku = sku, .requested = units_of(lines, line_count)};
     uint32_t window_s = window_of(sku, ask->at_ns);
     for (uint32_t i = 0; i < line_count; i++) {
@@ -221,7 +221,7 @@ enum hold_outcome hold_decide(const struct stock *stock, const struct topology *
 {
     const struct chooser chooser = {
         .stock = stock,
-        .rank = topology_rank(topology, ask->region),
+        .rank = topology_rank(topology, bug[BUG_COSTS_OVERLOOKED] ? REGIONS_MAX : ask->region),
         .warehouses = warehouses_of(stock, topology, ask, lines),
         .bug = bug,
     };

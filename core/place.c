@@ -558,7 +558,8 @@ static void conclude_first(struct shard *shard, struct turn *turn, uint32_t numb
     if (flight->asks_able)
         ask_again(shard, turn, number,
                   hold_first_of(&shard->topology, flight->region, flight->able));
-    else if (flight->warehouse != WAREHOUSE_NONE && !all_parts_are(flight, PART_GRANTED))
+    else if (flight->warehouse != WAREHOUSE_NONE && !all_parts_are(flight, PART_GRANTED) &&
+             !shard->options.bug[BUG_PARCEL_ENDS_IT])
         ask_again(shard, turn, number, WAREHOUSE_NONE);
     else if (any_part_is(flight, PART_SHORT))
         refuse(shard, turn, number, (enum code)flight->code);

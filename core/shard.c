@@ -534,7 +534,8 @@ static void extend_deadlines(struct shard *shard, struct turn *turn, uint64_t by
 static void wake(struct shard *shard, struct turn *turn)
 {
     uint64_t by_ns = earlier(missed_ns(shard, turn), shard->options.expiry_grace_ns);
-    if (by_ns >= UINT64_C(1000000000) && shard->orders.timers.running_count > 0)
+    if (by_ns >= UINT64_C(1000000000) && !shard->options.bug[BUG_DOWN_TIME_COUNTS] &&
+        shard->orders.timers.running_count > 0)
         extend_deadlines(shard, turn, by_ns);
     if (turn->now_ns > shard->awake_ns)
         shard->awake_ns = turn->now_ns;
