@@ -64,6 +64,12 @@ def shop(address, orders):
         do(address, "POST", "/v1/orders", body)
         if number % 5 == 0:
             do(address, "POST", f"/v1/orders/{number}/cancel", {"reason": 'too late, "sorry" – 对不起'})
+        elif number % 5 == 1:
+            total = (1 + number % 3) * 1999 + 7 + number
+            do(address, "POST", f"/v1/orders/{number}/payments", {"payment_id": "p", "method": "card", "amount": total})
+            do(address, "POST", f"/v1/orders/{number}/payments/p/capture", {}, {"Idempotency-Key": f"c{number}"})
+        elif number % 5 == 2:
+            do(address, "POST", f"/v1/orders/{number}/cancel", {"lines": [{"line": 2, "units": 1}]})
 
 
 # ---- the tests: each name is a sentence that is true or false ----------------------------------
