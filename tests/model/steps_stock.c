@@ -331,9 +331,10 @@ static void count_stock(struct history *h, const struct step *step)
     uint32_t warehouse = (uint32_t)draw(h, NAIVE_WAREHOUSES);
     const struct naive_cell *cell = &h->naive.skus[sku].cells[warehouse];
     uint64_t on_hand = cell->free + cell->reserved + cell->committed + cell->quarantined;
-    uint64_t back = draw(h, 8);
+    /* More, or less; and half of the time so much less that free units do not cover it. */
+    uint64_t lack = draw(h, 8) + (draw(h, 2) == 0 ? cell->free : 0);
     uint64_t counted =
-        draw(h, 2) == 0 ? on_hand + back : on_hand - (back < on_hand ? back : on_hand);
+        draw(h, 3) == 0 ? on_hand + draw(h, 8) : on_hand - (lack < on_hand ? lack : on_hand);
     bool fits = draw(h, 4) != 0;
     uint64_t version = version_of(h, sku, warehouse);
     int bytes =
@@ -476,7 +477,7 @@ const struct step stock_steps[] = {
     {.name = "cell.list", .take = list_cells, .weight = 1, .codes = {CODE_OK, 0xffff}},
     {.name = "stock.count",
      .take = count_stock,
-     .weight = 3,
+     .weight = 6,
      .codes = {CODE_OK, CODE_STALE, CODE_UNKNOWN_SKU, CODE_UNKNOWN_WAREHOUSE, 0xffff}},
     {.name = "stock.policy",
      .take = set_policy,
