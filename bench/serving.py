@@ -10,8 +10,10 @@ import sys
 import tempfile
 import time
 
+BUILD = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../build')
 PEER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'peer')
 CONNECTIONS = 64
+ORDER_BODY = '{"customer":"c778812","currency":"CNY","lines":[[17,1,1999],[42,1,2599]],"total":4598}'
 
 
 def run(*command, **options):
@@ -83,6 +85,52 @@ def wrk(port, seconds, script, *arguments):
         sys.exit(said)
     return (float(re.search(r'Requests/sec:\s*([\d.]+)', said).group(1)),
             int(re.search(r'(\d+) requests in', said).group(1)))
+
+
+class Spate(Server):
+    """Its binary protocol, loaded by spate-load."""
+
+    def __init__(self, stack, shards=1, memory='4G'):
+        super().__init__(stack, f'spate serve --shards {shards}, durable')
+        self.first = 0
+        self.start(os.path.join(BUILD, 'spate'), 'serve', '--data', os.path.join(self.directory, 'data'), '--shards',
+                   str(shards), '--memory', memory, '--binary', f'127.0.0.1:{self.port}')
+
+    def load(self, seconds, **wish):
+        """Orders a second; and p50, p99 and p99.9 of a frame, in us."""
+        words = [f'{name}={value}' for name, value in {**wish, 'seconds': max(1, round(seconds)), 'first': self.first}.items()]
+        said = run(os.path.join(BUILD, 'bench/spate-load'), f'127.0.0.1:{self.port}', *words)
+        self.first += int(wish.get('connections', 2)) * 10 ** 7  # as spate-load numbers them
+        self.rate = float(re.search(r'([\d.]+) orders/s', said).group(1))
+        return self.rate, *(float(re.search(rf'{name} (\d+) us', said).group(1)) for name in ('p50', 'p99', r'p99\.9'))
+
+
+class Redis(Server):
+    def __init__(self, stack, fsync, pipeline):
+        super().__init__(stack, f'Redis, appendfsync {fsync}, '
+                         + (f'pipelined by {pipeline}' if pipeline > 1 else 'one at a time'))
+        self.pipeline, self.guess = pipeline, 40000
+        self.start('redis-server', '--port', str(self.port), '--bind', '127.0.0.1', '--save', '',
+                   '--appendonly', 'yes', '--appendfsync', fsync, '--auto-aof-rewrite-percentage', '0',
+                   '--dir', self.directory)
+        stock = ''.join(f'SET {kind}{n:04} 1000000000\n' for kind in 'ab' for n in range(10000))
+        subprocess.run(['redis-cli', '-p', str(self.port)], input=stock, text=True, check=True,
+                       stdout=subprocess.DEVNULL)
+        with open(os.path.join(PEER, 'order.lua'), encoding='utf-8') as script:
+            self.script = run('redis-cli', '-p', str(self.port), 'SCRIPT', 'LOAD', script.read()).strip()
+
+    def stored(self):
+        return int(run('redis-cli', '-p', str(self.port), 'DBSIZE'))
+
+    def load(self, seconds):
+        count, before = int(self.guess * seconds), self.stored()
+        said = run('redis-benchmark', '-p', str(self.port), '-c', str(CONNECTIONS), '-n', str(count),
+                   '-P', str(self.pipeline), '-r', '2000000000', '--csv',
+                   'EVALSHA', self.script, '0', '__rand_int__', ORDER_BODY)
+        rate = float(said.splitlines()[-1].split('","')[-7])
+        if self.stored() - before < count * 0.999:
+            sys.exit(f'{self.name}: {count} orders sent, {self.stored() - before} stored')
+        self.rate = self.guess = rate
 
 
 class Nginx(Server):
