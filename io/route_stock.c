@@ -428,10 +428,10 @@ static bool place_of_warehouse(struct route_request *request, uint32_t *place)
 {
     struct text name = schema_map_key(&request->reader);
     uint32_t count = request->warehouse_count;
-    const struct text *last = &request->warehouses[count - 1];
-    *place = count - 1;
-    if (count > 0 && last->at == name.at)
+    if (count > 0 && request->warehouses[count - 1].at == name.at) {
+        *place = count - 1;
         return true;
+    }
     for (uint32_t i = 0; i < count; i++)
         if (request->warehouses[i].bytes == name.bytes &&
             memcmp(request->warehouses[i].at, name.at, name.bytes) == 0)
@@ -448,7 +448,7 @@ static bool add_cost_row(struct schema_reader *reader, const void *item)
     const struct form_cost_row *form = item;
     struct route_request *request = route_request_of(reader);
     struct region_costs *costs = route_command(request);
-    uint32_t place;
+    uint32_t place = 0;
     if (!place_of_warehouse(request, &place))
         return false;
     if (costs->row_count == COST_ROWS_MAX)

@@ -638,8 +638,6 @@ static void draw_options(struct stage *stage)
     options->retry_window_ns = 365ull * 86400 * SECOND_NS;
     options->log.ring_groups = 8u << stream_below(swarm, 6);
     options->log.segment_bytes = 2u << 20;
-    options->compact.every_bytes = run_knob(stage->run, 64 << 10, 8 << 20);
-    options->compact.rate_bytes = run_knob(stage->run, 1 << 20, 64 << 20);
     options->log.idle_ns = stream_skewed(swarm, 10 * MILLISECOND_NS);
     options->compact.every_bytes = stream_hit(swarm, 3) ? 0 : 1 + stream_skewed(swarm, 4 << 20);
     options->compact.every_ns = stream_hit(swarm, 3) ? 1 + stream_skewed(swarm, SECOND_NS) : 0;
