@@ -84,9 +84,9 @@ static struct outcome settle(const char *line, const char *text)
     char *argv[16] = {words};
     int argc = 1, positional;
     struct outcome outcome = {0};
-    static struct values before[256]; /* texts of a file are kept for good */
-    static uint32_t settled;
-    before[settled++ % 256] = values;
+    for (uint32_t i = 0; rows[i].name != NULL; i++)
+        if (rows[i].kind == OPTION_TEXT && sources[i] == OPTION_BY_FILE)
+            free(*(char **)rows[i].into);
     values = (struct values){.shards = 2, .memory = 1 << 20};
     memset(sources, 0, sizeof sources);
     snprintf(words, sizeof words, "%s", line);
