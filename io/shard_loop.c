@@ -1,199 +1,23 @@
 #include "io/shard_loop.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "core/bug.h"
-#include "io/cut.h"
-#include "io/time_text.h"
-#include "io/walk.h"
+#include "io/drain.h"
+#include "io/gate.h"
+#include "io/upkeep.h"
 #include "io/web.h"
 
 enum {
-    BATCH_COMMANDS = 16,   /* decoded and prefetched together */
-    CONNECTION_SHARE = 64, /* commands of one connection before the next has its turn */
+    BATCH_COMMANDS = 16, /* decoded and prefetched together */
     DONE_MAX = 64,
 };
 static const uint64_t SAFETY_NET_NS = 10 * 1000 * 1000;
-/* The listener of those who watch over the server has room of its own: a flood of customers must
- * not make it look dead. */
-enum { ADMIN_CONNECTIONS = 16 };
-static const uint64_t SLOW_LOOK_NS = 250 * 1000 * 1000;
-static const uint64_t GAUGES_NS = 100 * 1000 * 1000;
 static const uint64_t SPILLED_NS = 50 * 1000; /* a reader that makes room rings nobody */
-
-/* A turn's output on one connection: it may leave when the watermark has reached `seq` and every
- * message of the turn has been published. */
-struct due {
-    uint64_t seq;
-    uint64_t turn;
-    uint64_t token;
-    uint64_t offset;
-    uint64_t asked_ns;
-    uint32_t answers;
-};
-
-struct shard_loop {
-    struct shared *shared;
-    struct env *env;
-    struct shard *shard;
-    uint32_t number;
-    uint32_t shard_count;
-    struct listener listeners[LISTENERS_MAX];
-    uint32_t listener_count;
-    bool accepting;
-    bool draining;
-    uint64_t drain_at; /* env_clock; once http.draining */
-    bool drained;
-    uint64_t stop_seen;
-
-    struct turn turn;
-    uint64_t turn_number;
-    uint64_t turn_began; /* env_clock */
-    uint64_t gauges_next;
-    uint64_t gauges_noted;
-    uint64_t slow_next;
-    uint64_t watermark; /* as `release` last saw it */
-    uint64_t seen;      /* the highest sequence that this shard's state depends on */
-    bool worked;        /* this turn found something to do: look again before waiting */
-
-    /* Groups in our own memory until the log has gathered them. */
-    uint8_t *group_memory;
-    uint64_t group_seq[GROUP_BUFFERS];
-    uint32_t group_next;
-
-    /* Messages that found no room stay in the outbox; those stamped have their `seen` already. */
-    uint32_t outbox_stamped[SHARDS_MAX];
-    uint64_t released_turn; /* every message of the turns up to here has been published */
-    bool rang[SHARDS_MAX];  /* whom this turn has sent something */
-
-    /* Requests from other shards: up to `covered` every mailbox has been read after they were. */
-    struct pile requests;
-    uint32_t requests_read;
-    uint32_t requests_covered;
-    uint32_t forwarded; /* commands of our connections that other shards are to answer */
-
-    struct due *due;
-    uint32_t due_mask;
-    uint64_t due_head;
-    uint64_t due_tail;
-
-    struct connections connections;
-    uint8_t *receive_memory;
-    struct pile http_commands; /* of the batch */
-    char date[TIME_HTTP_BYTES];
-    uint64_t date_second;
-    struct http_server http;
-    struct http_server admin;
-    struct metrics metrics;
-};
-
-const struct metrics *shard_loop_metrics(const struct shard_loop *loop)
-{
-    return &loop->metrics;
-}
-
-/* ---- memory: one stretch, cut once -------------------------------------------------------- */
-
-static struct connections_options connections_options(const struct server_options *options)
-{
-    return (struct connections_options){
-        .count_max = options->connection_count_max + ADMIN_CONNECTIONS,
-        .frame_bytes_max = options->frame_bytes_max,
-        .receive_bytes = RECEIVE_BUFFERS * RECEIVE_BUFFER_BYTES,
-        .http_bytes = sizeof(struct http),
-        .walk_bytes = WALK_BYTES,
-    };
-}
-
-enum { ANSWERS_BYTES = 1 << 20, OUTBOX_BYTES = 4 << 20, HTTP_COMMANDS_BYTES = 1 << 20 };
-
-static uint32_t due_capacity(const struct server_options *options)
-{
-    uint32_t capacity = 4096;
-    while (capacity < (options->connection_count_max + ADMIN_CONNECTIONS) * 4)
-        capacity *= 2;
-    return capacity;
-}
-
-/* Room for all that the mailboxes can hold, twice, beside a third that still waits. */
-static uint32_t requests_bytes(const struct server_options *options)
-{
-    return 3 * options->mailbox_bytes * options->shard_count;
-}
-
-static struct pile cut_pile(struct cut *cut, uint32_t bytes)
-{
-    return (struct pile){.at = cut_off(cut, bytes), .capacity_bytes = bytes};
-}
-
-/* `loop` takes the pieces; while only measuring, it is thrown away. */
-static void lay_out(struct cut *cut, const struct server_options *options, struct shard_loop *loop)
-{
-    struct connections_options connections = connections_options(options);
-    loop->group_memory = cut_off(cut, (size_t)GROUP_BUFFERS * options->log.group_bytes_max);
-    loop->due = cut_off(cut, due_capacity(options) * sizeof *loop->due);
-    loop->receive_memory = cut_off(cut, RECEIVE_BUFFERS * RECEIVE_BUFFER_BYTES);
-    loop->turn.answers = cut_pile(cut, ANSWERS_BYTES);
-    loop->http_commands = cut_pile(cut, HTTP_COMMANDS_BYTES);
-    loop->requests = cut_pile(cut, requests_bytes(options));
-    for (uint32_t to = 0; to < options->shard_count; to++)
-        loop->turn.outbox[to] = cut_pile(cut, OUTBOX_BYTES);
-    void *rest = cut_off(cut, connections_bytes(&connections));
-    if (rest != NULL)
-        connections_init(&loop->connections, rest, &connections);
-}
-
-size_t shard_loop_bytes(const struct server_options *options)
-{
-    struct cut cut = {0};
-    struct shard_loop measured;
-    cut_off(&cut, sizeof measured);
-    lay_out(&cut, options, &measured);
-    return cut.used_bytes;
-}
-
-struct shard_loop *shard_loop_init(void *zeroed_memory, struct shared *shared, uint32_t number,
-                                   struct shard *shard)
-{
-    struct cut cut = {.at = zeroed_memory};
-    struct shard_loop *loop = cut_off(&cut, sizeof *loop);
-    lay_out(&cut, shared->options, loop);
-    loop->shared = shared;
-    loop->number = number;
-    loop->shard = shard;
-    loop->shard_count = shared->options->shard_count;
-    loop->turn.shard_count = loop->shard_count;
-    loop->due_mask = due_capacity(shared->options) - 1;
-    loop->seen = log_watermark(shared->log);
-    loop->http = (struct http_server){
-        .catalogue = shared->catalogue,
-        .shard = shard,
-        .callers = shared->options->callers,
-        .trusted = shared->options->trusted,
-        .slot_shard = shared->slot_shard,
-        .shard_count = shared->options->shard_count,
-        .shard_number = number,
-        .head_bytes_max = shared->options->head_bytes_max,
-        .body_bytes_max = shared->options->body_bytes_max,
-        .drain_status = shared->options->drain_status == DRAIN_NOT_FOUND ? 404 : 503,
-        .ready = true,
-        .unsynced = shared->options->log.sync == LOG_SYNC_NONE,
-    };
-    loop->admin = loop->http;
-    loop->admin.admin = true;
-    return loop;
-}
-
-void shard_loop_listen(struct shard_loop *loop, struct listener listener)
-{
-    CHECK(loop->listener_count < LISTENERS_MAX);
-    loop->listeners[loop->listener_count++] = listener;
-}
 
 /* ---- reap: completions become input, output that has left, log writes that are durable ------- */
 
-static void fail(struct shard_loop *loop, int exit_code, const char *line)
+void loop_fail(struct shard_loop *loop, int exit_code, const char *line)
 {
     if (atomic_swap_if(&loop->shared->failure, 0, (uint64_t)exit_code)) /* the first one counts */
         env_say_at(loop->env, ENV_ERROR, line);
@@ -203,84 +27,17 @@ static void fail(struct shard_loop *loop, int exit_code, const char *line)
             env_doorbell(loop->env, to);
 }
 
-static void arm_accept(struct shard_loop *loop, uint32_t listener)
-{
-    env_submit(loop->env, &(struct env_op){.kind = ENV_ACCEPT,
-                                           .file = loop->listeners[listener].file,
-                                           .user = (uint64_t)USER_ACCEPT << USER_SHIFT | listener});
-}
-
-static void close_file(struct shard_loop *loop, int32_t file)
-{
-    env_submit(loop->env,
-               &(struct env_op){.kind = ENV_CLOSE,
-                                .file = file,
-                                .user = (uint64_t)USER_END << USER_SHIFT | CONNECTION_NONE});
-}
-
-static bool has_place(const struct shard_loop *loop, enum protocol protocol)
-{
-    return protocol == PROTOCOL_ADMIN ||
-           loop->connections.open_count < loop->shared->options->connection_count_max;
-}
-
-/* One connection too many gets an answer before it is closed: a short one, which a new socket
- * always has room for, so nothing waits for anybody. */
-static void refuse_connection(struct shard_loop *loop, int32_t file, enum protocol protocol)
-{
-    struct shared *shared = loop->shared;
-    struct env_op op = {.kind = ENV_SEND,
-                        .file = file,
-                        .data = shared->busy_page,
-                        .bytes = (uint32_t)strlen(shared->busy_page),
-                        .user = (uint64_t)USER_REFUSE << USER_SHIFT | (uint32_t)file};
-    if (protocol == PROTOCOL_BINARY) {
-        op.data = shared->busy_frame;
-        op.bytes = sizeof shared->busy_frame;
-    }
-    env_submit(loop->env, &op);
-    metric_add(&loop->metrics, METRIC_CONNECTIONS_REFUSED, 1);
-}
-
-/* From the first moment on, a request has to arrive in time. That also ends those whose bytes and
- * reset were both there before the first receive: the kernel's multishot receive takes the bytes, and
- * waits for news of a socket that has none to give any more. */
-static void open_connection(struct shard_loop *loop, int32_t file, enum protocol protocol)
-{
-    struct connection *c = has_place(loop, protocol)
-                               ? connection_open(&loop->connections, loop->env, file, protocol)
-                               : NULL;
-    if (c == NULL) {
-        refuse_connection(loop, file, protocol);
-        return;
-    }
-    c->partial_since_ns = loop->turn_began;
-    http_init(c->http, env_random(loop->env), c->walk);
-    if (protocol == PROTOCOL_HTTP && loop->http.trusted != NULL)
-        web_greet(c, loop->env, loop->http.trusted, loop->shared->options->proxy_protocol);
-    metric_add(&loop->metrics, METRIC_CONNECTIONS_OPENED, 1);
-}
-
-static void on_accept(struct shard_loop *loop, const struct env_done *done)
-{
-    uint32_t listener = (uint32_t)done->user;
-    if (done->result >= 0)
-        open_connection(loop, done->result, loop->listeners[listener].protocol);
-    if (!(done->flags & ENV_FLAG_MORE) && loop->accepting)
-        arm_accept(loop, listener);
-}
-
 static void on_done(struct shard_loop *loop, const struct env_done *done)
 {
     uint32_t what = (uint32_t)(done->user >> USER_SHIFT);
     if (what == LOG_USER) {
         int32_t error = log_done(loop->shared->log, loop->env, loop->number, done);
         if (error != 0)
-            fail(loop, EXIT_IO, "the log cannot be written: nothing more is acknowledged");
+            loop_fail(loop, EXIT_IO, "the log cannot be written: nothing more is acknowledged");
     } else if (what == USER_ACCEPT) {
-        on_accept(loop, done);
+        gate_accepted(loop, done);
     } else if (what == USER_REFUSE) {
-        close_file(loop, (int32_t)(uint32_t)done->user);
+        gate_refused(loop, done);
     } else {
         connection_done(&loop->connections, loop->env, done, loop->receive_memory,
                         RECEIVE_BUFFER_BYTES);
@@ -440,12 +197,6 @@ static void execute(struct shard_loop *loop, const struct asked *asked)
             note_wanted(loop, asked->command);
         shard_request(loop->shard, &loop->turn, &request);
     }
-}
-
-static const struct http_server *http_server_of(const struct shard_loop *loop,
-                                                const struct connection *c)
-{
-    return c->protocol == PROTOCOL_ADMIN ? &loop->admin : &loop->http;
 }
 
 /* The next command of a connection; NULL if it has none now. */
@@ -728,17 +479,6 @@ static bool may_begin(const struct shard_loop *loop)
            loop->due_mask - (loop->due_tail - loop->due_head) >= loop->connections.count_max;
 }
 
-/* The second has changed: so has what answers say of the time. */
-static void note_date(struct shard_loop *loop)
-{
-    uint64_t second = loop->turn.now_ns / 1000000000;
-    if (second == loop->date_second)
-        return;
-    loop->date_second = second;
-    time_text_http(loop->turn.now_ns, loop->date);
-    loop->http.date = loop->admin.date = (struct text){loop->date, sizeof loop->date};
-}
-
 static void begin(struct shard_loop *loop)
 {
     struct turn *turn = &loop->turn;
@@ -757,7 +497,7 @@ static void begin(struct shard_loop *loop)
     loop->turn_began = env_clock(loop->env);
     turn->clock_ns = loop->turn_began;
     turn->extended_ns = 0;
-    note_date(loop);
+    upkeep_date(loop);
     loop->http.callers = binary_callers(&loop->shared->welcome);
     metric_add(&loop->metrics, METRIC_TURNS, 1);
     /* Exact, not now and then: who asks is one of them. */
@@ -787,21 +527,6 @@ static bool read_and_cover(struct shard_loop *loop)
     return true;
 }
 
-static void end_slow_requests(struct shard_loop *loop)
-{
-    for (uint32_t i = 0; i < loop->connections.count_max; i++) {
-        struct connection *c = &loop->connections.at[i];
-        connection_lingered(&loop->connections, loop->env, c, loop->turn_began);
-        if (c->phase != CONNECTION_OPEN || c->partial_since_ns == 0 ||
-            loop->turn_began - c->partial_since_ns < loop->shared->options->request_ns_max)
-            continue;
-        if (c->protocol == PROTOCOL_BINARY)
-            connection_end(&loop->connections, loop->env, c);
-        else
-            web_expire(&loop->connections, loop->env, c, http_server_of(loop, c));
-    }
-}
-
 /* Rules that stand in a file come from no connection, so their answer goes nowhere. */
 static void take_rules(struct shard_loop *loop)
 {
@@ -817,15 +542,6 @@ static void take_rules(struct shard_loop *loop)
     atomic_store(&rules->taken, offered); /* pairs with server_put_rules */
 }
 
-static void say_extended(struct shard_loop *loop)
-{
-    char line[128];
-    snprintf(line, sizeof line,
-             "deadlines end %llu s later: nobody was there to meet them, or the clock has jumped",
-             (unsigned long long)(loop->turn.extended_ns / 1000000000));
-    env_say_at(loop->env, ENV_WARNING, line);
-}
-
 static void turn(struct shard_loop *loop)
 {
     begin(loop);
@@ -837,13 +553,7 @@ static void turn(struct shard_loop *loop)
         run_connections(loop);
     if (!loop->drained)
         shard_expire(loop->shard, &loop->turn);
-    if (loop->turn.extended_ns > 0)
-        say_extended(loop);
-    if (loop->turn_began >= loop->slow_next) {
-        loop->slow_next = loop->turn_began + SLOW_LOOK_NS;
-        end_slow_requests(loop);
-        connections_cool(&loop->connections, loop->env);
-    }
+    upkeep_turn(loop);
     take_sequence_and_publish(loop);
     ring_doorbells(loop);
     write_answers(loop);
@@ -851,16 +561,6 @@ static void turn(struct shard_loop *loop)
 }
 
 /* ---- waiting ---------------------------------------------------------------------------------- */
-
-static bool mailboxes_empty(struct shard_loop *loop)
-{
-    for (uint32_t from = 0; from < loop->shard_count; from++) {
-        struct mailbox *mailbox = loop->shared->mailboxes[from][loop->number];
-        if (from != loop->number && !mailbox_empty(mailbox))
-            return false;
-    }
-    return true;
-}
 
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
@@ -905,75 +605,6 @@ static void wait_and_reap(struct shard_loop *loop)
         log_awake(shared->log, loop->number);
 }
 
-/* ---- draining ---------------------------------------------------------------------------------- */
-
-/* For a while everything is still taken, but /readyz says no and answers ask for another connection:
- * whoever balances the load has time to look away. True: that while is over. */
-static bool has_said_goodbye(struct shard_loop *loop)
-{
-    uint64_t clock = env_clock(loop->env);
-    if (!loop->http.draining)
-        loop->drain_at = clock + loop->shared->options->drain_delay_ns;
-    loop->http.draining = true;
-    loop->admin.draining = true;
-    return clock >= loop->drain_at;
-}
-
-/* No new connection, no new byte; what has come in is executed and answered. */
-static void begin_drain(struct shard_loop *loop)
-{
-    loop->draining = true;
-    loop->accepting = false;
-    for (uint32_t i = 0; i < loop->listener_count; i++)
-        env_submit(loop->env,
-                   &(struct env_op){.kind = ENV_CANCEL,
-                                    .file = loop->listeners[i].file,
-                                    .user = (uint64_t)USER_END << USER_SHIFT | CONNECTION_NONE});
-}
-
-static void drain_connections(struct shard_loop *loop)
-{
-    for (uint32_t i = 0; i < loop->connections.count_max; i++) {
-        struct connection *c = &loop->connections.at[i];
-        if (c->phase == CONNECTION_OPEN && !c->ready && !c->waiting && c->open_commands == 0)
-            connection_end(&loop->connections, loop->env, c);
-    }
-}
-
-static bool own_work_left(const struct shard_loop *loop)
-{
-    for (uint32_t to = 0; to < loop->shard_count; to++)
-        if (loop->turn.outbox[to].used_bytes > 0)
-            return true;
-    return loop->connections.open_count > 0 || loop->forwarded > 0 ||
-           loop->due_head != loop->due_tail || loop->requests.used_bytes > 0 ||
-           shard_counts(loop->shard).flights > 0;
-}
-
-/* True when this shard may end: nobody has work left that could reach us. */
-static bool ended(struct shard_loop *loop)
-{
-    struct shared *shared = loop->shared;
-    loop->stop_seen = atomic_load(&shared->stop); /* pairs with server_stop, fail */
-    if (loop->stop_seen == 0)
-        return false;
-    if (loop->stop_seen > 1)
-        return true;
-    if (!has_said_goodbye(loop))
-        return false;
-    if (!loop->draining)
-        begin_drain(loop);
-    drain_connections(loop);
-    if (!loop->drained && !own_work_left(loop)) {
-        loop->drained = true;
-        if (atomic_add(&shared->drained, 1) + 1 == loop->shard_count)
-            for (uint32_t to = 0; to < loop->shard_count; to++)
-                env_doorbell(loop->env, to);
-    }
-    return atomic_load(&shared->drained) == loop->shard_count && mailboxes_empty(loop) &&
-           log_is_quiet(shared->log);
-}
-
 /* ---- from the first turn to the last ------------------------------------------------------------ */
 
 static int prepare(struct shard_loop *loop)
@@ -986,42 +617,19 @@ static int prepare(struct shard_loop *loop)
         env_say_at(loop->env, ENV_WARNING,
                    "the write buffers cannot be registered (locked memory); writing plainly");
     if (env_provide(loop->env, loop->receive_memory, RECEIVE_BUFFERS, RECEIVE_BUFFER_BYTES) < 0) {
-        fail(loop, EXIT_OS,
-             "buffers for receiving cannot be set up; raise the limit of locked memory");
+        loop_fail(loop, EXIT_OS,
+                  "buffers for receiving cannot be set up; raise the limit of locked memory");
         return EXIT_OS;
     }
-    loop->accepting = true;
-    for (uint32_t i = 0; i < loop->listener_count; i++)
-        arm_accept(loop, i);
+    gate_open(loop);
     return 0;
-}
-
-/* Now and then is enough for whoever looks from outside. */
-static void note_gauges(struct shard_loop *loop)
-{
-    if (loop->turn_began < loop->gauges_next)
-        return;
-    loop->gauges_next = loop->turn_began + GAUGES_NS;
-    struct shard_counts counts = shard_counts(loop->shard);
-    metric_set(&loop->metrics, METRIC_ORDERS, counts.orders);
-    metric_set(&loop->metrics, METRIC_ORDERS_MAX, counts.orders_max);
-    metric_set(&loop->metrics, METRIC_SKUS, counts.skus);
-    metric_set(&loop->metrics, METRIC_ORDER_BYTES, counts.order_bytes);
-    metric_set(&loop->metrics, METRIC_ORDER_BYTES_MAX, counts.order_bytes_max);
-    metric_set(&loop->metrics, METRIC_CELLS, counts.cells);
-    metric_set(&loop->metrics, METRIC_RETRIES, counts.retries);
-    metric_set(&loop->metrics, METRIC_FLIGHTS, counts.flights);
-    if (++loop->gauges_noted % (1000 * 1000 * 1000 / GAUGES_NS) == 0)
-        hot_forget(&loop->metrics.hot);
-    metric_set(&loop->metrics, METRIC_CPU_NS, env_cpu(loop->env));
-    metric_set(&loop->metrics, METRIC_ALLOCATED_BYTES, env_allocated(loop->env));
 }
 
 int shard_loop_run(struct shard_loop *loop, struct env *env)
 {
     loop->env = env;
     int failure = prepare(loop);
-    while (failure == 0 && !ended(loop)) {
+    while (failure == 0 && !drain_over(loop)) {
         if (loop->worked) {
             loop->worked = false;
             reap(loop, 0);
@@ -1032,7 +640,7 @@ int shard_loop_run(struct shard_loop *loop, struct env *env)
             turn(loop);
         log_drive(loop->shared->log, loop->env, loop->number);
         release(loop);
-        note_gauges(loop);
+        upkeep_gauges(loop);
     }
     return (int)atomic_load(&loop->shared->failure);
 }
