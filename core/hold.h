@@ -7,9 +7,9 @@
  *   short    it would fail even if all pending holds were given back
  *   busy     it fails, or would pass somebody who waits, and pending holds may yet be given back
  *
- * A first attempt that is busy goes away. An ordered one waits here: a waiter holds nothing on this
- * shard, and nobody passes an older waiter that wants one of its SKUs. Orders ask their shards in
- * ascending order and hold only on those below while they wait, so waiting never goes in a circle.
+ * A first attempt that is busy goes away. An ordered one waits (core/waiters.h). Orders ask their
+ * shards in ascending order and hold only on those below while they wait, so waiting never goes in a
+ * circle.
  */
 #ifndef SPATE_CORE_HOLD_H
 #define SPATE_CORE_HOLD_H
@@ -127,41 +127,5 @@ void hold_take(struct stock *stock, const struct hold_buyer *buyer, const struct
                uint32_t line_count);
 void hold_drop(struct stock *stock, const struct hold_buyer *buyer, const struct hold_line *lines,
                uint32_t line_count);
-
-/* ---- waiting ----------------------------------------------------------------------------------- */
-
-struct waiter {
-    uint32_t next;
-    uint32_t bytes;
-    struct hold_ask ask;
-    struct hold_line lines[];
-};
-
-/* In order of arrival. */
-struct waiters {
-    uint32_t first;
-    uint32_t last;
-    uint32_t count;
-    uint32_t mark;
-    bool look_again; /* something that one of them waits for has changed */
-};
-
-enum { WAITERS_MAX = 1024 };
-
-/* Whether somebody waits for one of these SKUs. */
-bool hold_would_pass(const struct stock *stock, const struct hold_line *lines, uint32_t line_count);
-
-/* False: the list or the memory is full. */
-bool waiters_add(struct waiters *waiters, struct memory *memory, struct stock *stock,
-                 const struct hold_ask *ask, const struct hold_line *lines) MUST_LOOK;
-/* `previous` is the one before it, 0 if it is the first. */
-void waiters_remove(struct waiters *waiters, struct memory *memory, struct stock *stock,
-                    uint32_t previous, uint32_t waiter);
-
-/* For a walk in order of arrival: a new mark first; then each that stays marks its SKUs, and who
- * wants a marked one must stay too. */
-bool waiter_is_behind(const struct waiters *waiters, const struct stock *stock,
-                      const struct waiter *waiter);
-void waiter_marks(const struct waiters *waiters, struct stock *stock, const struct waiter *waiter);
 
 #endif

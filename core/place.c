@@ -717,7 +717,7 @@ static enum hold_outcome look_at(struct shard *shard, const struct hold_ask *ask
     enum hold_outcome outcome =
         hold_decide(&shard->stock, &shard->topology, ask, lines, &shard->shorts, bug);
     if (outcome == HOLD_GRANTED && !may_pass && !bug[BUG_WAITERS_OVERTAKEN] &&
-        hold_would_pass(&shard->stock, lines, ask->line_count))
+        waiters_want(&shard->waiters, lines, ask->line_count))
         return HOLD_BUSY;
     return outcome;
 }
@@ -734,8 +734,7 @@ static void arrive(struct shard *shard, struct turn *turn, const struct hold_ask
         reply_short(shard, turn, ask);
         return;
     case HOLD_BUSY:
-        if (!ask->ordered ||
-            !waiters_add(&shard->waiters, &shard->flights.memory, &shard->stock, ask, lines))
+        if (!ask->ordered || !waiters_add(&shard->waiters, ask, lines))
             reply_busy(shard, turn, ask);
     }
 }
@@ -890,43 +889,44 @@ static void answer_queued(struct shard *shard, struct turn *turn)
     flights_queued_done(&shard->flights);
 }
 
-/* Looks at everybody who waits here, in order of arrival. False: the turn has no more room. */
-static bool look_at_waiters(struct shard *shard, struct turn *turn)
+/* Grants or refuses what somebody waits for, if that can be said by now. */
+static void look_at_waiter(struct shard *shard, struct turn *turn, uint32_t number)
 {
-    struct waiters *waiters = &shard->waiters;
-    struct memory *memory = &shard->flights.memory;
-    waiters->look_again = false;
-    waiters->mark++;
-    for (uint32_t previous = 0, number = waiters->first, next; number != 0; number = next) {
-        if (!turn_has_room(turn)) {
-            waiters->look_again = true;
-            return false;
-        }
-        struct waiter *waiter = memory_at(memory, number);
-        struct hold_ask ask = waiter->ask;
-        next = waiter->next;
-        memcpy(shard->asked, waiter->lines, ask.line_count * sizeof waiter->lines[0]);
-        enum hold_outcome outcome = look_at(shard, &ask, shard->asked, true);
-        if (outcome == HOLD_BUSY ||
-            (outcome == HOLD_GRANTED && waiter_is_behind(waiters, &shard->stock, waiter))) {
-            waiter_marks(waiters, &shard->stock, waiter);
-            previous = number;
-            continue;
-        }
-        waiters_remove(waiters, memory, &shard->stock, previous, number);
-        if (outcome == HOLD_SHORT) {
-            reply_short(shard, turn, &ask);
-            continue;
-        }
-        hold_take(&shard->stock, &ask.buyer, shard->asked, ask.line_count);
-        reply_granted(shard, turn, &ask, shard->asked);
+    const struct waiter *waiter = waiters_at(&shard->waiters, number);
+    struct hold_ask ask = waiter->ask;
+    memcpy(shard->asked, waiter_lines(waiter), ask.line_count * sizeof shard->asked[0]);
+    enum hold_outcome outcome = look_at(shard, &ask, shard->asked, true);
+    bool is_next =
+        waiters_is_next(&shard->waiters, number) || shard->options.bug[BUG_WAITERS_OUT_OF_TURN];
+    if (outcome == HOLD_BUSY || (outcome == HOLD_GRANTED && !is_next))
+        return;
+    waiters_remove(&shard->waiters, number);
+    if (outcome == HOLD_SHORT) {
+        reply_short(shard, turn, &ask);
+        return;
     }
-    return true;
+    hold_take(&shard->stock, &ask.buyer, shard->asked, ask.line_count);
+    reply_granted(shard, turn, &ask, shard->asked);
+}
+
+/* Looks at those who wait for the SKU that has changed first, in order of arrival. */
+static void look_at_waiters(struct shard *shard, struct turn *turn)
+{
+    const struct waiters *waiters = &shard->waiters;
+    uint32_t sku = waiters_take_changed(&shard->waiters);
+    for (uint32_t at = waiters_first(waiters, sku), next; at != 0; at = next) {
+        if (!turn_has_room(turn)) {
+            waiters_changed(&shard->waiters, sku);
+            return;
+        }
+        next = waiters_place(waiters, at)->next;
+        look_at_waiter(shard, turn, waiters_place(waiters, at)->waiter);
+    }
 }
 
 bool place_has_work(const struct shard *shard)
 {
-    return shard->flights.over_first != 0 || shard->waiters.look_again;
+    return shard->flights.over_first != 0 || waiters_have_changed(&shard->waiters);
 }
 
 void place_work(struct shard *shard, struct turn *turn)
@@ -934,7 +934,7 @@ void place_work(struct shard *shard, struct turn *turn)
     while (place_has_work(shard) && turn_has_room(turn)) {
         if (shard->flights.over_first != 0)
             answer_queued(shard, turn);
-        else if (!look_at_waiters(shard, turn))
-            return;
+        else
+            look_at_waiters(shard, turn);
     }
 }

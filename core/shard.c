@@ -74,6 +74,7 @@ struct shard *shard_init(void *zeroed_memory, const struct shard_options *option
     retries_init(&shard->retries, at, options);
     at += padded_to_line(retries_bytes(options));
     flights_init(&shard->flights, at, options);
+    waiters_init(&shard->waiters, &shard->flights.memory, &shard->stock);
     shard->record_space = (uint8_t *)at + padded_to_line(flights_bytes(options));
     return shard;
 }
@@ -105,8 +106,7 @@ static bool is_of_stock(const struct slice *slice)
 static void look_again(struct shard *shard, uint32_t sku)
 {
     stock_touched(&shard->stock, sku);
-    if (stock_sku_at(&shard->stock, sku)->waiting > 0)
-        shard->waiters.look_again = true;
+    waiters_changed(&shard->waiters, sku);
 }
 
 static enum shard_table apply_stock(struct shard *shard, const struct slice *slice)

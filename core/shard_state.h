@@ -13,6 +13,7 @@
 #include "core/rules.h"
 #include "core/stock.h"
 #include "core/topology.h"
+#include "core/waiters.h"
 
 struct shard {
     struct shard_options options;

@@ -186,8 +186,8 @@ _Static_assert(sizeof(struct part_cell) == 104, "as it stands in images");
 struct stock_sku {
     uint32_t sku; /* 0: there is none (yet) */
     uint32_t first_cell;
-    uint32_t waiting; /* holds that wait for it, see core/hold.h */
-    uint32_t wait_mark;
+    uint32_t wait_first; /* who waits for it, see core/waiters.h */
+    uint32_t wait_last;
     uint32_t max_per_order;
     uint32_t max_per_customer;
     uint32_t customer_window_s;
@@ -198,12 +198,14 @@ struct stock_sku {
     uint32_t currency;
     int64_t list_price;
     uint32_t publish_next; /* changed in this turn, see stock_publish */
+    uint32_t changed_next; /* somebody waits for it, and it has changed; core/waiters.h */
     struct stock_flows flows;
     uint8_t flags;
     uint8_t code_bytes;
     bool unpublished;
     bool watched; /* some cell has units missing, a reorder point or a warning out */
     bool level_listed;
+    bool wait_changed;
     uint32_t level_next;
     char code[ID_BYTES_MAX];
 };

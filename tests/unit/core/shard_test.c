@@ -194,58 +194,6 @@ static void crossing_orders_sell_exactly_all_units(void **state)
     }
 }
 
-/* The first SKU of a shard. */
-static uint32_t sku_of_shard(struct shop *shop, uint32_t shard, uint64_t units)
-{
-    for (uint32_t i = 0;; i++) {
-        char code[16];
-        snprintf(code, sizeof code, "own-%u", i);
-        uint32_t sku = shop_sku(shop, code);
-        if (shop->slot_shard[sku_slot(sku)] != shard)
-            continue;
-        shop_receive(shop, sku, "w1", units);
-        return sku;
-    }
-}
-
-/* An id whose home is that shard. */
-static const char *id_of_shard(const struct shop *shop, uint32_t shard, char out[16])
-{
-    for (uint32_t i = 0;; i++) {
-        snprintf(out, 16, "id-%u-%u", i, (uint32_t)shop->request);
-        struct text id = {out, (uint32_t)strlen(out)};
-        if (shop->slot_shard[hash_slot(key_hash(id))] == shard)
-            return out;
-    }
-}
-
-static void nobody_passes_an_older_waiter(void **state)
-{
-    (void)state;
-    struct shop *shop = shop_open(2, 1);
-    shop_warehouse(shop, "w1", 1);
-    uint32_t low = sku_of_shard(shop, 0, 10);
-    uint32_t high = sku_of_shard(shop, 1, 4);
-    char first[16];
-    char second[16];
-    char third[16];
-    /* The first holds 2 of 4 for a moment; the second wants 3 and must wait; the third wants 2 and
-     * could have them at once. */
-    const struct shop_line two[] = {{low, 11, 1}, {high, 2, 1}};
-    const struct shop_line three = {high, 3, 1};
-    const struct shop_line small = {high, 2, 1};
-    uint64_t refused =
-        shop_send_order(shop, id_of_shard(shop, 1, first), two, 2); /* short on shard 0 */
-    uint64_t waits = shop_send_order(shop, id_of_shard(shop, 1, second), &three, 1);
-    uint64_t late = shop_send_order(shop, id_of_shard(shop, 1, third), &small, 1);
-    shop_run(shop);
-    assert_int_equal(shop_answer(shop, refused)->code, CODE_OUT_OF_STOCK);
-    assert_int_equal(shop_answer(shop, waits)->code, CODE_CREATED);
-    assert_int_equal(shop_answer(shop, late)->code, CODE_OUT_OF_STOCK);
-    shop_audit(shop);
-    shop_close(shop);
-}
-
 static void who_reads_the_catalogue_has_seen_what_made_it_so(void **state)
 {
     (void)state;
@@ -645,7 +593,6 @@ int main(void)
         cmocka_unit_test(a_quote_says_what_an_order_would_be_and_changes_nothing),
         cmocka_unit_test(a_line_is_never_split_over_warehouses),
         cmocka_unit_test(crossing_orders_sell_exactly_all_units),
-        cmocka_unit_test(nobody_passes_an_older_waiter),
         cmocka_unit_test(who_reads_the_catalogue_has_seen_what_made_it_so),
         cmocka_unit_test(a_known_id_gets_its_first_answer_again),
         cmocka_unit_test(a_retry_of_an_order_in_progress_gets_its_outcome),
