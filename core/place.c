@@ -5,6 +5,7 @@
 #include "core/answer.h"
 #include "core/digest.h"
 #include "core/judge.h"
+#include "core/sometimes.h"
 
 /* ---- looking at the request -------------------------------------------------------------------- */
 
@@ -516,6 +517,7 @@ static void go_on_in_order(struct shard *shard, struct turn *turn, uint32_t numb
 static void begin_in_order(struct shard *shard, struct turn *turn, uint32_t number)
 {
     struct flight *flight = flight_at(&shard->flights, number);
+    SOMETIMES("place: a second attempt is made in order");
     unhold_all(shard, turn, flight);
     flight->ordered = true;
     go_on_in_order(shard, turn, number);
@@ -880,6 +882,7 @@ static void answer_queued(struct shard *shard, struct turn *turn)
     const struct flight *flight;
     const struct queued *queued;
     struct request request;
+    SOMETIMES("place: a retry has waited for its order");
     CHECK(flights_queued(&shard->flights, &flight, &queued, &request));
     if (!flight->placed && queued->digest == flight->digest)
         answer_short(shard, turn, queued->origin, request.command->request, (enum code)flight->code,
@@ -898,13 +901,17 @@ static void look_at_waiter(struct shard *shard, struct turn *turn, uint32_t numb
     enum hold_outcome outcome = look_at(shard, &ask, shard->asked, true);
     bool is_next =
         waiters_is_next(&shard->waiters, number) || shard->options.bug[BUG_WAITERS_OUT_OF_TURN];
-    if (outcome == HOLD_BUSY || (outcome == HOLD_GRANTED && !is_next))
+    if (outcome == HOLD_BUSY || (outcome == HOLD_GRANTED && !is_next)) {
+        SOMETIMES("place: somebody has to go on waiting");
         return;
+    }
     waiters_remove(&shard->waiters, number);
     if (outcome == HOLD_SHORT) {
+        SOMETIMES("place: who has waited is refused");
         reply_short(shard, turn, &ask);
         return;
     }
+    SOMETIMES("place: who has waited is granted");
     hold_take(&shard->stock, &ask.buyer, shard->asked, ask.line_count);
     reply_granted(shard, turn, &ask, shard->asked);
 }

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/sometimes.h"
+
 static uint32_t number_of(const struct connections *connections, const struct connection *c)
 {
     return (uint32_t)(c - connections->at);
@@ -291,6 +293,7 @@ static void on_receive(struct connections *connections, struct env *env, struct 
     if (!(done->flags & ENV_FLAG_MORE))
         c->receiving = false;
     if (done->result == -ENOBUFS || done->result == -ECANCELED) {
+        SOMETIMES("connection: a receive has ended and begins again");
         receive(connections, env, c);
     } else if (done->result < 0) {
         begin_close(connections, env, c);
@@ -298,6 +301,7 @@ static void on_receive(struct connections *connections, struct env *env, struct 
         c->input_ended = true;
         connection_ready(connections, c); /* to be closed when its last command is answered */
     } else if (c->input_bytes - c->input_read >= connections->input_high_bytes && c->receiving) {
+        SOMETIMES("connection: a flood is not read for now");
         struct env_op stop = {.kind = ENV_STOP, .offset = user_of(connections, c, USER_RECEIVE)};
         submit(connections, env, c, stop, USER_END);
     } else {

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "core/sometimes.h"
+
 static void arm(struct shard_loop *loop, uint32_t listener)
 {
     env_submit(loop->env, &(struct env_op){.kind = ENV_ACCEPT,
@@ -49,6 +51,7 @@ static bool has_place(const struct shard_loop *loop, enum protocol protocol)
  * always has room for, so nothing waits for anybody. */
 static void refuse_connection(struct shard_loop *loop, int32_t file, enum protocol protocol)
 {
+    SOMETIMES("gate: one connection too many is refused");
     struct shared *shared = loop->shared;
     struct env_op op = {.kind = ENV_SEND,
                         .file = file,

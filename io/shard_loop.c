@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/bug.h"
+#include "core/sometimes.h"
 #include "io/drain.h"
 #include "io/gate.h"
 #include "io/upkeep.h"
@@ -523,6 +524,7 @@ static bool read_and_cover(struct shard_loop *loop)
     uint32_t covered = loop->requests.used_bytes;
     if (!read_mailboxes(loop))
         return false;
+    SOMETIMES("shard loop: mailboxes are read again before a request");
     loop->requests_covered = covered; /* what the second reading found waits for the next turn */
     return true;
 }

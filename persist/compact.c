@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/sometimes.h"
+
 enum { NAMES_BYTES = 4 << 20, STEP_BYTES = 1 << 20, COPY_BYTES = 1 << 20, WORTH_IT = 16 };
 static const uint64_t RETRY_NS = UINT64_C(10) * 1000 * 1000 * 1000;
 static const uint64_t LOOK_NS = UINT64_C(100) * 1000 * 1000;
@@ -229,6 +231,7 @@ static void fold_failed(struct compact *compact, struct env *env)
         give_up(compact, env, fold->error, "%s", fold->message);
         return;
     }
+    SOMETIMES("compact: a snapshot that has rotted is passed over");
     env_say_at(env, ENV_WARNING, fold->message);
     fold_end(fold);
     snapshot_abandon(&compact->writer);

@@ -6,6 +6,7 @@
 
 #include "core/atomics.h"
 #include "core/bug.h"
+#include "core/sometimes.h"
 #include "persist/group.h"
 #include "persist/manifest.h"
 #include "persist/segment.h"
@@ -293,6 +294,7 @@ static bool segment_is_ready(struct log *log)
     uint64_t taken = atomic_load(&log->ready_taken);
     if (atomic_load(&log->ready_put) != taken) /* pairs with the store in hand_over */
         return true;
+    SOMETIMES("log: no segment is ready");
     atomic_store(&log->starved, 1);
     atomic_fence();
     if (atomic_load(&log->ready_put) == taken)
@@ -350,6 +352,7 @@ static uint32_t end_segment(struct log *log, struct write *write)
 {
     if (!segment_is_ready(log))
         return 0;
+    SOMETIMES("log: a segment is full");
     mark(log, write, GROUP_END);
     return GROUP_END;
 }
@@ -376,6 +379,7 @@ static uint32_t fill_write(struct log *log, struct env *env, struct write *write
     count(log, COUNT_WITNESSES, 1);
     if (segment_room(log) < BLOCK_BYTES)
         return end_segment(log, write);
+    SOMETIMES("log: an idle log writes a witness");
     mark(log, write, GROUP_WITNESS);
     return GROUP_WITNESS;
 }
@@ -550,6 +554,7 @@ static int32_t begin_with_spare(struct log *log, struct env *env)
     }
     if (file < 0)
         return file;
+    SOMETIMES("log: a spare becomes a segment");
     int64_t bytes = env_file_bytes(env, file);
     log->making_file = file;
     log->made_bytes = bytes == (int64_t)log->options.segment_bytes ? (uint64_t)bytes : 0;
@@ -622,6 +627,7 @@ static int32_t finish_segment(struct log *log, struct env *env)
  * for others. */
 static int32_t wait_for_room(struct log *log, struct env *env)
 {
+    SOMETIMES("log: the disk is full");
     atomic_store(&log->full, 1);
     if (log->making_file < 0)
         return 0;

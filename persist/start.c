@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "core/bug.h"
+#include "core/sometimes.h"
 #include "persist/lanes.h"
 
 enum {
@@ -119,6 +120,7 @@ static bool open_directory(struct starting *s)
 static void pause_a_moment(struct starting *s)
 {
     struct env_done none;
+    SOMETIMES("start: another process still has the lock");
     uint64_t until = env_clock(s->env) + LOCK_RETRY_NS;
     while (env_clock(s->env) < until)
         (void)env_reap(s->env, &none, 1, until);
@@ -390,6 +392,7 @@ static bool read_groups(struct starting *s)
 static bool refuse_damaged(struct starting *s)
 {
     char name[SEGMENT_NAME_BYTES], witness[SEGMENT_NAME_BYTES] = "the manifest";
+    SOMETIMES("start: acknowledged data is damaged");
     segment_name(name, s->end.serial);
     if (s->scan.witness_serial != 0)
         segment_name(witness, s->scan.witness_serial);
@@ -430,6 +433,7 @@ static enum loaded load_failed(struct starting *s, const char *name, int32_t err
                      s->options->directory, name);
         return LOADED_REFUSED;
     }
+    SOMETIMES("start: a snapshot is passed over");
     snprintf(line, sizeof line, "%s is passed over: %s", name,
              error == -EBADMSG ? "it is damaged"
              : error == -EXDEV ? "it belongs to another log"
@@ -450,6 +454,7 @@ static enum loaded load_blocks(struct starting *s, struct snapshot_reader *reade
     if (error < 0)
         return load_failed(s, name, error);
     s->first = snapshot_place(&reader->head);
+    SOMETIMES("start: a snapshot is loaded");
     s->report->snapshot = reader->head.seq;
     s->report->records = reader->head.record_count;
     return LOADED;
@@ -594,6 +599,8 @@ static bool copy_group(struct starting *s, struct copy *copy, const struct group
     uint64_t bytes = block_align(sizeof *head + (uint64_t)head->event_bytes);
     scan_rest(&s->scan);
     bool full = copy->file >= 0 && copy->offset + bytes + BLOCK_BYTES > s->options->segment_bytes;
+    if (full)
+        SOMETIMES("start: copies of the tail fill a segment");
     if (full && !close_copy(s, copy, head->seq - 1))
         return false;
     return (copy->file >= 0 || open_copy(s, copy)) && put_copy(s, copy, head);
@@ -626,6 +633,7 @@ static bool copy_groups(struct starting *s, struct copy *copy)
 
 static bool copy_tail(struct starting *s)
 {
+    SOMETIMES("start: groups behind the last witness are copied");
     struct place from = place_before(s, s->witness + 1);
     struct copy copy = {.file = -1, .chain = from.chain};
     scan_begin(&s->scan, s->env, s->start->directory, s->manifest, s->scan_memory, from);

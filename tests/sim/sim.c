@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/bug.h"
+#include "tests/sim/marks.h"
 #include "tests/sim/run.h"
 #include "tools/version.h"
 
@@ -36,6 +37,29 @@ static const char *const shard_bug_names[] = {
 #undef X
 };
 
+/* Which scenario finds a planted bug, and among how many of its first seeds it has to. What is not
+ * here belongs to another test; tests/sim/README.md says which. */
+static const struct pinned {
+    const char *bug;
+    const char *scenario;
+    uint32_t seeds;
+} pinned[] = {
+    {"ack_before_sync", "server", 30},       {"directory_sync_skipped", "log", 30},
+    {"file_sync_skipped", "log", 30},        {"short_write_taken_for_whole", "log", 30},
+    {"failed_write_ignored", "log", 100},    {"failed_sync_ignored", "log", 250},
+    {"multishot_not_rearmed", "server", 30}, {"buffer_returned_too_early", "server", 30},
+    {"doorbell_lost", "server", 30},         {"lines-checked-apart", "server", 30},
+    {"hold-sees-held", "server", 30},        {"known-id-forgotten", "server", 30},
+    {"other-body-replayed", "server", 30},   {"limit-before-holds", "rush", 60},
+    {"busy-is-short", "rush", 60},           {"release-lost", "server", 30},
+    {"never-expires", "server", 30},         {"settled-twice", "server", 30},
+    {"watermark-ahead", "server", 30},       {"answers-at-once", "rush", 60},
+    {"commit-lost", "server", 30},           {"late-money-kept", "server", 30},
+    {"cancel-keeps-money", "server", 30},    {"notice-adds", "server", 30},
+    {"refund-unseen", "server", 30},
+};
+enum { PINNED = sizeof pinned / sizeof *pinned };
+
 struct wanted {
     uint64_t seeds;
     uint64_t first_seed;
@@ -44,8 +68,11 @@ struct wanted {
     const char *bug;
     enum planted planted;
     uint32_t shard_bug;
+    bool quiet; /* what is found goes without words */
     bool talks;
     bool traces;
+    bool table;
+    bool marks;
 };
 
 enum { RUN_SECONDS_MAX = 120, FAILURES_MAX = 10 /* enough to look at */ };
@@ -75,11 +102,15 @@ static bool survives(const struct scenario *scenario, uint64_t seed, const struc
         perror("fork");
         exit(71);
     }
+    if (child == 0 && wanted->quiet)
+        fclose(stderr);
     if (child == 0)
         run_one(scenario, seed, wanted, totals);
     if (waitpid(child, &status, 0) != child)
         return false;
-    if (WIFSIGNALED(status))
+    if (wanted->marks)
+        marks_settle();
+    if (WIFSIGNALED(status) && !wanted->quiet)
         fprintf(stderr, "the run ended with signal %d\n", WTERMSIG(status));
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
@@ -111,6 +142,11 @@ static void print_totals(const struct totals *sum, uint64_t runs, uint64_t failu
            (unsigned long long)sum->kills, (unsigned long long)sum->power_losses);
 }
 
+static bool is_wanted(const struct wanted *wanted, const struct scenario *scenario)
+{
+    return wanted->scenario == NULL || strcmp(wanted->scenario, scenario->name) == 0;
+}
+
 /* 0: all is well; with a bug planted: it was found. */
 static int run_all(const struct wanted *wanted, struct totals *shared)
 {
@@ -124,7 +160,7 @@ static int run_all(const struct wanted *wanted, struct totals *shared)
             break;
         for (uint32_t i = 0; i < SCENARIOS; i++) {
             const struct scenario *scenario = &scenarios[i];
-            if (wanted->scenario != NULL && strcmp(wanted->scenario, scenario->name) != 0)
+            if (!is_wanted(wanted, scenario))
                 continue;
             memset(shared, 0, sizeof *shared);
             bool survived = survives(scenario, seed, wanted, shared);
@@ -149,7 +185,8 @@ static int run_all(const struct wanted *wanted, struct totals *shared)
     print_totals(&sum, runs, failures, seconds_now() - begun);
     if (wanted->bug != NULL)
         printf("NOT FOUND: %s\n", wanted->bug);
-    return failures != 0 || wanted->bug != NULL;
+    uint32_t never = wanted->marks ? marks_print() : 0;
+    return failures != 0 || wanted->bug != NULL || never != 0;
 }
 
 static bool choose_bug(struct wanted *wanted, const char *name)
@@ -164,6 +201,44 @@ static bool choose_bug(struct wanted *wanted, const char *name)
     return wanted->planted != PLANTED_NONE || wanted->shard_bug != BUG_NONE;
 }
 
+static const struct scenario *scenario_named(const char *name)
+{
+    for (uint32_t i = 0; i < SCENARIOS; i++)
+        if (strcmp(scenarios[i].name, name) == 0)
+            return &scenarios[i];
+    return NULL;
+}
+
+/* The first seed that finds it; 0: none of the pinned ones. */
+static uint64_t seed_that_finds(const struct pinned *row, struct totals *shared)
+{
+    struct wanted wanted = {.quiet = true};
+    const struct scenario *scenario = scenario_named(row->scenario);
+    if (!choose_bug(&wanted, row->bug) || scenario == NULL)
+        return 0;
+    for (uint64_t seed = 1; seed <= row->seeds; seed++)
+        if (!survives(scenario, seed, &wanted, shared))
+            return seed;
+    return 0;
+}
+
+/* 0: each planted bug was found among its pinned seeds. */
+static int print_table(struct totals *shared)
+{
+    int result = 0;
+    printf("%-28s %-8s %6s %9s\n", "planted bug", "scenario", "seeds", "of");
+    for (uint32_t i = 0; i < PINNED; i++) {
+        uint64_t seed = seed_that_finds(&pinned[i], shared);
+        char seeds[24] = "NONE";
+        if (seed != 0)
+            snprintf(seeds, sizeof seeds, "%llu", (unsigned long long)seed);
+        else
+            result = 1;
+        printf("%-28s %-8s %6s %9u\n", pinned[i].bug, pinned[i].scenario, seeds, pinned[i].seeds);
+    }
+    return result;
+}
+
 static void print_bugs(void)
 {
     for (uint32_t i = 1; i < PLANTED_COUNT; i++)
@@ -175,11 +250,13 @@ static void print_bugs(void)
 static const char usage[] =
     "usage: spate-sim [--seeds N] [--from SEED] [--hours H] [--seed S] [--scenario "
     "log|server|rush]\n"
-    "                 [--bug NAME] [--bugs] [--trace] [--talk]\n"
+    "                 [--bug NAME] [--bugs] [--table] [--marks] [--trace] [--talk]\n"
     "  --seeds N     this many seeds (default 20), from --from on (default 1)\n"
     "  --hours H     as many as fit into H hours of real time\n"
     "  --seed S      this one alone\n"
     "  --bug NAME    with this bug planted: succeeds when it is found; --bugs names them all\n"
+    "  --table       each planted bug, and which of its pinned seeds finds it\n"
+    "  --marks       which of the marks in the code were reached; fails if one never was\n"
     "  --trace       the hash of each run's trace; the same in every build\n"
     "  --talk        what happens, line by line\n";
 
@@ -190,7 +267,8 @@ static bool parse(int count, char **arguments, struct wanted *wanted)
         {"hours", required_argument, NULL, 'h'},    {"seed", required_argument, NULL, 's'},
         {"scenario", required_argument, NULL, 'c'}, {"bug", required_argument, NULL, 'b'},
         {"bugs", no_argument, NULL, 'l'},           {"trace", no_argument, NULL, 't'},
-        {"talk", no_argument, NULL, 'v'},           {0}};
+        {"talk", no_argument, NULL, 'v'},           {"table", no_argument, NULL, 'T'},
+        {"marks", no_argument, NULL, 'm'},          {0}};
     int option;
     while ((option = getopt_long(count, arguments, "", options, NULL)) != -1) {
         switch (option) {
@@ -223,6 +301,12 @@ static bool parse(int count, char **arguments, struct wanted *wanted)
         case 'v':
             wanted->talks = true;
             break;
+        case 'T':
+            wanted->table = true;
+            break;
+        case 'm':
+            wanted->marks = true;
+            break;
         default:
             return false;
         }
@@ -249,5 +333,7 @@ int main(int count, char **arguments)
         mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED)
         return 71;
-    return run_all(&wanted, shared);
+    if (wanted.marks)
+        marks_watch();
+    return wanted.table ? print_table(shared) : run_all(&wanted, shared);
 }
