@@ -18,10 +18,15 @@ struct bench {
 
 /* Each ends with an entry without a name; bench/meson.build and bench/harness.cc list them. */
 extern const struct bench checksum_benches[];
+extern const struct bench commands_benches[];
+extern const struct bench histogram_benches[];
 extern const struct bench http_benches[];
 extern const struct bench image_benches[];
+extern const struct bench json_benches[];
+extern const struct bench log_benches[];
 extern const struct bench mailbox_benches[];
 extern const struct bench order_benches[];
+extern const struct bench replay_benches[];
 extern const struct bench rules_benches[];
 extern const struct bench table_benches[];
 extern const struct bench wire_benches[];

@@ -19,8 +19,9 @@ static void run(benchmark::State &state, const struct bench *bench)
 int main(int argc, char **argv)
 {
     const struct bench *const lists[] = {
-        checksum_benches, http_benches,  image_benches, mailbox_benches,
-        order_benches,    rules_benches, table_benches, wire_benches,
+        checksum_benches, commands_benches, histogram_benches, http_benches,  image_benches,
+        json_benches,     log_benches,      mailbox_benches,   order_benches, replay_benches,
+        rules_benches,    table_benches,    wire_benches,
     };
     for (const struct bench *list : lists) {
         for (; list->name != nullptr; list++) {
