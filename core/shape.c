@@ -438,3 +438,11 @@ struct text shape_order(const struct slice *slice)
     }
     return (struct text){NULL, 0};
 }
+
+uint32_t shape_sku(const struct slice *slice)
+{
+    const struct shape_item *item = shape_of(slice->kind)->items;
+    while (item->type != SHAPE_END && item->type != SHAPE_SKU)
+        item++;
+    return item->type == SHAPE_SKU ? (uint32_t)shape_number(item, slice) : 0;
+}

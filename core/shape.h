@@ -58,4 +58,7 @@ uint32_t shape_bytes(const struct slice *slice);
 /* The order that a valid slice is about; no bytes: none. */
 struct text shape_order(const struct slice *slice);
 
+/* The number of the SKU that it is about; 0: none, or several, as of an order's lines. */
+uint32_t shape_sku(const struct slice *slice);
+
 #endif

@@ -1,50 +1,52 @@
-/* persist/history.h - what has happened to an order, newest first, from the log's segments and its
- * archive.
+/* persist/history.h - what has happened to an order, or to a SKU, newest first, from the log's segments
+ * and its archive.
  *
- * Every event of an order names the one before it (core/event.h), and its record names the last; so a
- * history is a chain that is followed back, until the event that placed the order, or until the log no
- * longer reaches so far. A sequence is looked for in the segment that begins at or before it; where two
- * have it, the later one was copied from the earlier, and is taken.
+ * Every event of an order names the one before it (core/event.h), and its record names the last; so an
+ * order's history is a chain that is followed back until the event that placed it. The movements of a
+ * SKU are in no chain: they are looked for, stretch by stretch of the log, as far back as there is work
+ * left to spend. Both end early where the log no longer reaches.
  *
  * For an actor that has nothing else under way: it reads while it is called. */
 #ifndef SPATE_PERSIST_HISTORY_H
 #define SPATE_PERSIST_HISTORY_H
 
 #include "core/event.h"
-#include "persist/env.h"
-#include "persist/group.h"
+#include "persist/sparse.h"
 
-struct history_options {
-    int32_t directory;
-    int32_t archive; /* -1: none */
-    uint64_t log_id;
-    struct position last; /* of the order's last event */
-    uint32_t event_count_max;
-    uint32_t
-        window_bytes; /* read at a time: blocks, and no less than the largest group and a block */
+enum history_end {
+    HISTORY_GOES_ON,
+    HISTORY_BEGAN,     /* that was all there ever was */
+    HISTORY_TRUNCATED, /* what was before is no longer in the log or its archive */
+    HISTORY_PAUSED,    /* that was all the work for now; `next` is where to go on */
 };
+
+enum { HISTORY_FOUND_MAX = 128 };
 
 struct history {
-    struct env *env;
-    struct history_options options;
-    struct position next; /* to be read */
-    uint32_t event_count;
-    bool ends;      /* the next one is not to be had, or not wanted */
-    bool truncated; /* there is more, which the log does not reach */
-    int32_t error;  /* negative: reading has failed */
-    char *names;
-    uint8_t *window; /* a stretch of a segment */
+    struct sparse *sparse; /* between sparse_begin and sparse_end */
+    struct position next;  /* of an order: to be read; of a SKU: everything from here on has been */
+    enum history_end end;
+    uint32_t sku;
+    uint64_t
+        read_bytes_max; /* of a SKU: read no more than that, counted as in sparse->read_bytes */
+    struct {
+        struct position position;
+        const struct event *event;
+    } found[HISTORY_FOUND_MAX]; /* of a SKU: the newest of the stretch that has been read */
+    uint32_t found_first;
+    uint32_t found_count;
+    struct position stretch; /* everything of it is among those found, if it is older than them */
 };
 
-/* Memory aligned to 4096. */
-enum {
-    HISTORY_WINDOW_BYTES = WRITE_BYTES_MAX + (1 << 20),
-    HISTORY_MEMORY_BYTES = (4 << 20) + HISTORY_WINDOW_BYTES,
-};
-void history_begin(struct history *history, void *memory, struct env *env,
-                   const struct history_options *options);
+/* Of the order whose last event stands there, or an earlier one. */
+void history_of_order(struct history *history, struct sparse *sparse, struct position last);
 
-/* The next event back, valid until the next call, and where it stands; NULL: that was the last one. */
+/* Of a SKU, by its number, before that position. */
+void history_of_sku(struct history *history, struct sparse *sparse, uint32_t sku,
+                    struct position before, uint64_t work_bytes);
+
+/* The next event back and where it stands, valid until the next call. NULL: see `end`, or reading has
+ * failed, sparse->error. */
 const struct event *history_next(struct history *history, struct position *position);
 
 #endif

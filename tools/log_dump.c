@@ -156,11 +156,6 @@ static void print_event(const struct dump *dump, struct position position,
 
 /* ---- which of them ----------------------------------------------------------------------------------- */
 
-static bool is_stock(const struct slice *slice)
-{
-    return slice->kind >= SLICE_STOCK_RESERVE && slice->kind < SLICE_RETRY;
-}
-
 static bool text_is(struct text text, const char *wanted)
 {
     return text.bytes == strlen(wanted) && memcmp(text.at, wanted, text.bytes) == 0;
@@ -179,8 +174,7 @@ static bool touches_sku(struct dump *dump, const struct event *event)
     bool touches = false;
     for (uint32_t i = 0; i < event->slice_count; i++, slice = slice_next(slice)) {
         learn_sku(dump, slice);
-        touches |=
-            is_stock(slice) && dump->sku_number != 0 && stock_slice_sku(slice) == dump->sku_number;
+        touches |= dump->sku_number != 0 && shape_sku(slice) == dump->sku_number;
     }
     return touches;
 }

@@ -3,6 +3,7 @@
 #include "core/shard_state.h"
 #include "tests/unit/core/shop.h"
 
+#include "core/shape.h"
 #include "persist/compact.h"
 #include "persist/history.h"
 #include "persist/log.h"
@@ -490,25 +491,20 @@ static struct position last_event(const struct fixture *f, const char *id)
     return (struct position){0};
 }
 
-static void history_of(struct fixture *f, struct history *history, void *memory, const char *id)
+static void look_back(struct fixture *f, struct sparse *sparse, void *memory)
 {
-    const struct history_options options = {
-        .directory = f->start.directory,
-        .archive = -1,
-        .log_id = f->start.begin.log_id,
-        .last = last_event(f, id),
-        .event_count_max = 100,
-        .window_bytes = 16 << 10,
-    };
-    history_begin(history, memory, f->env, &options);
+    memset(memory, 0, SPARSE_MEMORY_BYTES);
+    sparse_init(sparse, memory, f->start.directory, -1, f->start.begin.log_id);
+    sparse_begin(sparse, f->env);
 }
 
 static void an_orders_history_is_followed_back_as_far_as_the_log_goes(void **state)
 {
     struct fixture *f = *state;
+    struct sparse sparse;
     struct history history;
     struct position at;
-    void *memory = aligned_alloc(BLOCK_BYTES, HISTORY_MEMORY_BYTES);
+    void *memory = aligned_alloc(BLOCK_BYTES, SPARSE_MEMORY_BYTES);
     f->batch = 8;
     trade(f, 100);
     assert_int_equal(
@@ -521,31 +517,107 @@ static void an_orders_history_is_followed_back_as_far_as_the_log_goes(void **sta
     trade(f, 10);
     static const uint16_t kinds[] = {EVENT_ORDER_CANCELLED, EVENT_LINES_CANCELLED,
                                      EVENT_ORDER_PLACED};
+    look_back(f, &sparse, memory);
     for (uint32_t i = 0; i < f->orders; i++) {
         char id[16];
         snprintf(id, sizeof id, "o-%u", i);
-        history_of(f, &history, memory, id);
+        history_of_order(&history, &sparse, last_event(f, id));
         while (history_next(&history, &at) != NULL)
             continue;
-        assert_false(history.truncated);
+        assert_int_equal(history.end, HISTORY_BEGAN);
     }
-    history_of(f, &history, memory, "o-1");
+    history_of_order(&history, &sparse, last_event(f, "o-1"));
     for (uint32_t i = 0; i < 3; i++)
         assert_int_equal(history_next(&history, &at)->kind, kinds[i]);
     assert_null(history_next(&history, &at));
-    assert_false(history.truncated);
+    assert_int_equal(history.end, HISTORY_BEGAN);
+    sparse_end(&sparse);
     for (uint32_t round = 0; round < 3; round++) {
         trade(f, 100);
         assert_true(compact(f));
     }
-    history_of(f, &history, memory, "o-1");
+    sparse_begin(&sparse, f->env);
+    history_of_order(&history, &sparse, last_event(f, "o-1"));
     assert_null(history_next(&history, &at));
-    assert_true(history.truncated);
-    history_of(f, &history, memory, "o-505");
+    assert_int_equal(history.end, HISTORY_TRUNCATED);
+    history_of_order(&history, &sparse, last_event(f, "o-505"));
     assert_int_equal(history_next(&history, &at)->kind, EVENT_ORDER_CANCELLED);
     assert_int_equal(history_next(&history, &at)->kind, EVENT_ORDER_PLACED);
     assert_null(history_next(&history, &at));
-    assert_false(history.truncated);
+    assert_int_equal(history.end, HISTORY_BEGAN);
+    assert_int_equal(sparse.error, 0);
+    sparse_end(&sparse);
+    free(memory);
+}
+
+/* Of the journal: all that there is to be found. */
+static uint32_t events_of_sku(const struct fixture *f, uint32_t sku, uint64_t seqs[4096])
+{
+    uint32_t count = 0;
+    for (size_t at = 0; at < f->shop->journal.used;) {
+        uint64_t head[2];
+        memcpy(head, f->shop->journal.at + at, sizeof head);
+        at += sizeof head;
+        for (uint64_t i = 0; i < head[1]; i++) {
+            const struct event *event = (const void *)(f->shop->journal.at + at);
+            const struct slice *slice = event_slices(event);
+            bool is_about = false;
+            for (uint32_t n = 0; n < event->slice_count; n++, slice = slice_next(slice))
+                is_about |= shape_sku(slice) == sku;
+            if (is_about)
+                seqs[count++] = head[0];
+            at += event->bytes;
+        }
+    }
+    return count;
+}
+
+static void a_skus_movements_are_all_found_newest_first_page_by_page(void **state)
+{
+    struct fixture *f = *state;
+    struct sparse sparse;
+    struct history history;
+    struct position at = {0};
+    uint64_t seqs[4096];
+    void *memory = aligned_alloc(BLOCK_BYTES, SPARSE_MEMORY_BYTES);
+    f->batch = 8;
+    trade(f, 300);
+    restart(f);
+    trade(f, 1200);
+    look_back(f, &sparse, memory);
+    for (uint32_t n = 0; n < SKUS; n++) {
+        uint32_t left = events_of_sku(f, f->skus[n], seqs), pages = 0;
+        struct position next = {f->shop->seq + 1, 0};
+        for (bool more = true; more; pages++, next = history.next) {
+            /* So little work that every page ends early. */
+            history_of_sku(&history, &sparse, f->skus[n], next, 1);
+            while (history_next(&history, &at) != NULL)
+                assert_int_equal(at.seq, seqs[--left]);
+            more = history.end == HISTORY_PAUSED;
+        }
+        assert_int_equal(left, 0);
+        assert_int_equal(history.end, HISTORY_BEGAN);
+        assert_true(pages > 2);
+    }
+    sparse_end(&sparse);
+    free(memory);
+}
+
+static void a_group_that_is_known_costs_one_short_read(void **state)
+{
+    struct fixture *f = *state;
+    struct sparse sparse;
+    void *memory = aligned_alloc(BLOCK_BYTES, SPARSE_MEMORY_BYTES);
+    trade(f, 1000);
+    look_back(f, &sparse, memory);
+    for (uint64_t seq = 1; seq <= f->shop->seq; seq++)
+        assert_int_equal(sparse_group(&sparse, seq)->seq, seq);
+    uint64_t read_bytes = sparse.read_bytes;
+    for (uint64_t seq = 1; seq <= f->shop->seq; seq++)
+        assert_int_equal(sparse_group(&sparse, seq)->seq, seq);
+    assert_true(sparse.read_bytes - read_bytes <= f->shop->seq * 2 * SPARSE_STRIDE_BYTES);
+    assert_null(sparse_group(&sparse, f->shop->seq + 1));
+    sparse_end(&sparse);
     free(memory);
 }
 
@@ -568,6 +640,8 @@ int main(void)
         TEST(a_full_disk_only_puts_it_off),
         TEST(epochs_behind_the_older_snapshot_are_forgotten),
         TEST(an_orders_history_is_followed_back_as_far_as_the_log_goes),
+        TEST(a_skus_movements_are_all_found_newest_first_page_by_page),
+        TEST(a_group_that_is_known_costs_one_short_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
