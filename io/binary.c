@@ -14,7 +14,7 @@ static void write_frame(struct connections *connections, struct connection *c, e
     connection_wrote(connections, c, bytes);
 }
 
-static void refuse(struct connections *connections, struct env *env, struct connection *c,
+void binary_refuse(struct connections *connections, struct env *env, struct connection *c,
                    uint64_t request, enum frame_fault fault)
 {
     struct frame_error error = {.fault = fault};
@@ -23,6 +23,7 @@ static void refuse(struct connections *connections, struct env *env, struct conn
     memcpy(error.reason, name, error.reason_bytes);
     write_frame(connections, c, FRAME_ERROR, request, &error, sizeof error);
     c->input_read = c->input_bytes;
+    c->fault = (uint8_t)fault;
     connection_end(connections, env, c);
 }
 
@@ -51,6 +52,24 @@ static bool knows_caller(struct connection *c, const struct frame_hello *hello,
         return false;
     c->caller_bytes = caller->name_bytes;
     memcpy(c->caller, caller->name, caller->name_bytes);
+    return true;
+}
+
+/* Counts the commands of every frame whose head has come in, each once: results that are under way
+ * have been taken off, so it is never more than the client itself counts. */
+static bool has_credit(struct connection *c, const struct binary_welcome *welcome)
+{
+    enum frame_fault fault = FRAME_OK;
+    while (c->input_bytes > c->input_asked &&
+           c->input_bytes - c->input_asked >= sizeof(struct frame)) {
+        const struct frame *frame = (const void *)(c->input + c->input_asked);
+        if (frame_bytes(frame, sizeof *frame, welcome->body.frame_bytes_max, &fault) == 0)
+            return true; /* will be refused for that when its turn comes */
+        c->input_asked += frame->bytes;
+        if (frame->kind == FRAME_COMMANDS && frame->count > welcome->body.credits - c->asked)
+            return false;
+        c->asked += frame->kind == FRAME_COMMANDS ? frame->count : 0;
+    }
     return true;
 }
 
@@ -102,7 +121,11 @@ const struct command *binary_next(struct connections *connections, struct env *e
             return take_command(c);
         const struct frame *frame = (const void *)(c->input + c->input_read);
         uint32_t available = c->input_bytes - c->input_read;
-        enum frame_fault fault = FRAME_OK;
+        enum frame_fault fault = has_credit(c, welcome) ? FRAME_OK : FRAME_NO_CREDIT;
+        if (fault != FRAME_OK) {
+            binary_refuse(connections, env, c, 0, fault);
+            return NULL;
+        }
         uint32_t bytes = frame_bytes(frame, available, welcome->body.frame_bytes_max, &fault);
         if (fault == FRAME_OK) {
             if (bytes == 0 || available < bytes)
@@ -110,7 +133,8 @@ const struct command *binary_next(struct connections *connections, struct env *e
             fault = take_frame(connections, c, frame, welcome);
         }
         if (fault != FRAME_OK) {
-            refuse(connections, env, c, available >= sizeof *frame ? frame->request : 0, fault);
+            binary_refuse(connections, env, c, available >= sizeof *frame ? frame->request : 0,
+                          fault);
             return NULL;
         }
     }
@@ -130,6 +154,7 @@ void binary_answer(struct connections *connections, struct connection *c,
     connection_wrote(connections, c, result->bytes);
     c->results->bytes += result->bytes;
     c->results->count++;
+    c->asked--;
 }
 
 void binary_seal(struct connection *c)

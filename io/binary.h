@@ -31,6 +31,10 @@ const struct command *binary_next(struct connections *connections, struct env *e
                                   struct connection *connection,
                                   const struct binary_welcome *welcome);
 
+/* Says what is wrong, and ends the connection. */
+void binary_refuse(struct connections *connections, struct env *env, struct connection *connection,
+                   uint64_t request, enum frame_fault fault);
+
 /* One more result for this turn's frame of results. */
 void binary_answer(struct connections *connections, struct connection *connection,
                    const struct result *result);

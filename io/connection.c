@@ -17,17 +17,28 @@ static uint32_t input_capacity(const struct connections_options *options)
     return (uint32_t)((bytes + 4095) & ~(uint64_t)4095);
 }
 
-enum {
-    /* What UNANSWERED_MAX commands may bring on top of the high-water mark, and a turn's answers. */
-    OUTPUT_CAPACITY =
-        (OUTPUT_HIGH_BYTES + (UNANSWERED_MAX + 1) * (RESULT_BYTES_MAX + 4096) + 4095) & ~4095
-};
+/* What UNANSWERED_MAX commands may bring on top of the high-water mark, and a turn's answers. */
+static uint32_t output_capacity(const struct connections_options *options)
+{
+    uint32_t answers = (UNANSWERED_MAX + 1) * ((uint32_t)RESULT_BYTES_MAX + 4096);
+    return (options->output_bytes + answers + 4095) & ~4095u;
+}
+
+/* Twice as many chains as connections: few have more than the one that is looked for. */
+static uint32_t peer_chains(const struct connections_options *options)
+{
+    uint32_t chains = 16;
+    while (chains < options->count_max * 2)
+        chains *= 2;
+    return chains;
+}
 
 size_t connections_bytes(const struct connections_options *options)
 {
-    size_t each = input_capacity(options) + (size_t)OUTPUT_CAPACITY;
+    size_t each = input_capacity(options) + (size_t)output_capacity(options);
     size_t head = sizeof(struct connection) + options->http_bytes + options->walk_bytes;
-    size_t heads = (options->count_max * head + 4095) & ~(size_t)4095;
+    size_t peers = peer_chains(options) * sizeof(uint32_t);
+    size_t heads = (options->count_max * head + peers + 4095) & ~(size_t)4095;
     return heads + options->count_max * each;
 }
 
@@ -36,6 +47,7 @@ void connections_init(struct connections *connections, void *zeroed_memory,
 {
     uint8_t *http = (uint8_t *)zeroed_memory + options->count_max * sizeof(struct connection);
     uint8_t *walk = http + (size_t)options->count_max * options->http_bytes;
+    uint8_t *peers = walk + (size_t)options->count_max * options->walk_bytes;
     uint8_t *bytes = (uint8_t *)zeroed_memory + connections_bytes(options);
     *connections = (struct connections){
         .at = zeroed_memory,
@@ -47,11 +59,15 @@ void connections_init(struct connections *connections, void *zeroed_memory,
         .waiting_first = CONNECTION_NONE,
         .input_capacity_bytes = input_capacity(options),
         .input_high_bytes = options->frame_bytes_max * 2,
-        .output_capacity_bytes = OUTPUT_CAPACITY,
+        .output_capacity_bytes = output_capacity(options),
+        .output_high_bytes = options->output_bytes,
+        .peers = (uint32_t *)(void *)peers,
+        .peer_mask = peer_chains(options) - 1,
     };
+    memset(connections->peers, 0xff, peer_chains(options) * sizeof *connections->peers);
     for (uint32_t i = options->count_max; i-- > 0;) {
         struct connection *c = &connections->at[i];
-        bytes -= OUTPUT_CAPACITY;
+        bytes -= connections->output_capacity_bytes;
         c->output = bytes;
         bytes -= connections->input_capacity_bytes;
         c->input = bytes;
@@ -118,6 +134,57 @@ struct connection *connection_open(struct connections *connections, struct env *
     return c;
 }
 
+/* ---- how many come from where ------------------------------------------------------------------ */
+
+static uint32_t *peers_of(const struct connections *connections, const struct address *peer)
+{
+    uint64_t parts[2];
+    memcpy(parts, peer->at, sizeof parts);
+    uint64_t mixed =
+        (parts[0] ^ parts[1] * UINT64_C(0x9e3779b97f4a7c15)) * UINT64_C(0xd6e8feb86659fd93);
+    return &connections->peers[(mixed >> 32) & connections->peer_mask];
+}
+
+uint32_t connections_from(const struct connections *connections, const struct address *peer)
+{
+    uint32_t count = 0;
+    for (uint32_t i = *peers_of(connections, peer); i != CONNECTION_NONE;
+         i = connections->at[i].next_peer)
+        count += memcmp(&connections->at[i].peer, peer, sizeof *peer) == 0;
+    return count;
+}
+
+void connection_count_peer(struct connections *connections, struct connection *c,
+                           const struct address *peer)
+{
+    uint32_t *first = peers_of(connections, peer);
+    c->peer = *peer;
+    c->peer_counted = true;
+    c->next_peer = *first;
+    *first = number_of(connections, c);
+}
+
+static void forget_peer(struct connections *connections, struct connection *c)
+{
+    if (!c->peer_counted)
+        return;
+    uint32_t *link = peers_of(connections, &c->peer);
+    while (*link != number_of(connections, c))
+        link = &connections->at[*link].next_peer;
+    *link = c->next_peer;
+    c->peer_counted = false;
+}
+
+bool connection_is_idle(struct connection *c, uint64_t clock_ns, uint64_t idle_ns)
+{
+    if (c->moved || c->moved_ns == 0)
+        c->moved_ns = clock_ns;
+    c->moved = false;
+    bool awaits_us = c->open_commands > 0 || c->ready || c->waiting;
+    return c->phase == CONNECTION_OPEN && clock_ns - c->moved_ns >= idle_ns &&
+           (!awaits_us || c->output_due != c->output_sent);
+}
+
 /* The last completion is in: the number is free for the next. */
 static void forget(struct connections *connections, struct env *env, struct connection *c)
 {
@@ -125,6 +192,7 @@ static void forget(struct connections *connections, struct env *env, struct conn
     env_submit(env, &(struct env_op){.kind = ENV_CLOSE,
                                      .file = c->file,
                                      .user = (uint64_t)USER_END << USER_SHIFT | CONNECTION_NONE});
+    forget_peer(connections, c);
     c->generation++;
     c->phase = CONNECTION_FREE;
     c->next = connections->free_first;
@@ -139,7 +207,7 @@ static void close_if_done(struct connections *connections, struct env *env, stru
         forget(connections, env, c);
 }
 
-static void begin_close(struct connections *connections, struct env *env, struct connection *c)
+void connection_break(struct connections *connections, struct env *env, struct connection *c)
 {
     if (c->phase == CONNECTION_CLOSING)
         return;
@@ -156,7 +224,7 @@ static void close_if_quiet(struct connections *connections, struct env *env, str
     bool lingers = c->linger_until_ns != 0 && !c->input_ended;
     if (last && !lingers && c->open_commands == 0 && !c->touched && !c->sending &&
         c->output_sent == c->output_written)
-        begin_close(connections, env, c);
+        connection_break(connections, env, c);
 }
 
 void connection_end(struct connections *connections, struct env *env, struct connection *c)
@@ -266,14 +334,17 @@ static bool take_in(struct connections *connections, struct connection *c, const
     if (c->input_read == c->input_bytes) {
         c->input_read = 0;
         c->input_bytes = 0;
+        c->input_asked = 0;
     } else if (count > connections->input_capacity_bytes - c->input_bytes) {
         memmove(c->input, c->input + c->input_read, c->input_bytes - c->input_read);
         c->input_bytes -= c->input_read;
+        c->input_asked -= c->input_read;
         c->input_read = 0;
     }
     if (count > connections->input_capacity_bytes - c->input_bytes)
         return false;
     c->warmth = WARM;
+    c->moved |= c->output_sent == c->output_due;
     memcpy(c->input + c->input_bytes, bytes, count);
     c->input_bytes += count;
     connection_ready(connections, c);
@@ -287,7 +358,7 @@ static void on_receive(struct connections *connections, struct env *env, struct 
         uint32_t buffer = done->flags >> ENV_BUFFER_SHIFT;
         if (done->result > 0 && !take_in(connections, c, buffers + (size_t)buffer * buffer_bytes,
                                          (uint32_t)done->result))
-            begin_close(connections, env, c);
+            connection_break(connections, env, c);
         env_give_back(env, buffer);
     }
     if (!(done->flags & ENV_FLAG_MORE))
@@ -296,7 +367,7 @@ static void on_receive(struct connections *connections, struct env *env, struct 
         SOMETIMES("connection: a receive has ended and begins again");
         receive(connections, env, c);
     } else if (done->result < 0) {
-        begin_close(connections, env, c);
+        connection_break(connections, env, c);
     } else if (done->result == 0) {
         c->input_ended = true;
         connection_ready(connections, c); /* to be closed when its last command is answered */
@@ -316,7 +387,8 @@ static void send_due(struct connections *connections, struct env *env, struct co
     /* What is still unsent moves to the front while no send reads it, so that a busy connection
      * goes on using the same few pages. */
     uint64_t kept = c->output_written - c->output_sent;
-    if (c->output_sent > c->output_base && c->results == NULL && kept <= OUTPUT_HIGH_BYTES) {
+    if (c->output_sent > c->output_base && c->results == NULL &&
+        kept <= connections->output_high_bytes) {
         memmove(c->output, c->output + (c->output_sent - c->output_base), kept);
         c->output_base = c->output_sent;
     }
@@ -333,10 +405,11 @@ static void on_send(struct connections *connections, struct env *env, struct con
 {
     c->sending = false;
     if (result <= 0) {
-        begin_close(connections, env, c);
+        connection_break(connections, env, c);
         return;
     }
     c->output_sent += (uint32_t)result;
+    c->moved = true;
     send_due(connections, env, c);
     if (c->input_bytes > c->input_read)
         connection_ready(connections, c); /* may have waited for room */
@@ -369,10 +442,10 @@ void connection_consume(struct connections *connections, struct env *env, struct
         receive(connections, env, c);
 }
 
-bool connection_may_ask(const struct connection *c)
+bool connection_may_ask(const struct connections *connections, const struct connection *c)
 {
     return c->open_commands < UNANSWERED_MAX &&
-           c->output_written - c->output_sent < OUTPUT_HIGH_BYTES;
+           c->output_written - c->output_sent < connections->output_high_bytes;
 }
 
 static void touch(struct connections *connections, struct connection *c)
@@ -414,6 +487,7 @@ void connections_cool(struct connections *connections, struct env *env)
             continue;
         c->input_read = 0;
         c->input_bytes = 0;
+        c->input_asked = 0;
         c->output_base = c->output_written;
         /* The two lie side by side. */
         env_disuse(env, c->input,

@@ -44,6 +44,9 @@ struct connection {
     bool welcomed;       /* hello has been answered */
     uint8_t warmth;      /* looks of connections_cool until its pages go back; 0: they have */
     bool waiting;        /* stands in the list of those that wait for a sequence */
+    bool moved;          /* since the last look of connection_is_idle */
+    bool held;           /* its commands wait until its answers have been read */
+    uint8_t fault;       /* enum frame_fault it has been ended with, until that is counted */
     uint32_t operations; /* in flight */
     uint32_t open_commands;
     uint32_t answers;  /* that this turn has written */
@@ -55,12 +58,18 @@ struct connection {
     uint64_t wait_seq;
     uint64_t wait_until_ns;   /* env_clock */
     uint64_t linger_until_ns; /* env_clock; 0: does not linger */
+    uint64_t moved_ns;        /* env_clock: when it was last seen to have moved */
+    struct address peer;      /* at the other end of the socket; counted only with a limit */
+    uint32_t next_peer;       /* of those with the same hash of it */
+    bool peer_counted;
 
     uint8_t *input;
     uint32_t input_read;
     uint32_t input_bytes;
     uint64_t partial_since_ns; /* a request has begun and is not whole; env_clock, 0: none */
     uint32_t frame_left;       /* commands of the frame at input_read that are still to be taken */
+    uint32_t input_asked;      /* up to here the commands of frames have been counted in `asked` */
+    uint32_t asked;            /* commands that have come in and have no result */
 
     uint8_t *output;
     uint64_t output_base; /* stream offset of output[0] */
@@ -101,6 +110,9 @@ struct connections {
     uint32_t input_capacity_bytes;
     uint32_t input_high_bytes; /* backlog from which a connection is not received from */
     uint32_t output_capacity_bytes;
+    uint32_t output_high_bytes; /* unsent output from which on its commands wait */
+    uint32_t *peers;            /* first of each hash of an address */
+    uint32_t peer_mask;
 };
 
 #define CONNECTION_NONE UINT32_MAX
@@ -111,10 +123,11 @@ struct connections_options {
     uint32_t receive_bytes; /* of all provided buffers together */
     uint32_t http_bytes;    /* of one struct http */
     uint32_t walk_bytes;    /* of one struct walk */
+    uint32_t output_bytes;  /* a connection's commands wait while so much output is unsent */
 };
 
-/* A connection's commands wait while this much output is unsent, or so many are unanswered. */
-enum { OUTPUT_HIGH_BYTES = 256 * 1024, UNANSWERED_MAX = 256, OUTPUT_ROOM_BYTES = 384 * 1024 };
+/* A connection's commands wait while so many are unanswered. */
+enum { UNANSWERED_MAX = 256, OUTPUT_ROOM_BYTES = 384 * 1024 };
 
 size_t connections_bytes(const struct connections_options *options);
 void connections_init(struct connections *connections, void *zeroed_memory,
@@ -134,6 +147,19 @@ void connection_linger(struct connections *connections, struct env *env,
 /* To be called now and then. */
 void connection_lingered(struct connections *connections, struct env *env,
                          struct connection *connection, uint64_t clock_ns);
+
+/* How many of those that are counted come from an address; and counts one more. */
+uint32_t connections_from(const struct connections *connections, const struct address *peer);
+void connection_count_peer(struct connections *connections, struct connection *connection,
+                           const struct address *peer);
+
+/* Ends at once, whatever is unsent. */
+void connection_break(struct connections *connections, struct env *env,
+                      struct connection *connection);
+
+/* To be called now and then: whether nothing has moved on it for so long. Bytes that come in are no
+ * movement while answers lie there that it does not read. */
+bool connection_is_idle(struct connection *connection, uint64_t clock_ns, uint64_t idle_ns);
 
 uint64_t connection_token(const struct connections *connections,
                           const struct connection *connection);
@@ -160,7 +186,7 @@ void connection_consume(struct connections *connections, struct env *env,
                         struct connection *connection, uint32_t bytes);
 
 /* Whether its next command may be executed now. */
-bool connection_may_ask(const struct connection *connection);
+bool connection_may_ask(const struct connections *connections, const struct connection *connection);
 
 /* OUTPUT_ROOM_BYTES for output; `wrote` says how much was used. */
 void *connection_room(struct connections *connections, struct connection *connection);

@@ -179,6 +179,9 @@ const char *frame_fault_name(enum frame_fault fault)
         [FRAME_BAD_TOKEN] = "unknown token",
         [FRAME_NO_CREDIT] = "more open commands than credits",
         [FRAME_BUSY] = "too many connections; try again later",
+        [FRAME_BUSY_ADDRESS] = "too many connections from this address",
+        [FRAME_LATE] = "hello or the rest of a frame did not arrive in time",
+        [FRAME_IDLE] = "nothing was said for too long",
     };
     return (uint32_t)fault < sizeof names / sizeof *names ? names[fault] : "unknown fault";
 }

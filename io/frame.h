@@ -72,8 +72,12 @@ enum frame_fault {
     FRAME_BAD_COUNT,
     FRAME_NO_HELLO, /* anything before hello, or a second hello */
     FRAME_BAD_TOKEN,
-    FRAME_NO_CREDIT, /* more open commands than credits */
-    FRAME_BUSY,      /* as many connections as there may be; try again later */
+    FRAME_NO_CREDIT,    /* more open commands than credits */
+    FRAME_BUSY,         /* as many connections as there may be; try again later */
+    FRAME_BUSY_ADDRESS, /* as many from one address as there may be */
+    FRAME_LATE,         /* hello, or the rest of a frame, did not arrive in time */
+    FRAME_IDLE,         /* nothing has moved for longer than it may */
+    FRAME_FAULTS
 };
 
 struct frame_error {

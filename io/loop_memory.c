@@ -16,6 +16,7 @@ static struct connections_options connections_options(const struct server_option
         .receive_bytes = RECEIVE_BUFFERS * RECEIVE_BUFFER_BYTES,
         .http_bytes = sizeof(struct http),
         .walk_bytes = WALK_BYTES,
+        .output_bytes = options->output_bytes,
     };
 }
 

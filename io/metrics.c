@@ -108,6 +108,19 @@ static void put_codes(struct page *page, const struct metrics_sources *sources)
     }
 }
 
+static void put_faults(struct page *page, const struct metrics_sources *sources)
+{
+    describe(page, "frame_faults_total", "counter",
+             "Connections ended with an error frame, by what it said.");
+    for (uint32_t fault = FRAME_OK + 1; fault < FRAME_FAULTS; fault++) {
+        uint64_t count = 0;
+        for (uint32_t i = 0; i < sources->shard_count; i++)
+            count += atomic_load(&sources->shards[i]->faults[fault]);
+        put(page, "spate_frame_faults_total{fault=\"%s\"} %llu\n", frame_fault_name(fault),
+            (unsigned long long)count);
+    }
+}
+
 /* A SKU is printable ASCII; of that, two characters mean something in a label. */
 static void put_hot(struct page *page, const struct metrics_sources *sources)
 {
@@ -215,6 +228,7 @@ uint32_t metrics_write(const struct metrics_sources *sources, char *out, uint32_
     put_shards(&page, sources->shards, sources->shard_count);
     put_answers(&page, sources);
     put_codes(&page, sources);
+    put_faults(&page, sources);
     put_log(&page, sources->log);
     put_compact(&page, sources);
     put_hot(&page, sources);

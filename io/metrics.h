@@ -8,6 +8,7 @@
 #include "core/atomics.h"
 #include "core/catalogue.h"
 #include "core/code.h"
+#include "io/frame.h"
 #include "io/hot.h"
 #include "persist/log.h"
 
@@ -24,6 +25,10 @@ struct lines;
     X(METRIC_DOORBELLS,            "doorbells_total",           "counter", "Sleeping shards woken by this one.") \
     X(METRIC_CONNECTIONS_OPENED,   "connections_opened_total",  "counter", "Connections accepted.") \
     X(METRIC_CONNECTIONS_REFUSED,  "connections_refused_total", "counter", "Connections over the limit, told so and closed.") \
+    X(METRIC_ADDRESS_REFUSED,      "address_refused_total",     "counter", "Of them, those of an address that had too many.") \
+    X(METRIC_CONNECTIONS_LATE,     "connections_late_total",    "counter", "Connections ended because a request took too long to arrive.") \
+    X(METRIC_CONNECTIONS_IDLE,     "connections_idle_total",    "counter", "Connections ended because nothing moved for too long.") \
+    X(METRIC_OUTPUT_FULL,          "output_full_total",         "counter", "Times commands waited because the client did not read its answers.") \
     X(METRIC_CONNECTIONS,          "connections",               "gauge",   "Connections that are open.") \
     X(METRIC_ORDERS,               "orders",                    "gauge",   "Orders in memory.") \
     X(METRIC_ORDERS_MAX,           "orders_max",                "gauge",   "Orders that fit.") \
@@ -53,6 +58,7 @@ struct metrics {
     struct atomic64 answer_buckets[ANSWER_BUCKETS];
     struct atomic64 answer_ns;
     struct atomic64 codes[CODE_LIMIT_NUMBER]; /* results, by enum code */
+    struct atomic64 faults[FRAME_FAULTS];     /* frames refused, by enum frame_fault */
     struct hot hot;
 };
 
@@ -75,6 +81,12 @@ static inline void metric_code(struct metrics *metrics, uint32_t code)
 {
     struct atomic64 *cell = &metrics->codes[code];
     atomic_store(cell, cell->value + 1); /* pairs with the load in put_codes */
+}
+
+static inline void metric_fault(struct metrics *metrics, enum frame_fault fault)
+{
+    struct atomic64 *cell = &metrics->faults[fault];
+    atomic_store(cell, cell->value + 1); /* pairs with the load in put_faults */
 }
 
 /* What the page is made of. */

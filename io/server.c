@@ -46,6 +46,9 @@ struct server_options server_options_default(void)
         .turn_commands_max = 256,
         .turn_ns_max = 100 * 1000,
         .request_ns_max = 10ull * 1000000000,
+        .idle_ns_max = 10ull * 60 * 1000000000,
+        .credits = 2 * FRAME_COMMANDS_MAX,
+        .output_bytes = 256 << 10,
         .flight_count_max = 4096,
         .payment_deadline_ns = 30ull * 60 * 1000000000,
         .review_deadline_ns = 24ull * 3600 * 1000000000,
@@ -396,31 +399,33 @@ static void welcome_fill(struct server *server)
         .shard_count = (uint16_t)server->options.shard_count,
         .capabilities = server->options.log.sync == LOG_SYNC_NONE ? FRAME_UNSYNCED : 0,
         .frame_bytes_max = server->options.frame_bytes_max,
-        .commands_max = FRAME_COMMANDS_MAX,
-        .credits = UNANSWERED_MAX,
+        .commands_max = server->options.credits < FRAME_COMMANDS_MAX ? server->options.credits
+                                                                     : FRAME_COMMANDS_MAX,
+        .credits = server->options.credits,
     };
     memcpy(body->slot_shard, server->shared.slot_shard, sizeof body->slot_shard);
     atomic_store(&server->shared.welcome.callers, (uintptr_t)server->options.callers);
 }
 
-static void busy_fill(struct shared *shared)
+static void refusal_fill(struct refusal *refusal, enum frame_fault fault, enum code code,
+                         const char *status)
 {
-    struct frame *frame = (struct frame *)(void *)shared->busy_frame;
+    struct frame *frame = (struct frame *)(void *)refusal->frame;
     struct frame_error *error = (struct frame_error *)(void *)(frame + 1);
-    const char *reason = frame_fault_name(FRAME_BUSY);
-    error->fault = FRAME_BUSY;
+    const char *reason = frame_fault_name(fault);
+    error->fault = fault;
     error->reason_bytes = (uint32_t)snprintf(error->reason, sizeof error->reason, "%s", reason);
-    frame_seal(frame, FRAME_ERROR, sizeof shared->busy_frame, 0, 0);
+    frame_seal(frame, FRAME_ERROR, sizeof refusal->frame, 0, 0);
 
     _Alignas(8) uint8_t space[320];
     struct pile body = {.at = space, .capacity_bytes = sizeof space};
     struct json_writer writer = {.pile = &body};
-    problem_open(&writer, CODE_BUSY, (struct text){reason, error->reason_bytes});
+    problem_open(&writer, code, (struct text){reason, error->reason_bytes});
     json_write_close(&writer, '}');
-    snprintf(shared->busy_page, sizeof shared->busy_page,
-             "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\n"
+    snprintf(refusal->page, sizeof refusal->page,
+             "HTTP/1.1 %s\r\nContent-Type: application/problem+json\r\n"
              "Content-Length: %u\r\nRetry-After: 1\r\nConnection: close\r\n\r\n%.*s",
-             body.used_bytes, (int)body.used_bytes, (const char *)body.at);
+             status, body.used_bytes, (int)body.used_bytes, (const char *)body.at);
 }
 
 size_t server_tables_bytes(const struct server_options *options)
@@ -520,7 +525,9 @@ static bool get_ready(struct server *server, struct env *env)
     if (!get_compact_ready(server, env))
         return false;
     welcome_fill(server);
-    busy_fill(shared);
+    refusal_fill(&shared->busy, FRAME_BUSY, CODE_BUSY, "503 Service Unavailable");
+    refusal_fill(&shared->busy_address, FRAME_BUSY_ADDRESS, CODE_RATE_LIMITED,
+                 "429 Too Many Requests");
     return listen_on_everything(server, env, &server->report);
 }
 

@@ -27,7 +27,10 @@ struct server_options {
     bool proxy_protocol;       /* what comes to http_address begins with a PROXY header */
     const struct lines *lines; /* where it speaks; NULL: nobody counts what is lost there */
     uint32_t shard_count;
-    uint32_t connection_count_max; /* per shard */
+    uint32_t connection_count_max;    /* per shard */
+    uint32_t address_connections_max; /* of them from one address; 0: as many as there are */
+    uint32_t credits;                 /* commands of a connection that may be under way */
+    uint32_t output_bytes;            /* unsent answers from which on its commands wait */
     uint32_t mailbox_bytes;
     uint32_t frame_bytes_max;
     uint32_t head_bytes_max; /* of an HTTP request */
@@ -35,6 +38,7 @@ struct server_options {
     uint32_t turn_commands_max;
     uint64_t turn_ns_max;
     uint64_t request_ns_max;  /* how long one may take to arrive */
+    uint64_t idle_ns_max;     /* how long a connection may have nothing to say; 0: for ever */
     uint64_t order_count_max; /* in total */
     uint64_t order_bytes_max;
     uint32_t sku_count_max;

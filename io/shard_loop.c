@@ -204,7 +204,11 @@ static void execute(struct shard_loop *loop, const struct asked *asked)
 static const struct command *next_command(struct shard_loop *loop, struct connection *c)
 {
     struct connections *connections = &loop->connections;
-    if (!connection_may_ask(c))
+    bool may_ask = connection_may_ask(connections, c);
+    if (!may_ask && c->open_commands < UNANSWERED_MAX && !c->held)
+        metric_add(&loop->metrics, METRIC_OUTPUT_FULL, 1);
+    c->held = !may_ask;
+    if (!may_ask)
         return NULL;
     if (c->protocol == PROTOCOL_BINARY)
         return binary_next(connections, loop->env, c, &loop->shared->welcome);
@@ -438,6 +442,9 @@ static void note_due(struct shard_loop *loop)
     struct connection *c;
     while ((c = connection_next_touched(&loop->connections)) != NULL) {
         binary_seal(c);
+        if (c->fault != FRAME_OK)
+            metric_fault(&loop->metrics, (enum frame_fault)c->fault);
+        c->fault = FRAME_OK;
         loop->due[loop->due_tail++ & loop->due_mask] = (struct due){
             .seq = loop->shared->options->bug[BUG_ANSWERS_AT_ONCE] ? 0 : loop->seen,
             .turn = loop->turn_number,

@@ -25,8 +25,10 @@ struct shared {
     uint8_t slot_shard[SLOT_COUNT];
     struct binary_welcome welcome;
     struct web_pages pages;
-    _Alignas(8) uint8_t busy_frame[sizeof(struct frame) + sizeof(struct frame_error)];
-    char busy_page[512]; /* both: to a connection too many */
+    struct refusal { /* to a connection too many */
+        _Alignas(8) uint8_t frame[sizeof(struct frame) + sizeof(struct frame_error)];
+        char page[512];
+    } busy, busy_address;
     struct shared_flag {
         _Alignas(128) struct atomic64 value;
     } sleeping[SHARDS_MAX]; /* set by the sleeper, read by whoever has published to it */

@@ -44,7 +44,7 @@ static void answer_page(struct connections *connections, struct env *env, struct
 /* ---- for whom it speaks ------------------------------------------------------------------------- */
 
 /* "203.0.113.9:4242", "[2001:db8::9]:4242" */
-static bool read_peer(struct connection *c, struct text peer)
+static bool read_peer(struct text peer, struct address *address)
 {
     const char *colon = memrchr(peer.at, ':', peer.bytes);
     if (colon == NULL)
@@ -52,19 +52,36 @@ static bool read_peer(struct connection *c, struct text peer)
     struct text host = {peer.at, (uint32_t)(colon - peer.at)};
     if (host.bytes > 2 && host.at[0] == '[')
         host = (struct text){host.at + 1, host.bytes - 2};
-    return address_read(&c->client, host);
+    return address_read(address, host);
+}
+
+static bool is_local(struct text peer)
+{
+    return peer.bytes >= 5 && memcmp(peer.at, "unix:", 5) == 0;
+}
+
+static struct text peer_of(struct env *env, int32_t file, char text[ENV_ADDRESS_BYTES_MAX])
+{
+    int32_t bytes = env_address(env, file, true, text);
+    return (struct text){text, bytes > 0 ? (uint32_t)bytes : 0};
+}
+
+bool web_peer(struct env *env, int32_t file, struct address *peer)
+{
+    char text[ENV_ADDRESS_BYTES_MAX];
+    struct text said = peer_of(env, file, text);
+    return !is_local(said) && read_peer(said, peer);
 }
 
 void web_greet(struct connection *c, struct env *env, const struct networks *trusted,
                bool proxy_protocol)
 {
-    char peer[ENV_ADDRESS_BYTES_MAX];
-    int32_t bytes = env_address(env, c->file, true, peer);
-    bool local = bytes >= 5 && memcmp(peer, "unix:", 5) == 0;
+    char text[ENV_ADDRESS_BYTES_MAX];
+    struct text peer = peer_of(env, c->file, text);
     c->proxy_due = proxy_protocol;
-    c->client_known = bytes > 0 && !local && read_peer(c, (struct text){peer, (uint32_t)bytes});
+    c->client_known = !is_local(peer) && read_peer(peer, &c->client);
     c->client_trusted =
-        local ? trusted->local : c->client_known && networks_have(trusted, &c->client);
+        is_local(peer) ? trusted->local : c->client_known && networks_have(trusted, &c->client);
 }
 
 /* False: it has not all come yet, or the connection ends: it is none, or comes from a stranger. */
@@ -114,7 +131,7 @@ const struct command *web_next(struct connections *connections, struct env *env,
     if (c->proxy_due && !take_proxy_header(connections, env, c, server->trusted))
         return NULL;
     while (c->phase == CONNECTION_OPEN && c->http->stage != HTTP_STAGE_OPEN &&
-           connection_may_ask(c) && c->input_bytes > c->input_read) {
+           connection_may_ask(connections, c) && c->input_bytes > c->input_read) {
         struct pile output = output_of(connections, c);
         struct pile command = {.at = commands->at + commands->used_bytes,
                                .capacity_bytes = commands->capacity_bytes - commands->used_bytes};

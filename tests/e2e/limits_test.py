@@ -16,6 +16,8 @@ import tempfile
 import threading
 import time
 
+import frames
+
 SPATE = os.path.join(os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build"), "spate")
 CONNECTIONS = 60
 REQUEST_S = 10  # how long a request may take to arrive
@@ -42,8 +44,9 @@ class Server:
         with open(self.log.name) as text:
             return text.read()
 
-    def connect(self, port=None):
-        s = socket.create_connection(("127.0.0.1", port or self.port), timeout=30)
+    def connect(self, port=None, source=None):
+        s = socket.create_connection(("127.0.0.1", port or self.port), timeout=30,
+                                     source_address=source and (source, 0))
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return s
 
@@ -52,7 +55,8 @@ class Server:
         connection.request("GET", "/metrics")
         text = connection.getresponse().read().decode()
         connection.close()
-        return sum(int(value) for value in re.findall(rf"^spate_{name}(?:{{[^}}]*}})? (\d+)$", text, re.M))
+        labels = "" if "{" in name else r"(?:\{[^}]*\})?"
+        return sum(int(value) for value in re.findall(rf"^spate_{re.escape(name)}{labels} (\d+)$", text, re.M))
 
     def settles(self, name, wanted):
         end = time.monotonic() + REQUEST_S + 5
@@ -153,6 +157,7 @@ def a_connection_too_many_is_told_so(server):
             answer = until_closed(s, SERVED_S)
             told += answer.startswith(b"HTTP/1.1 503 ") and b"Retry-After: " in answer
     assert told >= 10, told
+    assert server.metric("connections_refused_total") == told
     customer.shops(10)
     for s in flood:
         s.close()
@@ -220,9 +225,11 @@ def a_request_that_never_ends_is_ended(server):
         time.sleep(0.5)
     for s in dripping:
         assert until_closed(s, REQUEST_S)[:13] in (b"HTTP/1.1 408 ", b"")
-    assert b"" == until_closed(half, REQUEST_S)
-    assert b"" == until_closed(silent, REQUEST_S)
+    for s in half, silent:
+        assert frames.fault(frames.read_frame(s.makefile("rb"))) == frames.LATE
+        assert until_closed(s, REQUEST_S) == b""
     server.settles("connections", 2)
+    assert server.metric("connections_late_total") == 22
 
 
 def one_who_sends_without_end_leaves_room_for_the_others(server):
@@ -280,6 +287,155 @@ def a_shard_that_serves_asks_for_no_memory(server):
     assert after == before > 0, f"{before} bytes became {after}"
 
 
+class Speaker:
+    """A connection that speaks the binary protocol, and what it hears."""
+
+    def __init__(self, server, greet=True, source=None):
+        self.socket = server.connect(server.binary_port, source)
+        self.stream = self.socket.makefile("rb")
+        if greet:
+            assert self.asks(frames.hello())[0] == frames.WELCOME
+
+    def asks(self, sent):
+        self.socket.sendall(sent)
+        return frames.read_frame(self.stream)
+
+    def orders(self, first, end):
+        """Codes of orders that are sent in one frame."""
+        sku = struct.unpack_from("<I", next(frames.results(self.asks(frames.commands(frames.sku_resolve("A")))[3]))[3], 24)[0]
+        self.socket.sendall(frames.commands(*(frames.order_create(f"b{i}", sku, i) for i in range(first, end))))
+        codes = []
+        while len(codes) < end - first:
+            codes += [code for code, _, _, _ in frames.results(frames.read_frame(self.stream)[3])]
+        return codes
+
+
+def an_address_has_as_many_connections_as_it_may_and_no_more(server):
+    customer = set_up(server)
+    others = [server.connect() for _ in range(2)]
+    fourth = server.connect()
+    assert until_closed(fourth, SERVED_S).startswith(b"HTTP/1.1 429 Too Many Requests\r\n")
+    fifth = Speaker(server, greet=False)
+    assert frames.fault(frames.read_frame(fifth.stream)) == frames.BUSY_ADDRESS
+    Speaker(server, source="127.0.0.2").socket.close()  # another address is served
+    customer.shops(1)
+    assert server.metric("address_refused_total") == 2
+    for s in others:
+        s.close()
+    server.settles("connections", 2)
+    server.connect().close()
+    server.settles("connections", 2)
+    assert server.metric("address_refused_total") == 2  # there was room again
+
+
+an_address_has_as_many_connections_as_it_may_and_no_more.options = ["--connections-per-address", "3"]
+
+
+def who_says_nothing_for_too_long_is_let_go(server):
+    quiet, speaker = server.connect(), Speaker(server)
+    quiet.sendall(b"GET /v1/stock?sku=A HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert until_closed(quiet, REQUEST_S).startswith(b"HTTP/1.1 404 ")
+    assert frames.fault(frames.read_frame(speaker.stream)) == frames.IDLE
+    assert speaker.stream.read() == b""
+    assert server.metric("connections_idle_total") == 2
+
+
+who_says_nothing_for_too_long_is_let_go.options = ["--idle-timeout", "1s"]
+
+
+def who_never_reads_is_let_go_however_much_is_still_to_be_said(server):
+    customer = set_up(server)
+    deaf = Speaker(server)
+    deaf.orders(0, 1)
+    asked = frames.commands(*(frames.order_get("b0", i) for i in range(8000)))
+    deaf.socket.settimeout(0.2)
+    try:
+        while True:  # until the server has stopped to listen
+            deaf.socket.sendall(asked)
+    except TimeoutError:
+        pass
+    assert server.metric("output_full_total") > 0
+    while server.metric("connections_idle_total") == 0:
+        customer.shops(1)
+    server.settles("connections", 2)
+
+
+who_never_reads_is_let_go_however_much_is_still_to_be_said.options = [
+    "--idle-timeout", "2s", "--output", "64K", "--credits", "1000000"]
+
+
+def more_commands_than_credits_end_the_connection(server):
+    customer = set_up(server)
+    speaker = Speaker(server)
+    assert speaker.orders(0, 16) == [1] * 16  # as many as there are credits, and again once they are answered
+    assert speaker.orders(16, 32) == [1] * 16
+    asked = [frames.order_create(f"x{i}", 1, i) for i in range(17)]
+    assert frames.fault(speaker.asks(frames.commands(*asked))) == frames.NO_CREDIT
+    assert speaker.stream.read() == b""
+    customer.shops(1)
+    assert customer.ask("GET", "/v1/orders/x0")[0] == 404
+    counted = server.metric('frame_faults_total{fault="more open commands than credits"}')
+    assert counted == 1, counted
+
+
+more_commands_than_credits_end_the_connection.options = ["--credits", "16"]
+
+
+def every_malformed_frame_is_told_why_and_touches_nobody_else(server):
+    customer, neighbour = set_up(server), Speaker(server)
+    order = frames.order_create("wrong", 1)
+    beyond = struct.pack("<I", len(order) + 8) + order[4:]
+    wrong = [
+        (frames.commands(order, magic=b"SPT2"), frames.BAD_MAGIC),
+        (frames.commands(order, length=24), frames.BAD_LENGTH),
+        (frames.commands(order, length=33), frames.BAD_LENGTH),
+        (frames.commands(beyond), frames.BAD_LENGTH),
+        (frames.commands(order + bytes(8), count=1), frames.BAD_LENGTH),
+        (frames.commands(length=(2 << 20) + 8), frames.TOO_LARGE),
+        (frames.commands(order, checksum=1), frames.BAD_CHECKSUM),
+        (frames.commands(order, version=2), frames.BAD_VERSION),
+        (frames.frame(99), frames.BAD_KIND),
+        (frames.frame(frames.RESULTS, order, 1), frames.BAD_KIND),
+        (frames.frame(frames.COMMANDS, b"", 0), frames.BAD_COUNT),
+        (frames.commands(order, count=2), frames.BAD_LENGTH),
+        (frames.frame(frames.COMMANDS, order, 8191), frames.BAD_COUNT),
+        (frames.frame(frames.PING, b"", 1), frames.BAD_COUNT),
+        (frames.hello(), frames.NO_HELLO),
+    ]
+    for sent, fault in wrong:
+        speaker = Speaker(server)
+        assert frames.fault(speaker.asks(sent)) == fault, (fault, sent[:64])
+        assert speaker.stream.read() == b""
+    for sent, fault in [(frames.commands(order), frames.NO_HELLO), (frames.frame(frames.PING), frames.NO_HELLO),
+                        (frames.hello(first=2, last=3), frames.BAD_VERSION),
+                        (b"GET / HTTP/1.1\r\n\r\n", frames.BAD_MAGIC)]:
+        stranger = Speaker(server, greet=False)
+        assert frames.fault(stranger.asks(sent)) == fault
+        assert stranger.stream.read() == b""
+    assert server.metric('frame_faults_total{fault="bad length"}') == 5
+    assert customer.ask("GET", "/v1/orders/wrong")[0] == 404
+    assert neighbour.orders(0, 2) == [1, 1]
+    customer.shops(10)
+
+
+def a_hello_of_other_versions_finds_the_one_that_both_speak(server):
+    for first, last in (1, 1), (0, 1), (1, 9):  # older and newer clients that know version 1 too
+        speaker = Speaker(server, greet=False)
+        kind, _, request, body = speaker.asks(frames.hello(first, last, capabilities=0xffffffff, request=7))
+        version, shards, capabilities = struct.unpack_from("<HHI", body)
+        assert (kind, request, version, shards) == (frames.WELCOME, 7, 1, 1)
+        assert capabilities == 0  # only what this server can do, whatever was asked for
+        assert speaker.asks(frames.frame(frames.PING, request=8))[:3] == (frames.PONG, 0, 8)
+    for first, last in (0, 0), (2, 2), (2, 65535), (2, 1):
+        speaker = Speaker(server, greet=False)
+        assert frames.fault(speaker.asks(frames.hello(first, last))) == frames.BAD_VERSION
+    # What a newer client knows and this server does not is the answer to that one command.
+    newer = struct.pack("<IHHQ", 16, 999, 0, 5)
+    kind, count, _, body = Speaker(server).asks(frames.commands(newer, frames.order_get("none", 6)))
+    assert (kind, count) == (frames.RESULTS, 2)
+    assert [(code, request) for code, _, request, _ in frames.results(body)] == [(16, 5), (20, 6)]
+
+
 TESTS = [
     a_flood_of_connections_leaves_those_that_are_open_served,
     a_connection_too_many_is_told_so,
@@ -289,6 +445,12 @@ TESTS = [
     one_who_sends_without_end_leaves_room_for_the_others,
     a_server_with_nothing_to_do_does_nothing,
     a_shard_that_serves_asks_for_no_memory,
+    an_address_has_as_many_connections_as_it_may_and_no_more,
+    who_says_nothing_for_too_long_is_let_go,
+    who_never_reads_is_let_go_however_much_is_still_to_be_said,
+    more_commands_than_credits_end_the_connection,
+    every_malformed_frame_is_told_why_and_touches_nobody_else,
+    a_hello_of_other_versions_finds_the_one_that_both_speak,
 ]
 
 
@@ -297,7 +459,7 @@ def main():
     print(f"1..{len(TESTS)}", flush=True)
     for number, test in enumerate(TESTS, 1):
         with tempfile.TemporaryDirectory(prefix="spate-limits-") as directory:
-            server = Server(directory)
+            server = Server(directory, getattr(test, "options", ()))
             try:
                 test(server)
                 code = server.stop()
