@@ -1,4 +1,4 @@
-/* io/route_stock.c - what is asked of SKUs, stock and warehouses: reading it into commands. */
+/* io/route_stock.c - what is asked of SKUs and stock: reading it into commands. */
 #include "io/answers.h"
 #include "io/routes.h"
 
@@ -120,16 +120,14 @@ static SCHEMA(stock_query_schema, "StockQuery", stock_query_fields, struct form_
 static bool build_sku_get(struct route_request *request)
 {
     struct stock_get *get = route_command(request);
-    get->sku = route_find_sku(request, request->params[0]);
-    return get->sku != 0 || schema_refuse(&request->reader, CODE_NOT_FOUND, "unknown_sku", "sku");
+    return route_need_sku(request, request->params[0], CODE_NOT_FOUND, &get->sku);
 }
 
 static bool build_stock_get(struct route_request *request)
 {
     const struct form_stock_query *form = (const void *)request->form;
     struct stock_get *get = route_command(request);
-    get->sku = route_find_sku(request, form->sku);
-    return get->sku != 0 || schema_refuse(&request->reader, CODE_NOT_FOUND, "unknown_sku", "sku");
+    return route_need_sku(request, form->sku, CODE_NOT_FOUND, &get->sku);
 }
 
 struct form_receive {
@@ -180,9 +178,8 @@ static bool build_stock_receive(struct route_request *request)
         return schema_refuse(&request->reader, CODE_INVALID, "either_units_or_ok", "units");
     if (form->units + form->ok + form->damaged == 0)
         return schema_refuse(&request->reader, CODE_INVALID, "required", "units");
-    receive->sku = route_find_sku(request, form->sku);
-    if (receive->sku == 0)
-        return schema_refuse(&request->reader, CODE_UNKNOWN_SKU, "unknown_sku", "sku");
+    if (!route_need_sku(request, form->sku, CODE_UNKNOWN_SKU, &receive->sku))
+        return false;
     receive->ok_units = (uint64_t)(form->units + form->ok);
     receive->damaged_units = (uint64_t)form->damaged;
     receive->issued_at_ns = form->issued_at_ns;
@@ -240,9 +237,8 @@ static bool build_stock_change(struct route_request *request)
     struct stock_change *change = route_command(request);
     if (form->units == 0 && request->route->op == OP_STOCK_ADJUST)
         return schema_refuse(&request->reader, CODE_INVALID, "range", "delta");
-    change->sku = route_find_sku(request, form->sku);
-    if (change->sku == 0)
-        return schema_refuse(&request->reader, CODE_UNKNOWN_SKU, "unknown_sku", "sku");
+    if (!route_need_sku(request, form->sku, CODE_UNKNOWN_SKU, &change->sku))
+        return false;
     change->units = form->units;
     change->issued_at_ns = form->issued_at;
     change->if_version = request->if_version;
@@ -269,9 +265,8 @@ static bool build_stock_policy(struct route_request *request)
 {
     const struct form_policy *form = (const void *)request->form;
     struct stock_policy *policy = route_command(request);
-    policy->sku = route_find_sku(request, request->params[0]);
-    if (policy->sku == 0)
-        return schema_refuse(&request->reader, CODE_NOT_FOUND, "unknown_sku", "sku");
+    if (!route_need_sku(request, request->params[0], CODE_NOT_FOUND, &policy->sku))
+        return false;
     policy->safety = (uint64_t)form->safety;
     policy->reorder_point = (uint64_t)form->reorder_point;
     policy->if_version = request->if_version;
@@ -307,9 +302,8 @@ static bool build_transfer_ship(struct route_request *request)
 {
     const struct form_transfer *form = (const void *)request->form;
     struct transfer_ship *ship = route_command(request);
-    ship->sku = route_find_sku(request, form->sku);
-    if (ship->sku == 0)
-        return schema_refuse(&request->reader, CODE_UNKNOWN_SKU, "unknown_sku", "sku");
+    if (!route_need_sku(request, form->sku, CODE_UNKNOWN_SKU, &ship->sku))
+        return false;
     ship->issued_at_ns = form->issued_at;
     ship->units = (uint64_t)form->units;
     ship->from_bytes = route_append_text(request, form->from);
@@ -341,9 +335,8 @@ static bool build_transfer_receive(struct route_request *request)
 {
     const struct form_transfer_receive *form = (const void *)request->form;
     struct transfer_receive *receive = route_command(request);
-    receive->sku = route_find_sku(request, request->params[0]);
-    if (receive->sku == 0)
-        return schema_refuse(&request->reader, CODE_NOT_FOUND, "unknown_sku", "sku");
+    if (!route_need_sku(request, request->params[0], CODE_NOT_FOUND, &receive->sku))
+        return false;
     if (form->ok + form->damaged + form->lost == 0)
         return schema_refuse(&request->reader, CODE_INVALID, "required", "ok");
     receive->issued_at_ns = form->issued_at;
@@ -358,9 +351,8 @@ static bool build_transfer_receive(struct route_request *request)
 static bool build_transfer_get(struct route_request *request)
 {
     struct transfer_get *get = route_command(request);
-    get->sku = route_find_sku(request, request->params[0]);
-    if (get->sku == 0)
-        return schema_refuse(&request->reader, CODE_NOT_FOUND, "unknown_sku", "sku");
+    if (!route_need_sku(request, request->params[0], CODE_NOT_FOUND, &get->sku))
+        return false;
     get->id_bytes = route_append_text(request, request->params[1]);
     return true;
 }
@@ -384,104 +376,6 @@ static bool build_cells(struct route_request *request)
     list->wanted = request->route->answer == &answer_task_list ? CELLS_MISSING : CELLS_WARNED;
     request->limit = CELL_LIST_MAX;
     request->cursor = ((const struct form_cells *)(const void *)request->form)->cursor;
-    return true;
-}
-
-/* ---- logistics --------------------------------------------------------------------------------- */
-
-struct form_warehouse {
-    int64_t priority;
-};
-
-static const struct schema_field warehouse_fields[] = {
-    {.name = "priority",
-     .type = SCHEMA_INTEGER,
-     .required = true,
-     .offset = offsetof(struct form_warehouse, priority),
-     .max = UINT32_MAX,
-     .about = "Among warehouses that cost the same, the lower number ships."},
-};
-static SCHEMA(warehouse_schema, "WarehouseRequest", warehouse_fields, struct form_warehouse);
-
-static bool build_warehouse_put(struct route_request *request)
-{
-    const struct form_warehouse *form = (const void *)request->form;
-    struct warehouse_put *put = route_command(request);
-    put->priority = (uint32_t)form->priority;
-    put->id_bytes = route_append_text(request, request->params[0]);
-    return true;
-}
-
-struct form_cost_row {
-    int64_t distance;
-    int64_t weight;
-};
-
-static const struct schema_field cost_row_fields[] = {
-    FIELD(form_cost_row, distance, .type = SCHEMA_INTEGER, .required = true, .max = UINT32_MAX),
-    FIELD(form_cost_row, weight, .type = SCHEMA_INTEGER, .required = true, .max = UINT32_MAX),
-};
-static SCHEMA(cost_row_schema, "CostRow", cost_row_fields, struct form_cost_row);
-
-/* The number, within the command, of the warehouse whose rows are being read. */
-static bool place_of_warehouse(struct route_request *request, uint32_t *place)
-{
-    struct text name = schema_map_key(&request->reader);
-    uint32_t count = request->warehouse_count;
-    if (count > 0 && request->warehouses[count - 1].at == name.at) {
-        *place = count - 1;
-        return true;
-    }
-    for (uint32_t i = 0; i < count; i++)
-        if (request->warehouses[i].bytes == name.bytes &&
-            memcmp(request->warehouses[i].at, name.at, name.bytes) == 0)
-            return schema_refuse(&request->reader, CODE_MALFORMED, "duplicate", NULL);
-    if (count == WAREHOUSES_MAX)
-        return schema_refuse(&request->reader, CODE_INVALID, "too_many", NULL);
-    *place = request->warehouse_count++;
-    request->warehouses[*place] = name;
-    return true;
-}
-
-static bool add_cost_row(struct schema_reader *reader, const void *item)
-{
-    const struct form_cost_row *form = item;
-    struct route_request *request = route_request_of(reader);
-    struct region_costs *costs = route_command(request);
-    uint32_t place = 0;
-    if (!place_of_warehouse(request, &place))
-        return false;
-    if (costs->row_count == COST_ROWS_MAX)
-        return schema_refuse(reader, CODE_INVALID, "too_many", NULL);
-    costs->row_count++;
-    const struct cost_row row = {.distance = (uint32_t)form->distance,
-                                 .weight = (uint32_t)form->weight,
-                                 .warehouse = (uint8_t)place};
-    route_append_text(request, (struct text){(const char *)&row, sizeof row});
-    return true;
-}
-
-struct form_costs {
-    uint32_t warehouses;
-};
-
-static const struct schema_field costs_fields[] = {
-    FIELD(form_costs, warehouses, .type = SCHEMA_MAP, .required = true, .max = COST_ROWS_MAX,
-          .of = &cost_row_schema, .take = add_cost_row,
-          .about = "To each warehouse its rows: distance x weight, summed, is what it costs."),
-};
-static SCHEMA(costs_schema, "RegionCostsRequest", costs_fields, struct form_costs);
-
-static bool build_region_costs(struct route_request *request)
-{
-    ((struct region_costs *)route_command(request))->region_bytes =
-        route_append_text(request, request->params[0]);
-    for (uint32_t i = 0; i < request->warehouse_count; i++) {
-        uint8_t bytes = route_append_text(request, request->warehouses[i]);
-        ((struct region_costs *)route_command(request))->warehouse_bytes[i] = bytes;
-    }
-    ((struct region_costs *)route_command(request))->warehouse_count =
-        (uint8_t)request->warehouse_count;
     return true;
 }
 
@@ -654,28 +548,6 @@ static const struct route routes[] = {
      .answer = &answer_done,
      .refusals = REFUSALS(CODE_NOT_FOUND, CODE_UNKNOWN_WAREHOUSE, CODE_STORAGE_FULL, CODE_FULL),
      .build = build_stock_policy},
-    {.method = ROUTE_PUT,
-     .pattern = "/v1/warehouses/{id}",
-     .name = "putWarehouse",
-     .about = "Creates a warehouse or changes its priority.",
-     .status = 200,
-     .op = OP_WAREHOUSE_PUT,
-     .command_bytes = sizeof(struct warehouse_put),
-     .body = &warehouse_schema,
-     .answer = &answer_done,
-     .refusals = REFUSALS(CODE_STORAGE_FULL, CODE_FULL),
-     .build = build_warehouse_put},
-    {.method = ROUTE_PUT,
-     .pattern = "/v1/regions/{id}/costs",
-     .name = "putRegionCosts",
-     .about = "Replaces what it costs to send an order to a region from each warehouse.",
-     .status = 200,
-     .op = OP_REGION_COSTS,
-     .command_bytes = sizeof(struct region_costs),
-     .body = &costs_schema,
-     .answer = &answer_done,
-     .refusals = REFUSALS(CODE_UNKNOWN_WAREHOUSE, CODE_STORAGE_FULL, CODE_FULL),
-     .build = build_region_costs},
 };
 
 const struct route_table route_stock = {routes, sizeof routes / sizeof routes[0]};

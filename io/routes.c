@@ -38,6 +38,13 @@ uint32_t route_find_sku(struct route_request *request, struct text code)
     return sku;
 }
 
+bool route_need_sku(struct route_request *request, struct text code, enum code otherwise,
+                    uint32_t *sku)
+{
+    *sku = route_find_sku(request, code);
+    return *sku != 0 || schema_refuse(&request->reader, otherwise, "unknown_sku", "sku");
+}
+
 /* ---- the table --------------------------------------------------------------------------------- */
 
 static bool build_nothing(struct route_request *request)
@@ -93,8 +100,8 @@ static const struct route admin_routes[] = {
 
 static const struct route_table admin = {admin_routes,
                                          sizeof admin_routes / sizeof admin_routes[0]};
-static const struct route_table *const shop_tables[] = {&route_orders, &route_money, &route_parcels,
-                                                        &route_stock, NULL};
+static const struct route_table *const shop_tables[] = {
+    &route_orders, &route_money, &route_parcels, &route_stock, &route_logistics, NULL};
 static const struct route_table *const admin_tables[] = {&admin, NULL};
 
 const struct route *route_at(bool is_admin, uint32_t index)

@@ -84,6 +84,7 @@ struct route_table {
     const struct route *at;
     uint32_t count;
 };
+extern const struct route_table route_logistics;
 extern const struct route_table route_money;
 extern const struct route_table route_orders;
 extern const struct route_table route_parcels;
@@ -128,6 +129,9 @@ uint8_t route_append_text(struct route_request *request, struct text text);
 /* The number of a SKU, 0 if there is none; what is seen here must not be answered before it is
  * durable. */
 uint32_t route_find_sku(struct route_request *request, struct text code);
+/* The same; false: there is none, which is refused with `otherwise`. */
+bool route_need_sku(struct route_request *request, struct text code, enum code otherwise,
+                    uint32_t *sku);
 
 const char *route_method_name(enum route_method method);
 
