@@ -3,13 +3,21 @@
 #include <stdio.h>
 #include <string.h>
 
+uint32_t bench_order_id(char *out, uint64_t number)
+{
+    char text[32];
+    int bytes = snprintf(text, sizeof text, "20201111-%08llu", (unsigned long long)number);
+    memcpy(out, text, (size_t)bytes);
+    return (uint32_t)bytes;
+}
+
 uint32_t bench_order(void *out, uint64_t number, const uint32_t *skus, uint32_t line_count)
 {
     char texts[64];
-    int id_bytes = snprintf(texts, sizeof texts, "20201111-%08u", (unsigned)number);
-    int customer_bytes = snprintf(texts + id_bytes, sizeof texts - (size_t)id_bytes, "c%u",
+    uint32_t id_bytes = bench_order_id(texts, number);
+    int customer_bytes = snprintf(texts + id_bytes, sizeof texts - id_bytes, "c%u",
                                   (unsigned)(number * 2654435761u % 1000000));
-    uint32_t text_bytes = (uint32_t)(id_bytes + customer_bytes);
+    uint32_t text_bytes = id_bytes + (uint32_t)customer_bytes;
 
     struct order_create *create = memset(out, 0, BENCH_ORDER_BYTES_MAX);
     create->currency = CURRENCY('C', 'N', 'Y');

@@ -7,6 +7,9 @@
 
 enum { BENCH_ORDER_BYTES_MAX = 1024 };
 
+/* The id of order `number`, without a 0 behind it; its bytes, below 30. */
+uint32_t bench_order_id(char *out, uint64_t number);
+
 /* Order number `number` at `out`; its bytes. At most 20 lines, no SKU twice. */
 uint32_t bench_order(void *out, uint64_t number, const uint32_t *skus, uint32_t line_count);
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 BUILD = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../build')
 PEER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'peer')
@@ -16,8 +17,13 @@ CONNECTIONS = 64
 ORDER_BODY = '{"customer":"c778812","currency":"CNY","lines":[[17,1,1999],[42,1,2599]],"total":4598}'
 
 
-def run(*command, **options):
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, **options)
+def run(*command, timeout=300, **options):
+    """What it says; whatever fails or takes too long ends us."""
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout,
+                              **options)
+    except subprocess.TimeoutExpired:
+        sys.exit(f"{' '.join(command)}: not within {timeout} s")
     if done.returncode != 0:
         sys.exit(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout
@@ -29,8 +35,8 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def wait_for(port, process):
-    for _ in range(1000):
+def wait_for(port, process, seconds=60):
+    for _ in range(100 * seconds):
         with contextlib.suppress(ConnectionRefusedError):
             return socket.create_connection(('127.0.0.1', port)).close()
         if process.poll() is not None:
@@ -66,9 +72,16 @@ class Server:
         log = self.stack.enter_context(open(os.path.join(self.directory, 'log'), 'wb'))
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                         cwd=self.directory, user=self.user)
-        self.stack.callback(self.process.wait)
-        self.stack.callback(self.process.send_signal, stop)
+        self.stack.callback(self.end, self.process, stop)
         wait_for(self.port, self.process)
+
+    def end(self, process, stop):
+        process.send_signal(stop)
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
     def round(self, seconds):
         cpu, before = cpu_seconds(self.process.pid), self.stored()
@@ -88,21 +101,57 @@ def wrk(port, seconds, script, *arguments):
 
 
 class Spate(Server):
-    """Its binary protocol, loaded by spate-load."""
+    """Ours, loaded by spate-load over its binary protocol or, with http=1, over HTTP. `wish` is what every
+    load of it wishes, unless it wishes otherwise; `options` are those of spate serve: segment='4M'."""
 
-    def __init__(self, stack, shards=1, memory='4G'):
-        super().__init__(stack, f'spate serve --shards {shards}, durable')
-        self.first = 0
-        self.start(os.path.join(BUILD, 'spate'), 'serve', '--data', os.path.join(self.directory, 'data'), '--shards',
-                   str(shards), '--memory', memory, '--binary', f'127.0.0.1:{self.port}')
+    def __init__(self, stack, name=None, shards=1, memory='4G', wish=None, **options):
+        super().__init__(stack, name or f'Spate, {shards} shard{"s" * (shards > 1)}')
+        self.wish, self.options = wish or {}, {'shards': shards, 'memory': memory, **options}
+        self.http_port, self.admin_port, self.first = free_port(), free_port(), 0
+        self.begin()
 
-    def load(self, seconds, **wish):
-        """Orders a second; and p50, p99 and p99.9 of a frame, in us."""
-        words = [f'{name}={value}' for name, value in {**wish, 'seconds': max(1, round(seconds)), 'first': self.first}.items()]
-        said = run(os.path.join(BUILD, 'bench/spate-load'), f'127.0.0.1:{self.port}', *words)
-        self.first += int(wish.get('connections', 2)) * 10 ** 7  # as spate-load numbers them
-        self.rate = float(re.search(r'([\d.]+) orders/s', said).group(1))
-        return self.rate, *(float(re.search(rf'{name} (\d+) us', said).group(1)) for name in ('p50', 'p99', r'p99\.9'))
+    def begin(self):
+        words = [word for name, value in self.options.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+        self.start(os.path.join(BUILD, 'spate'), 'serve', '--data', os.path.join(self.directory, 'data'),
+                   '--binary', f'127.0.0.1:{self.port}', '--http', f'127.0.0.1:{self.http_port}',
+                   '--admin', f'127.0.0.1:{self.admin_port}', *words)
+
+    def kill_and_begin(self):
+        """As after a crash: the state is what the log has; the seconds until it listens."""
+        self.process.kill()
+        self.process.wait()
+        began = time.monotonic()
+        self.begin()
+        return time.monotonic() - began
+
+    def load(self, seconds=0, **wish):
+        """What spate-load says: orders/s, the latencies of a frame in us, CPU-ns of the server per order."""
+        wish = {**self.wish, **wish}
+        words = {'seconds': max(1, round(seconds)), 'first': self.first, 'pid': self.process.pid, **wish}
+        port = self.http_port if wish.get('http') else self.port
+        said = run(os.path.join(BUILD, 'bench/spate-load'), f'127.0.0.1:{port}',
+                   *(f'{name}={value}' for name, value in words.items()))
+        number = lambda before: float((re.search(before + r' +([\d.]+)', said) or [0, 'nan'])[1])
+        self.first, self.rate = int(number('next')), float(said.split()[0])
+        return {'rate': self.rate, 'cpu_ns': number('server CPU'), 'placed': int(number('placed')),
+                'found': number('found'), 'refused': number('refused'), 'lag_us': number('lag'),
+                'p50': number('p50'), 'p99': number('p99'), 'p99.9': number(r'p99\.9'), 'max': number('max')}
+
+    def round(self, seconds):
+        got = self.load(seconds, found=1)
+        self.rounds.append((got['rate'], got['cpu_ns']))
+
+    def metrics(self):
+        """Each metric's sum over the shards."""
+        with urllib.request.urlopen(f'http://127.0.0.1:{self.admin_port}/metrics', timeout=10) as page:
+            lines = page.read().decode().splitlines()
+        sums = {}
+        for line in lines:
+            if not line.startswith('#'):
+                name, value = line.rsplit(' ', 1)
+                name = name.split('{')[0]
+                sums[name] = sums.get(name, 0) + float(value)
+        return sums
 
 
 class Redis(Server):

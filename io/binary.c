@@ -27,12 +27,19 @@ void binary_refuse(struct connections *connections, struct env *env, struct conn
     connection_end(connections, env, c);
 }
 
+/* Who says hello to one shard's listener is told which one that is: it keeps to its own slots then. */
 static void welcome_client(struct connections *connections, struct connection *c, uint64_t request,
-                           const struct binary_welcome *welcome)
+                           const struct binary_welcome *welcome, uint32_t shard)
 {
+    struct {
+        struct frame_welcome body;
+        char addresses[sizeof welcome->addresses];
+    } said = {.body = welcome->body};
     c->welcomed = true;
-    write_frame(connections, c, FRAME_WELCOME, request, welcome,
-                (uint32_t)offsetof(struct binary_welcome, addresses) + welcome->address_bytes);
+    said.body.shard = (uint16_t)shard;
+    memcpy(said.addresses, welcome->addresses, welcome->address_bytes);
+    write_frame(connections, c, FRAME_WELCOME, request, &said,
+                (uint32_t)sizeof said.body + welcome->address_bytes);
 }
 
 /* Versions that both sides know: today there is one. */
@@ -75,7 +82,8 @@ static bool has_credit(struct connection *c, const struct binary_welcome *welcom
 
 /* A whole frame stands at `frame`; FRAME_OK, or why the connection ends. */
 static enum frame_fault take_frame(struct connections *connections, struct connection *c,
-                                   const struct frame *frame, const struct binary_welcome *welcome)
+                                   const struct frame *frame, const struct binary_welcome *welcome,
+                                   uint32_t shard)
 {
     enum frame_fault fault = frame_check(frame);
     if (fault != FRAME_OK)
@@ -88,7 +96,7 @@ static enum frame_fault take_frame(struct connections *connections, struct conne
             return FRAME_BAD_VERSION;
         if (!knows_caller(c, (const void *)(frame + 1), binary_callers(welcome)))
             return FRAME_BAD_TOKEN;
-        welcome_client(connections, c, frame->request, welcome);
+        welcome_client(connections, c, frame->request, welcome, shard);
         break;
     case FRAME_PING:
         write_frame(connections, c, FRAME_PONG, frame->request, frame + 1,
@@ -114,7 +122,8 @@ static const struct command *take_command(struct connection *c)
 }
 
 const struct command *binary_next(struct connections *connections, struct env *env,
-                                  struct connection *c, const struct binary_welcome *welcome)
+                                  struct connection *c, const struct binary_welcome *welcome,
+                                  uint32_t shard)
 {
     while (c->phase == CONNECTION_OPEN) {
         if (c->frame_left > 0)
@@ -130,7 +139,7 @@ const struct command *binary_next(struct connections *connections, struct env *e
         if (fault == FRAME_OK) {
             if (bytes == 0 || available < bytes)
                 return NULL;
-            fault = take_frame(connections, c, frame, welcome);
+            fault = take_frame(connections, c, frame, welcome, shard);
         }
         if (fault != FRAME_OK) {
             binary_refuse(connections, env, c, available >= sizeof *frame ? frame->request : 0,

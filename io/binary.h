@@ -26,10 +26,11 @@ static inline const struct callers *binary_callers(const struct binary_welcome *
 }
 
 /* The next command of the connection's input, to be executed before anything else is done with the
- * connection; NULL if there is none yet, or the connection is ending. Answers hellos and pings. */
+ * connection; NULL if there is none yet, or the connection is ending. Answers hellos and pings: a
+ * hello with the number of the shard whose connection it is. */
 const struct command *binary_next(struct connections *connections, struct env *env,
                                   struct connection *connection,
-                                  const struct binary_welcome *welcome);
+                                  const struct binary_welcome *welcome, uint32_t shard);
 
 /* Says what is wrong, and ends the connection. */
 void binary_refuse(struct connections *connections, struct env *env, struct connection *connection,

@@ -211,7 +211,7 @@ static const struct command *next_command(struct shard_loop *loop, struct connec
     if (!may_ask)
         return NULL;
     if (c->protocol == PROTOCOL_BINARY)
-        return binary_next(connections, loop->env, c, &loop->shared->welcome);
+        return binary_next(connections, loop->env, c, &loop->shared->welcome, loop->number);
     const struct command *command =
         web_next(connections, loop->env, c, http_server_of(loop, c), &loop->shared->pages,
                  &loop->http_commands, loop->turn.now_ns, loop->turn_began);
