@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "io/frame.h"
+#include "tests/sim/web_client.h"
 
 /* --- commands --- */
 
@@ -148,10 +149,31 @@ void client_open(struct client *client, struct run *run, const char *address)
                               .patience_ns = 3ull * SECOND_NS};
 }
 
+static void close_end(struct socket **end)
+{
+    if (*end != NULL)
+        socket_close(*end);
+    *end = NULL;
+}
+
 void client_leave(struct client *client)
 {
-    if (client->socket != NULL)
-        socket_close(client->socket);
+    close_end(&client->old);
+    close_end(&client->socket);
+    client->in_bytes = 0;
+}
+
+/* The next question goes over a new connection. */
+static void give_up(struct client *client)
+{
+    if (!stream_hit(world_stream(client->run->world, STREAM_NETWORK), client->keep_one_in)) {
+        client_leave(client);
+        return;
+    }
+    close_end(&client->old);
+    client->old = client->socket;
+    if (client->old != NULL)
+        socket_watch(client->old, NULL, NULL);
     client->socket = NULL;
     client->in_bytes = 0;
 }
@@ -245,7 +267,8 @@ static bool connected(struct client *client, uint64_t until_ns)
     socket_watch(client->socket, on_change, client);
     while (socket_connected(client->socket) == -EINPROGRESS && world_now(world) < until_ns)
         world_sleep(world, until_ns);
-    return socket_connected(client->socket) == 0 && say_hello(client, until_ns);
+    return socket_connected(client->socket) == 0 &&
+           (client->oracle != NULL || say_hello(client, until_ns));
 }
 
 static bool send_commands(struct client *client, const void *commands, uint32_t bytes,
@@ -303,12 +326,58 @@ static bool ask(struct client *client, const void *commands, uint32_t bytes, uin
     return true;
 }
 
+static const struct command *next_command(const struct command *command)
+{
+    return (const void *)((const char *)command + command->bytes);
+}
+
+static bool send_requests(struct client *client, const struct command *command, uint32_t count,
+                          uint64_t until_ns)
+{
+    struct stream *network = world_stream(client->run->world, STREAM_NETWORK);
+    char request[WEB_REQUEST_BYTES_MAX];
+    for (uint32_t i = 0; i < count; i++, command = next_command(command)) {
+        uint32_t bytes = web_request(request, command, client->oracle, network);
+        if (!send_all(client, request, bytes, until_ns))
+            return false;
+    }
+    return true;
+}
+
+/* The next whole response, at the beginning of `in`; 0: none came in time. */
+static uint32_t receive_response(struct client *client, uint64_t until_ns)
+{
+    for (;;) {
+        uint32_t bytes = web_response_bytes((const void *)client->in, client->in_bytes);
+        if (bytes != 0 || !receive_some(client, until_ns))
+            return bytes;
+    }
+}
+
+static bool ask_web(struct client *client, const struct command *command, uint32_t count,
+                    void (*on_result)(void *who, const struct result *result), void *who)
+{
+    uint64_t until_ns = world_now(client->run->world) + client->patience_ns;
+    if (!connected(client, until_ns) || !send_requests(client, command, count, until_ns))
+        return false;
+    for (; count > 0; count--, command = next_command(command)) {
+        uint32_t bytes = receive_response(client, until_ns);
+        if (bytes == 0)
+            return false;
+        on_result(who, web_result(client->run, (void *)client->in, bytes, command, client->oracle));
+        client->in_bytes -= bytes;
+        memmove(client->in, client->in + bytes, client->in_bytes);
+    }
+    return true;
+}
+
 bool client_ask(struct client *client, const void *commands, uint32_t bytes, uint32_t count,
                 void (*on_result)(void *who, const struct result *result), void *who)
 {
     client->actor = world_actor(client->run->world);
-    bool answered = ask(client, commands, bytes, count, on_result, who);
+    bool answered = client->oracle != NULL ? ask_web(client, commands, count, on_result, who)
+                                           : ask(client, commands, bytes, count, on_result, who);
     if (!answered)
-        client_leave(client);
+        give_up(client);
     return answered;
 }

@@ -1,28 +1,34 @@
-/* tests/sim/client.h - a simulated client of the binary protocol, on a stack of its own.
+/* tests/sim/client.h - a simulated client of the binary protocol or of HTTP, on a stack of its own.
  *
  * It asks with frames and waits for the results. When the connection breaks or nothing comes for
- * long, what was not answered is unknown, and the caller asks again with the same ids. */
+ * long, what was not answered is unknown, and the caller asks again with the same ids; perhaps while
+ * the old connection is still there, and what was sent on it still on its way. */
 #ifndef SPATE_TESTS_SIM_CLIENT_H
 #define SPATE_TESTS_SIM_CLIENT_H
 
 #include "core/result.h"
 #include "tests/sim/run.h"
 
+struct oracle;
+
 struct client {
     struct run *run;
-    struct actor *actor; /* the one that calls */
+    const struct oracle *oracle; /* knows what SKUs are called; speaks HTTP. NULL: speaks frames */
+    struct actor *actor;         /* the one that calls */
     const char *address;
     struct socket *socket; /* NULL: not connected */
+    struct socket *old;    /* given up, and not closed */
     uint8_t *in;
     uint32_t in_bytes;
     uint64_t patience_ns;
     uint32_t slow_one_in; /* reads late, so that output piles up */
+    uint32_t keep_one_in; /* connections that are left open when they are given up */
 };
 
 enum { CLIENT_IN_BYTES = 4 << 20 };
 
 void client_open(struct client *client, struct run *run, const char *address);
-void client_leave(struct client *client); /* closes the connection, if there is one */
+void client_leave(struct client *client); /* closes what connections there are */
 
 /* Sends `count` commands as one frame and waits for all their results, each of which is given to
  * on_result. False: the connection broke or patience ended before the last of them. */

@@ -545,11 +545,17 @@ static uint32_t piece_bytes(struct env *env)
     return env->provided_bytes;
 }
 
+static bool buffers_are_out(const struct env *env)
+{
+    uint32_t most = env->process->machine->knobs.buffers_max;
+    return env->free_count == 0 || (most != 0 && env->provided_count - env->free_count >= most);
+}
+
 static bool go_on_receiving(struct flight *flight)
 {
     struct env *env = flight->env;
     uint8_t nothing;
-    if (env->free_count == 0) {
+    if (buffers_are_out(env)) {
         if (!socket_is_readable(flight->file->socket))
             return false;
         env->process->machine->counts.buffers_ran_out++;

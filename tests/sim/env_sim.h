@@ -42,6 +42,7 @@ struct env_knobs {
     enum planted planted;
     uint32_t multishot_ends_one_in; /* completions without MORE for no reason */
     uint32_t part_receive_one_in;   /* a buffer that is given out almost empty */
+    uint32_t buffers_max;           /* that may be given out at once; 0: all there are */
     uint32_t early_return_one_in;   /* a wait that returns nothing */
     uint32_t
         late_hand_over_one_in; /* submissions that the kernel sees at once: never (0) to always (1) */

@@ -56,6 +56,22 @@ static struct sku_fact *fact_of(struct oracle *oracle, uint32_t sku)
     run_fail(oracle->run, "an answer speaks of SKU %u, which nobody made", sku);
 }
 
+const char *oracle_code(const struct oracle *oracle, uint32_t sku)
+{
+    for (uint32_t i = 0; i < oracle->sku_count; i++)
+        if (oracle->skus[i].sku == sku)
+            return oracle->skus[i].code;
+    run_fail(oracle->run, "a client speaks of SKU %u, which nobody made", sku);
+}
+
+uint32_t oracle_number(const struct oracle *oracle, const char *code)
+{
+    for (uint32_t i = 0; i < oracle->sku_count; i++)
+        if (strcmp(oracle->skus[i].code, code) == 0)
+            return oracle->skus[i].sku;
+    run_fail(oracle->run, "an answer speaks of %s, which nobody made", code);
+}
+
 void oracle_asks_create(struct oracle *oracle, struct order_fact *order, struct order_fact *was)
 {
     for (uint32_t i = 0; i < order->wish.line_count; i++)

@@ -62,6 +62,10 @@ struct oracle {
     uint32_t sku_count;
 };
 
+/* What a SKU is called, and back. */
+const char *oracle_code(const struct oracle *oracle, uint32_t sku);
+uint32_t oracle_number(const struct oracle *oracle, const char *code);
+
 /* An order that nobody has asked for yet. */
 struct order_fact *oracle_new_order(struct oracle *oracle);
 

@@ -91,6 +91,7 @@ void run_swarm(struct run *run)
     draw_network(run);
     env->multishot_ends_one_in = run_knob(run, 2, 50);
     env->part_receive_one_in = run_knob(run, 1, 10);
+    env->buffers_max = run_knob(run, 1, 8);
     env->early_return_one_in = run_knob(run, 2, 50);
     env->late_hand_over_one_in = run_knob(run, 1, 10);
     env->wall_step_one_in = run_knob(run, 50, 5000);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "io/server.h"
+#include "tests/sim/intruder.h"
 #include "tests/sim/oracle.h"
 
 enum {
@@ -15,7 +16,7 @@ enum {
     COMMAND_ROOM = 1024,
     SERVER_LIVES = 6
 };
-static const char ADDRESS[] = "10.1.1.1:7001";
+static const char BINARY[] = "10.1.1.1:7001", HTTP[] = "10.1.1.1:7002";
 
 enum wish_kind {
     WISH_CREATE,
@@ -79,6 +80,8 @@ struct stage {
     struct buyer buyers[CLIENTS_MAX];
     uint32_t buyer_count;
     struct buyer auditor; /* the driver's own */
+    struct intruder intruder;
+    bool has_intruder;
 };
 
 /* --- buyers -------------------------------------------------------------------------------------- */
@@ -265,6 +268,8 @@ static void draw_wish(struct buyer *buyer, struct wish *wish)
         static const enum wish_kind kinds[] = {WISH_PAY, WISH_PAY, WISH_CAPTURE, WISH_NOTICE,
                                                WISH_REFUND};
         wish->kind = kinds[stream_below(workload, 5)];
+        if (wish->kind == WISH_NOTICE && buyer->client.oracle != NULL)
+            wish->kind = WISH_CAPTURE; /* over HTTP a notice is signed */
         wish->order = newest_order(oracle, workload);
     } else if (drawn < 90) {
         wish->kind = WISH_RECEIVE;
@@ -591,6 +596,8 @@ static void drive(void *argument)
     uint64_t hash = stop_cleanly(stage);
     for (uint32_t i = 0; i < stage->buyer_count; i++)
         world_spawn(world, STACK_BYTES, buy_for_ever, &stage->buyers[i]);
+    if (stage->has_intruder)
+        world_spawn(world, STACK_BYTES, intrude, &stage->intruder);
     run_resume(stage->run);
     while (lives-- > 0)
         if (begin_life(stage, false))
@@ -623,7 +630,8 @@ static void draw_options(struct stage *stage)
     stage->options = server_options_default();
     struct server_options *options = &stage->options;
     options->directory = "/data";
-    options->binary_address = ADDRESS;
+    options->binary_address = BINARY;
+    options->http_address = HTTP;
     options->connection_count_max = 8;
     options->mailbox_bytes = 1 << 20;
     options->order_count_max = 50000;
@@ -649,6 +657,16 @@ static void draw_options(struct stage *stage)
         machine_knobs(stage->run->machine)->wall_step_one_in = 0;
 }
 
+static void open_client(struct stage *stage, struct client *client)
+{
+    struct run *run = stage->run;
+    bool web = stream_hit(world_stream(run->world, STREAM_SWARM), 3);
+    client_open(client, run, web ? HTTP : BINARY);
+    client->oracle = web ? stage->oracle : NULL;
+    client->slow_one_in = run_knob(run, 5, 100);
+    client->keep_one_in = run_knob(run, 1, 4);
+}
+
 static void run_scenario(struct run *run, bool rush)
 {
     struct stage *stage = run_memory(sizeof *stage);
@@ -663,11 +681,13 @@ static void run_scenario(struct run *run, bool rush)
     for (uint32_t i = 0; i < stage->buyer_count; i++) {
         stage->buyers[i].stage = stage;
         stage->buyers[i].number = i;
-        client_open(&stage->buyers[i].client, run, ADDRESS);
-        stage->buyers[i].client.slow_one_in = run_knob(run, 5, 100);
+        open_client(stage, &stage->buyers[i].client);
     }
+    stage->has_intruder = stream_hit(swarm, 2);
+    stage->intruder =
+        (struct intruder){.run = run, .addresses = {BINARY, HTTP}, .end = &stage->buyers_end};
     stage->auditor.stage = stage;
-    client_open(&stage->auditor.client, run, ADDRESS);
+    client_open(&stage->auditor.client, run, BINARY);
     stage->driver = world_spawn(run->world, STACK_BYTES, drive, stage);
     world_run(run->world, UINT64_MAX);
 }
