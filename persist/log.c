@@ -17,7 +17,8 @@
  *       whether the role is free; whoever releases it fences and then looks for work. So one of the
  *       two sees the other.
  *   [2] Write number k uses slot k mod 2. The slot is free when write k-2 has been advanced over, so
- *       at most two fly.
+ *       at most two fly. Where a write needs a sync of its own, one: of two syncs of one file the
+ *       kernel tells only the first that a page was lost, and it may be the other's.
  *   [3] The watermark moves over finished writes in the order of their numbers.
  *   [4] A sleeper sets its bit, fences, looks at the watermark again; who moves the watermark stores,
  *       fences, takes the bits and rings.
@@ -232,7 +233,8 @@ static bool is_published(const struct log *log, uint64_t seq)
 /* [2] */
 static bool slot_is_free(const struct log *log)
 {
-    return atomic_load(&log->submitted) - atomic_load(&log->advanced) < WRITES;
+    uint64_t most = log->options.sync == LOG_SYNC_FDATASYNC ? 1 : WRITES;
+    return atomic_load(&log->submitted) - atomic_load(&log->advanced) < most;
 }
 
 static bool witness_is_due(const struct log *log, struct env *env)
