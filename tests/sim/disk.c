@@ -52,6 +52,8 @@ struct inode {
     uint32_t pending_capacity;
     struct inode *parent;
     struct inode *next; /* of all inodes */
+    uint64_t rot_offset;
+    uint8_t rot; /* the bit that has flipped there; 0: none, or it was written over */
 };
 
 struct disk {
@@ -110,6 +112,12 @@ static void content_free(struct content *content)
 {
     free(content->at);
     *content = (struct content){0};
+}
+
+static void write_over_rot(struct inode *inode, uint64_t offset, uint64_t bytes)
+{
+    if (inode->rot_offset >= offset && inode->rot_offset - offset < bytes)
+        inode->rot = 0;
 }
 
 /* --- names --- */
@@ -209,9 +217,11 @@ static void pending_apply(struct inode *inode, const struct pending *pending)
 {
     switch (pending->kind) {
     case PENDING_WRITE:
+        write_over_rot(inode, pending->offset, pending->bytes);
         content_write(&inode->durable, pending->offset, pending->data, pending->bytes);
         break;
     case PENDING_SIZE:
+        inode->rot = 0;
         content_cut(&inode->durable, pending->offset);
         break;
     case PENDING_LINK:
@@ -279,6 +289,7 @@ static struct inode *inode_new(struct disk *disk, bool is_directory)
 
 static void inode_empty(struct inode *inode)
 {
+    inode->rot = 0;
     pending_drop_before(inode, UINT64_MAX);
     content_free(&inode->now);
     content_free(&inode->durable);
@@ -364,6 +375,7 @@ static int32_t walk(struct disk *disk, struct inode *directory, const char *path
 static void cut_to_nothing(struct disk *disk, struct inode *inode)
 {
     disk->used_bytes -= inode->now.bytes;
+    inode->rot = 0;
     content_cut(&inode->now, 0);
     pending_add(disk, inode, PENDING_SIZE);
 }
@@ -515,6 +527,7 @@ static void write_through(struct disk *disk, struct inode *inode, uint64_t offse
 {
     if (offset + bytes > inode->now.bytes)
         disk->used_bytes += offset + bytes - inode->now.bytes;
+    write_over_rot(inode, offset, bytes);
     content_write(&inode->now, offset, data, bytes);
     if (!durable) {
         pending_write(disk, inode, offset, data, bytes);
@@ -583,6 +596,7 @@ static void garble(struct disk *disk, uint8_t *at, uint32_t bytes)
 static void tear(struct disk *disk, struct inode *inode, const struct pending *pending)
 {
     content_reach(&inode->durable, pending->offset + pending->bytes);
+    write_over_rot(inode, pending->offset, pending->bytes);
     for (uint32_t at = 0; at < pending->bytes;) {
         uint64_t to_end = SECTOR_BYTES - (pending->offset + at) % SECTOR_BYTES;
         uint32_t left = pending->bytes - at;
@@ -655,13 +669,56 @@ uint64_t inode_bytes(const struct inode *inode)
     return inode->now.bytes;
 }
 
-bool disk_flip(struct disk *disk, struct inode *inode, uint64_t offset, uint32_t bit)
+/* --- rot --- */
+
+static void flip(struct inode *inode)
 {
-    (void)disk;
-    if (offset >= inode->now.bytes || offset >= inode->durable.bytes ||
+    inode->now.at[inode->rot_offset] ^= inode->rot;
+    inode->durable.at[inode->rot_offset] ^= inode->rot;
+}
+
+bool disk_flip(struct inode *inode, uint64_t offset, uint32_t bit)
+{
+    if (inode->rot != 0 || offset >= inode->now.bytes || offset >= inode->durable.bytes ||
         inode->now.at[offset] != inode->durable.at[offset])
         return false;
-    inode->now.at[offset] ^= (uint8_t)(1u << bit);
-    inode->durable.at[offset] ^= (uint8_t)(1u << bit);
+    inode->rot = (uint8_t)(1u << bit);
+    inode->rot_offset = offset;
+    flip(inode);
+    return true;
+}
+
+void disk_heal(struct disk *disk)
+{
+    for (struct inode *inode = disk->all; inode != NULL; inode = inode->next) {
+        if (inode->rot != 0)
+            flip(inode);
+        inode->rot = 0;
+    }
+}
+
+/* Mostly where something stands. */
+static uint64_t some_byte(struct disk *disk, const struct inode *inode)
+{
+    uint64_t offset = stream_below(chance(disk), inode->now.bytes);
+    for (uint32_t i = 0; i < 64 && inode->now.bytes != 0 && inode->now.at[offset] == 0; i++)
+        offset = stream_skewed(chance(disk), inode->now.bytes - 1);
+    return offset;
+}
+
+bool disk_rot(struct disk *disk, const char *directory, bool with_segments)
+{
+    struct inode *parent;
+    if (disk_find(disk, disk->root, directory, O_DIRECTORY, &parent) < 0 ||
+        parent->names_now.count == 0)
+        return false;
+    const struct entry *entry =
+        &parent->names_now.at[stream_below(chance(disk), parent->names_now.count)];
+    uint64_t offset = some_byte(disk, entry->inode);
+    bool is_segment = strncmp(entry->name, "log-", 4) == 0;
+    if (entry->inode->is_directory || (is_segment && !with_segments) ||
+        !disk_flip(entry->inode, offset, (uint32_t)stream_below(chance(disk), 8)))
+        return false;
+    world_say(disk->world, "%s rots at %llu", entry->name, (unsigned long long)offset);
     return true;
 }

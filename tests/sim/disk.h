@@ -68,8 +68,12 @@ uint32_t inode_number(const struct inode *inode);
 uint64_t inode_bytes(const struct inode *inode);
 uint64_t disk_free_bytes(const struct disk *disk);
 
-/* Bit rot: flips one bit of what is durable and stands as it was written; undone by doing it again.
- * False if the file has no such byte. */
-bool disk_flip(struct disk *disk, struct inode *inode, uint64_t offset, uint32_t bit);
+/* Bit rot: flips one bit of what is durable and stands as it was written, one in a file at a time.
+ * False if the file has no such byte. disk_heal undoes what nobody has written over since. */
+bool disk_flip(struct inode *inode, uint64_t offset, uint32_t bit);
+void disk_heal(struct disk *disk);
+/* Flips some bit of some file of that directory; says where. False: it is a file that nothing can be said
+ * of. `with_segments`: also of the log itself. */
+bool disk_rot(struct disk *disk, const char *directory, bool with_segments);
 
 #endif

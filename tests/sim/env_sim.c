@@ -76,6 +76,7 @@ struct process {
     struct file *files[FILES_MAX];
     struct process *next; /* of all that ever ran */
     struct actor *watcher;
+    struct inode *lock; /* that it took */
     struct inode *kept_lock;
     uint64_t calls;
     uint64_t doom_at_call;
@@ -937,6 +938,7 @@ int32_t env_lock(struct env *env, int32_t number)
     }
     CHECK(place != NULL);
     *place = (struct lock){.inode = file->inode, .holder = env->process};
+    env->process->lock = file->inode;
     file->holds_lock = true;
     return 0;
 }
@@ -1072,12 +1074,24 @@ uint64_t process_calls(const struct process *process)
 /* A write that the dead process had under way. */
 struct late_write {
     struct machine *machine;
+    struct process *process;
     struct inode *inode;
     uint64_t offset;
     uint64_t power_losses; /* until now; another one, and it never arrives */
     uint32_t bytes;
     uint8_t data[];
 };
+
+/* Of its directory. */
+static bool has_successor(const struct process *dead)
+{
+    for (uint32_t i = 0; i < LOCKS_MAX; i++) {
+        const struct lock *lock = &dead->machine->locks[i];
+        if (lock->inode == dead->lock && lock->holder != NULL && !lock->holder->is_dead)
+            return true;
+    }
+    return false;
+}
 
 static void on_late_write(struct world *world, void *who, uint64_t what)
 {
@@ -1086,6 +1100,7 @@ static void on_late_write(struct world *world, void *who, uint64_t what)
     if (late->power_losses == late->machine->counts.power_losses) {
         world_say(world, "a late write to inode %u +%llu %u", inode_number(late->inode),
                   (unsigned long long)late->offset, late->bytes);
+        CHECK(!has_successor(late->process));
         disk_write_lost(late->machine->disk, late->inode, late->offset, late->data, late->bytes);
     }
     free(late);
@@ -1098,6 +1113,7 @@ static void let_arrive_later(struct flight *flight, uint64_t at_ns)
     struct late_write *late = malloc(sizeof *late + flight->op.bytes);
     CHECK(late != NULL);
     *late = (struct late_write){.machine = machine,
+                                .process = flight->env->process,
                                 .power_losses = machine->counts.power_losses,
                                 .inode = flight->file->inode,
                                 .offset = flight->op.offset,
