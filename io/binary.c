@@ -1,5 +1,7 @@
 #include "io/binary.h"
 
+#include "io/peer.h"
+
 #include <string.h>
 
 static void write_frame(struct connections *connections, struct connection *c, enum frame_kind kind,
@@ -36,6 +38,8 @@ static void welcome_client(struct connections *connections, struct connection *c
         char addresses[sizeof welcome->addresses];
     } said = {.body = welcome->body};
     c->welcomed = true;
+    if (c->client_known)
+        peer_sign(c, &c->client);
     said.body.shard = (uint16_t)shard;
     memcpy(said.addresses, welcome->addresses, welcome->address_bytes);
     write_frame(connections, c, FRAME_WELCOME, request, &said,

@@ -188,6 +188,7 @@ static enum http_header header_of(struct text name)
         [HTTP_IF_MATCH] = NAME("if-match"),
         [HTTP_EXPECT] = NAME("expect"),
         [HTTP_X_FORWARDED_FOR] = NAME("x-forwarded-for"),
+        [HTTP_FORWARDED] = NAME("forwarded"),
         [HTTP_SIGNATURE] = NAME("x-signature"),
     };
 #undef NAME
@@ -207,8 +208,8 @@ static int on_header_name_end(llhttp_t *parser)
     if (http->header == HTTP_HEADERS)
         return 0;
     bool again = http->headers_seen >> http->header & 1;
-    if (again && http->header == HTTP_X_FORWARDED_FOR)
-        http->value[HTTP_X_FORWARDED_FOR].bytes = 0;
+    if (again && (http->header == HTTP_X_FORWARDED_FOR || http->header == HTTP_FORWARDED))
+        http->value[http->header].bytes = 0;
     else if (again) {
         refuse_framing(http, "a header that may stand once stands twice");
         return HPE_USER;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/sometimes.h"
+#include "io/peer.h"
 
 static void arm(struct shard_loop *loop, uint32_t listener)
 {
@@ -73,7 +74,7 @@ static bool is_counted(const struct shard_loop *loop, int32_t file, enum protoco
                        struct address *peer)
 {
     return loop->shared->options->address_connections_max != 0 && protocol != PROTOCOL_ADMIN &&
-           web_peer(loop->env, file, peer);
+           peer_address(loop->env, file, peer);
 }
 
 /* From the first moment on, a request has to arrive in time. That also ends those whose bytes and
@@ -100,8 +101,9 @@ static void let_in(struct shard_loop *loop, int32_t file, enum protocol protocol
         connection_count_peer(&loop->connections, c, &peer);
     c->partial_since_ns = loop->turn_began;
     http_init(c->http, env_random(loop->env), c->walk);
-    if (protocol == PROTOCOL_HTTP && loop->http.trusted != NULL)
-        web_greet(c, loop->env, loop->http.trusted, loop->shared->options->proxy_protocol);
+    if (protocol != PROTOCOL_ADMIN && loop->http.trusted != NULL)
+        peer_greet(c, loop->env, loop->http.trusted,
+                   loop->shared->options->proxy_protocol[protocol]);
     metric_add(&loop->metrics, METRIC_CONNECTIONS_OPENED, 1);
 }
 

@@ -24,9 +24,12 @@ void http_init(struct http *http, uint64_t random, struct walk *walk)
     framing_begin(http);
 }
 
-struct text http_forwarded_for(const struct http *http, const void *bytes)
+struct text http_forwarded(const struct http *http, const struct http_server *server,
+                           const void *bytes)
 {
-    return framing_header(http, bytes, HTTP_X_FORWARDED_FOR);
+    return framing_header(http, bytes,
+                          server->forwarded == FORWARDED_RFC7239 ? HTTP_FORWARDED
+                                                                 : HTTP_X_FORWARDED_FOR);
 }
 
 /* ---- answers ----------------------------------------------------------------------------------- */

@@ -17,9 +17,9 @@
 
 #include "core/check.h"
 #include "core/shard.h"
+#include "io/networks.h"
 
 struct callers;
-struct networks;
 struct walk;
 struct route;
 
@@ -29,6 +29,7 @@ struct http_server {
     const struct shard *shard;      /* for the names of warehouses */
     const struct callers *callers;  /* NULL: nobody is asked who they are */
     const struct networks *trusted; /* NULL: nobody is asked where they are from */
+    enum forwarded forwarded;       /* the header in which they say it */
     const uint8_t *slot_shard;      /* SLOT_COUNT entries: who owns which slot */
     struct text date;               /* of the answers; 0 bytes: not said */
     uint64_t watermark;             /* everything up to here is durable and can be seen */
@@ -75,7 +76,8 @@ enum http_header {
     HTTP_IDEMPOTENCY_KEY,
     HTTP_IF_MATCH,
     HTTP_EXPECT,
-    HTTP_X_FORWARDED_FOR, /* this one may stand again; the last one counts */
+    HTTP_X_FORWARDED_FOR, /* these two may stand again; the last one counts */
+    HTTP_FORWARDED,
     HTTP_SIGNATURE,
     HTTP_HEADERS
 };
@@ -165,8 +167,9 @@ enum http_step http_feed(struct http *http, const struct http_server *server, vo
                          uint32_t count, uint32_t *consumed, struct pile *command,
                          struct pile *output, uint64_t now_ns) MUST_LOOK;
 
-/* The last X-Forwarded-For of the request that begins at `bytes`; 0 bytes: there is none. */
-struct text http_forwarded_for(const struct http *http, const void *bytes);
+/* The last X-Forwarded-For, or Forwarded, of the request that begins at `bytes`; 0 bytes: none. */
+struct text http_forwarded(const struct http *http, const struct http_server *server,
+                           const void *bytes);
 
 /* Appends the answer to the open request; true: the connection stays. Also for what the loop itself
  * refuses: a RESULT_PLAIN with CODE_BUSY, CODE_BEHIND, ... */

@@ -85,6 +85,7 @@ struct shard_loop *shard_loop_init(void *zeroed_memory, struct shared *shared, u
         .shard = shard,
         .callers = shared->options->callers,
         .trusted = shared->options->trusted,
+        .forwarded = (enum forwarded)shared->options->forwarded,
         .slot_shard = shared->slot_shard,
         .shard_count = shared->options->shard_count,
         .shard_number = number,

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static const uint8_t four_in_six[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
@@ -89,22 +90,68 @@ static struct text trimmed(struct text text)
     return text;
 }
 
-bool networks_client(const struct networks *ours, struct text forwarded, struct address *client)
+bool address_read_node(struct address *address, struct text text)
+{
+    const char *end = text.at + text.bytes;
+    const char *bracket =
+        text.bytes > 0 && text.at[0] == '[' ? memchr(text.at, ']', text.bytes) : NULL;
+    const char *colon = bracket != NULL ? bracket + 1 : memchr(text.at, ':', text.bytes);
+    if (bracket == NULL && colon != NULL &&
+        memchr(colon + 1, ':', (size_t)(end - colon - 1)) != NULL)
+        colon = NULL; /* of an address without brackets */
+    if (colon != NULL && colon < end && *colon != ':')
+        return false;
+    for (const char *port = colon == NULL ? end : colon + 1; port < end; port++)
+        if (*port < '0' || *port > '9')
+            return false;
+    if (bracket != NULL)
+        return address_read(address, (struct text){text.at + 1, (uint32_t)(bracket - text.at - 1)});
+    return address_read(
+        address, (struct text){text.at, (uint32_t)((colon == NULL ? end : colon) - text.at)});
+}
+
+/* What stands behind the last `mark` that is in no quotes; both are taken off the list. From the right,
+ * so that quotes which a stranger has left open cannot swallow what ours have added behind them. */
+static struct text last_part(struct text *list, char mark)
+{
+    bool quoted = false;
+    uint32_t begin = list->bytes;
+    for (; begin > 0 && (quoted || list->at[begin - 1] != mark); begin--)
+        quoted ^= list->at[begin - 1] == '"';
+    struct text part = {list->at + begin, list->bytes - begin};
+    list->bytes = begin > 0 ? begin - 1 : 0;
+    return trimmed(part);
+}
+
+/* What one of those on the way says of whom it heard. */
+static bool read_heard(enum forwarded form, struct text said, struct address *address)
+{
+    if (form == FORWARDED_FOR)
+        return address_read_node(address, said);
+    while (said.bytes > 0) {
+        struct text pair = last_part(&said, ';');
+        if (pair.bytes < 4 || strncasecmp(pair.at, "for=", 4) != 0)
+            continue;
+        struct text node = {pair.at + 4, pair.bytes - 4};
+        if (node.bytes >= 2 && node.at[0] == '"' && node.at[node.bytes - 1] == '"')
+            node = (struct text){node.at + 1, node.bytes - 2};
+        return address_read_node(address, node);
+    }
+    return false;
+}
+
+bool networks_client(const struct networks *ours, enum forwarded form, struct text list,
+                     struct address *client)
 {
     bool found = false;
-    while (forwarded.bytes > 0) {
-        uint32_t begin = forwarded.bytes;
-        while (begin > 0 && forwarded.at[begin - 1] != ',')
-            begin--;
+    while (list.bytes > 0) {
         struct address one;
-        if (!address_read(&one,
-                          trimmed((struct text){forwarded.at + begin, forwarded.bytes - begin})))
+        if (!read_heard(form, last_part(&list, ','), &one))
             return found;
         *client = one;
         found = true;
-        if (!networks_have(ours, &one) || begin == 0)
+        if (!networks_have(ours, &one))
             return true;
-        forwarded.bytes = begin - 1;
     }
     return found;
 }

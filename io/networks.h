@@ -30,9 +30,17 @@ bool networks_have(const struct networks *networks, const struct address *addres
 bool address_read(struct address *address, struct text text) MUST_LOOK;
 struct text address_print(const struct address *address, char out[ADDRESS_TEXT_BYTES_MAX]);
 
-/* The client that a list of X-Forwarded-For tells of: each has added whom it heard at the end, so from
- * there the first that is not one of ours. False: the list says nothing that can be read. */
-bool networks_client(const struct networks *ours, struct text forwarded,
+/* The same, maybe with a port: "203.0.113.9:4242", "[2001:db8::9]:4242". */
+bool address_read_node(struct address *address, struct text text) MUST_LOOK;
+
+/* How those on a request's way tell whom they heard: X-Forwarded-For: 203.0.113.9, 10.0.0.1, or
+ * RFC 7239's Forwarded: for=203.0.113.9;proto=https, for="[2001:db8::9]:4711". Only one of them is
+ * believed: a balancer that writes the one lets the other pass, whoever has written it. */
+enum forwarded { FORWARDED_FOR, FORWARDED_RFC7239 };
+
+/* The client that such a list tells of: each has added whom it heard at the end, so from there the
+ * first that is not one of ours. False: the list says nothing that can be read. */
+bool networks_client(const struct networks *ours, enum forwarded form, struct text list,
                      struct address *client) MUST_LOOK;
 
 #endif

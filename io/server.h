@@ -24,7 +24,8 @@ struct server_options {
     const struct callers *callers; /* NULL: nobody is asked who they are */
     const struct networks
         *trusted;              /* whose word about clients is taken; NULL: nobody asks for it */
-    bool proxy_protocol;       /* what comes to http_address begins with a PROXY header */
+    uint64_t forwarded;        /* the header in which it stands: enum forwarded */
+    bool proxy_protocol[2];    /* by enum protocol: every connection begins with a PROXY header */
     const struct lines *lines; /* where it speaks; NULL: nobody counts what is lost there */
     uint32_t shard_count;
     uint32_t connection_count_max;    /* per shard */

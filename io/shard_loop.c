@@ -6,6 +6,7 @@
 #include "core/sometimes.h"
 #include "io/drain.h"
 #include "io/gate.h"
+#include "io/peer.h"
 #include "io/upkeep.h"
 #include "io/web.h"
 
@@ -209,6 +210,8 @@ static const struct command *next_command(struct shard_loop *loop, struct connec
         metric_add(&loop->metrics, METRIC_OUTPUT_FULL, 1);
     c->held = !may_ask;
     if (!may_ask)
+        return NULL;
+    if (!peer_introduced(connections, loop->env, c, loop->http.trusted))
         return NULL;
     if (c->protocol == PROTOCOL_BINARY)
         return binary_next(connections, loop->env, c, &loop->shared->welcome, loop->number);

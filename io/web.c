@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "io/proxy.h"
+#include "io/peer.h"
 
 _Static_assert((int)HTTP_OUTPUT_BYTES_MAX <= (int)OUTPUT_ROOM_BYTES, "a response fits");
 
@@ -41,85 +41,14 @@ static void answer_page(struct connections *connections, struct env *env, struct
         connection_end(connections, env, c);
 }
 
-/* ---- for whom it speaks ------------------------------------------------------------------------- */
-
-/* "203.0.113.9:4242", "[2001:db8::9]:4242" */
-static bool read_peer(struct text peer, struct address *address)
-{
-    const char *colon = memrchr(peer.at, ':', peer.bytes);
-    if (colon == NULL)
-        return false;
-    struct text host = {peer.at, (uint32_t)(colon - peer.at)};
-    if (host.bytes > 2 && host.at[0] == '[')
-        host = (struct text){host.at + 1, host.bytes - 2};
-    return address_read(address, host);
-}
-
-static bool is_local(struct text peer)
-{
-    return peer.bytes >= 5 && memcmp(peer.at, "unix:", 5) == 0;
-}
-
-static struct text peer_of(struct env *env, int32_t file, char text[ENV_ADDRESS_BYTES_MAX])
-{
-    int32_t bytes = env_address(env, file, true, text);
-    return (struct text){text, bytes > 0 ? (uint32_t)bytes : 0};
-}
-
-bool web_peer(struct env *env, int32_t file, struct address *peer)
-{
-    char text[ENV_ADDRESS_BYTES_MAX];
-    struct text said = peer_of(env, file, text);
-    return !is_local(said) && read_peer(said, peer);
-}
-
-void web_greet(struct connection *c, struct env *env, const struct networks *trusted,
-               bool proxy_protocol)
-{
-    char text[ENV_ADDRESS_BYTES_MAX];
-    struct text peer = peer_of(env, c->file, text);
-    c->proxy_due = proxy_protocol;
-    c->client_known = !is_local(peer) && read_peer(peer, &c->client);
-    c->client_trusted =
-        is_local(peer) ? trusted->local : c->client_known && networks_have(trusted, &c->client);
-}
-
-/* False: it has not all come yet, or the connection ends: it is none, or comes from a stranger. */
-static bool take_proxy_header(struct connections *connections, struct env *env,
-                              struct connection *c, const struct networks *trusted)
-{
-    uint32_t consumed = 0;
-    struct address client;
-    enum proxy_step step =
-        proxy_read(c->input + c->input_read, c->input_bytes - c->input_read, &consumed, &client);
-    if (step == PROXY_MORE)
-        return false;
-    if (step == PROXY_NO_HEADER || !c->client_trusted) {
-        connection_end(connections, env, c);
-        return false;
-    }
-    c->proxy_due = false;
-    c->input_read += consumed;
-    if (step == PROXY_CLIENT) {
-        c->client = client;
-        c->client_known = true;
-        c->client_trusted = networks_have(trusted, &client);
-    }
-    return true;
-}
-
-/* Puts the address behind the caller's name. */
-static void add_client(struct connection *c, const struct networks *trusted, struct text forwarded)
+static void add_client(struct connection *c, const struct http_server *server,
+                       struct text forwarded)
 {
     struct address client = c->client;
-    char text[ADDRESS_TEXT_BYTES_MAX];
-    bool told = c->client_trusted && networks_client(trusted, forwarded, &client);
-    if (!told && !c->client_known)
-        return;
-    struct text printed = address_print(&client, text);
-    c->caller[c->caller_bytes++] = '@';
-    memcpy(c->caller + c->caller_bytes, printed.at, printed.bytes);
-    c->caller_bytes = (uint8_t)(c->caller_bytes + printed.bytes);
+    bool told = c->client_trusted &&
+                networks_client(server->trusted, server->forwarded, forwarded, &client);
+    if (told || c->client_known)
+        peer_sign(c, &client);
 }
 
 const struct command *web_next(struct connections *connections, struct env *env,
@@ -128,8 +57,6 @@ const struct command *web_next(struct connections *connections, struct env *env,
                                uint64_t clock_ns)
 {
     c->http->waited = !c->waiting && c->wait_until_ns != 0;
-    if (c->proxy_due && !take_proxy_header(connections, env, c, server->trusted))
-        return NULL;
     while (c->phase == CONNECTION_OPEN && c->http->stage != HTTP_STAGE_OPEN &&
            connection_may_ask(connections, c) && c->input_bytes > c->input_read) {
         struct pile output = output_of(connections, c);
@@ -153,7 +80,7 @@ const struct command *web_next(struct connections *connections, struct env *env,
             c->caller_bytes = c->http->caller_bytes;
             memcpy(c->caller, c->http->caller, c->http->caller_bytes);
             if (server->trusted != NULL)
-                add_client(c, server->trusted, http_forwarded_for(c->http, begin));
+                add_client(c, server, http_forwarded(c->http, server, begin));
             commands->used_bytes += command.used_bytes;
             return (const void *)command.at;
         case HTTP_PAGE:

@@ -12,13 +12,6 @@ struct web_pages {
     uint32_t (*write)(struct web_pages *pages, enum http_page page, char *out, uint32_t capacity);
 };
 
-/* Who is at the other end of a socket; false: nobody who has an address. */
-bool web_peer(struct env *env, int32_t file, struct address *peer) MUST_LOOK;
-
-/* A connection has been accepted, where it is asked for whom it speaks. */
-void web_greet(struct connection *connection, struct env *env, const struct networks *trusted,
-               bool proxy_protocol);
-
 /* The next command of the connection's input, in `commands`; NULL if there is none yet, or one is
  * still open, or the connection is ending. */
 const struct command *web_next(struct connections *connections, struct env *env,

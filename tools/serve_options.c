@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "io/connection.h"
 #include "io/env_uring.h"
 #include "tools/config.h"
 #include "tools/notify.h"
@@ -16,6 +17,7 @@
 #define NOT_SERVED   "not served"
 #define HOURS(count) (UINT64_C(3600000000000) * (count))
 
+static const char *const forwarded_headers[] = {"x-forwarded-for", "forwarded", NULL};
 static const char *const drain_statuses[] = {"503", "404", NULL};
 static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
 static const char *const log_forms[] = {"text", "logfmt", "json", NULL};
@@ -67,16 +69,26 @@ static void fill_table(struct serve_options *options, struct option table[SERVE_
          .reloads = true},
         {.name = "trust",
          .value_name = "NETWORKS",
-         .help =
-             "whose X-Forwarded-For and PROXY headers are believed, as 10.0.0.0/8,::1,unix; the "
-             "log then says where each request over HTTP came from",
+         .help = "whose word about clients is believed (see --forwarded, --proxy-protocol), as "
+                 "10.0.0.0/8,::1,unix; the log then says where each request came from",
          .kind = OPTION_TEXT,
          .into = &options->trust,
          .otherwise = "nobody's"},
+        {.name = "forwarded",
+         .value_name = "HEADER",
+         .help = "which one names the client: X-Forwarded-For, or RFC 7239's Forwarded; the other "
+                 "one is not looked at, for a balancer lets it pass",
+         .kind = OPTION_CHOICE,
+         INTO(server->forwarded),
+         .choices = forwarded_headers},
         {.name = "proxy-protocol",
          .help = "every connection to --http begins with a PROXY header, of version 1 or 2",
          .kind = OPTION_FLAG,
-         .into = &server->proxy_protocol},
+         .into = &server->proxy_protocol[PROTOCOL_HTTP]},
+        {.name = "proxy-protocol-binary",
+         .help = "and every connection to --binary",
+         .kind = OPTION_FLAG,
+         .into = &server->proxy_protocol[PROTOCOL_BINARY]},
         {.name = "config",
          .value_name = "FILE",
          .help = "read options from a file of lines `name = value`",
@@ -441,7 +453,8 @@ static int check_together(const struct serve_options *options)
         return fail(options,
                     "without --callers only 127.0.0.1, [::1] or unix:PATH can be listened on; make "
                     "one with: (umask 077; echo \"shop:$(openssl rand -hex 24)\" > callers.txt)");
-    if (server->proxy_protocol && options->trust == NULL)
+    if ((server->proxy_protocol[PROTOCOL_HTTP] || server->proxy_protocol[PROTOCOL_BINARY]) &&
+        options->trust == NULL)
         return fail(options, "--proxy-protocol needs --trust: whose headers are to be believed?");
     if (server->head_bytes_max + server->body_bytes_max > server->frame_bytes_max)
         return fail(

@@ -127,26 +127,77 @@ static void a_network_has_its_addresses_and_no_others(void **state)
             fail_msg("%s", wrong[i]);
 }
 
-static const char *client_of(const char *forwarded)
+static const char *client_in(enum forwarded form, const char *list)
 {
     struct networks ours;
     struct address client;
-    assert_null(networks_read(&ours, "10.0.0.0/8"));
-    bool found =
-        networks_client(&ours, (struct text){forwarded, (uint32_t)strlen(forwarded)}, &client);
+    assert_null(networks_read(&ours, "10.0.0.0/8,2001:db8:a::/48"));
+    bool found = networks_client(&ours, form, (struct text){list, (uint32_t)strlen(list)}, &client);
     return found ? printed(&client) : "nobody";
+}
+
+struct list_case {
+    const char *list;
+    const char *client;
+};
+
+static void check_lists(enum forwarded form, const struct list_case *cases)
+{
+    for (; cases->list != NULL; cases++)
+        if (strcmp(client_in(form, cases->list), cases->client) != 0)
+            fail_msg("%s: %s", cases->list, client_in(form, cases->list));
 }
 
 static void the_client_is_the_last_one_who_is_not_ours(void **state)
 {
     (void)state;
-    assert_string_equal(client_of("203.0.113.9"), "203.0.113.9");
-    assert_string_equal(client_of("1.1.1.1, 203.0.113.9"), "203.0.113.9");
-    assert_string_equal(client_of("1.1.1.1,203.0.113.9, 10.0.0.7 ,10.1.1.1"), "203.0.113.9");
-    assert_string_equal(client_of("10.0.0.7"), "10.0.0.7");
-    assert_string_equal(client_of("made up, 10.0.0.7"), "10.0.0.7");
-    assert_string_equal(client_of("made up"), "nobody");
-    assert_string_equal(client_of(""), "nobody");
+    static const struct list_case cases[] = {
+        {"203.0.113.9", "203.0.113.9"},
+        {"1.1.1.1, 203.0.113.9", "203.0.113.9"},
+        {"1.1.1.1,203.0.113.9, 10.0.0.7 ,10.1.1.1", "203.0.113.9"},
+        {"10.0.0.7", "10.0.0.7"},
+        {"10.0.0.8,10.0.0.7", "10.0.0.8"},
+        {"made up, 10.0.0.7", "10.0.0.7"},
+        {"1.1.1.1, made up, 10.0.0.7", "10.0.0.7"},
+        {"203.0.113.9:4711", "203.0.113.9"},
+        {"[2001:db8::9]:4711", "2001:db8::9"},
+        {"[2001:db8::9]", "2001:db8::9"},
+        {"2001:db8::9", "2001:db8::9"},
+        {"203.0.113.9:x", "nobody"},
+        {"[2001:db8::9]x", "nobody"},
+        {"[2001:db8::9", "nobody"},
+        {"made up", "nobody"},
+        {",", "nobody"},
+        {"", "nobody"},
+        {NULL, NULL},
+    };
+    check_lists(FORWARDED_FOR, cases);
+}
+
+static void rfc_7239_says_the_same_in_more_words(void **state)
+{
+    (void)state;
+    static const struct list_case cases[] = {
+        {"for=203.0.113.9", "203.0.113.9"},
+        {"For=203.0.113.9;proto=https;by=10.0.0.1", "203.0.113.9"},
+        {"proto=https;by=10.0.0.1 ; for=203.0.113.9", "203.0.113.9"},
+        {"for=\"203.0.113.9:4711\"", "203.0.113.9"},
+        {"for=\"[2001:db8::9]:4711\", for=10.0.0.7", "2001:db8::9"},
+        {"for=1.1.1.1, for=203.0.113.9, for=\"[2001:db8:a::1]\"", "203.0.113.9"},
+        {"for=unknown, for=10.0.0.7", "10.0.0.7"},
+        {"for=_hidden", "nobody"},
+        {"for=unknown", "nobody"},
+        {"proto=https", "nobody"},
+        {"203.0.113.9", "nobody"},
+        {"for=", "nobody"},
+        {"", "nobody"},
+        /* what a stranger leaves open does not swallow what is added behind it */
+        {"for=\"6.6.6.6, for=203.0.113.9", "203.0.113.9"},
+        {"for=6.6.6.6;x=\", for=\"203.0.113.9\"", "203.0.113.9"},
+        {"for=6.6.6.6;x=\", for=\"[2001:db8::9]\"", "2001:db8::9"},
+        {NULL, NULL},
+    };
+    check_lists(FORWARDED_RFC7239, cases);
 }
 
 int main(void)
@@ -157,6 +208,7 @@ int main(void)
         cmocka_unit_test(what_is_no_header_is_refused_as_soon_as_it_shows),
         cmocka_unit_test(a_network_has_its_addresses_and_no_others),
         cmocka_unit_test(the_client_is_the_last_one_who_is_not_ours),
+        cmocka_unit_test(rfc_7239_says_the_same_in_more_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
