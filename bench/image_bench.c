@@ -21,7 +21,7 @@ static const uint8_t slot_shard[SLOT_COUNT];
 static void write_record(uint8_t *at, uint32_t number)
 {
     char texts[64];
-    int id_bytes = snprintf(texts, sizeof texts, "20201111-%08u", number);
+    int id_bytes = snprintf(texts, sizeof texts, "2020111100%08u", number);
     int customer_bytes = snprintf(texts + id_bytes, sizeof texts - (size_t)id_bytes, "c%u",
                                   number * 2654435761u % ORDERS);
     struct pile pile = {.at = memset(at, 0, RECORD_ROOM), .capacity_bytes = RECORD_ROOM};

@@ -15,7 +15,7 @@ uint32_t bench_order(void *out, uint64_t number, const uint32_t *skus, uint32_t 
 {
     char texts[64];
     uint32_t id_bytes = bench_order_id(texts, number);
-    int customer_bytes = snprintf(texts + id_bytes, sizeof texts - id_bytes, "c%u",
+    int customer_bytes = snprintf(texts + id_bytes, sizeof texts - id_bytes, "138000%06u",
                                   (unsigned)(number * 2654435761u % 1000000));
     uint32_t text_bytes = id_bytes + (uint32_t)customer_bytes;
 

@@ -1,5 +1,5 @@
 /* bench/orders.h - the order that everything is measured with: one unit each of some SKUs, an id of
- * 17 characters, a customer, nothing optional. */
+ * 18 digits, a customer of 12, nothing optional. */
 #ifndef SPATE_BENCH_ORDERS_H
 #define SPATE_BENCH_ORDERS_H
 

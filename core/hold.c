@@ -79,18 +79,16 @@ static void add_short(struct hold_shorts *shorts, enum code code, const struct s
 /* The window that an order of this time counts in, for a SKU with a limit per buyer. */
 static uint32_t window_of(const struct stock_sku *sku, uint64_t at_ns)
 {
-    uint32_t at_s = (uint32_t)(at_ns / 1000000000);
     if (sku->customer_window_s == 0)
         return 0;
+    uint32_t at_s = (uint32_t)(at_ns / 1000000000);
     uint32_t window_s = at_s - at_s % sku->customer_window_s + 1;
     return window_s > sku->window_floor_s ? window_s : sku->window_floor_s + 1;
 }
 
 static enum hold_outcome worse(enum hold_outcome a, enum hold_outcome b)
 {
-    if (a == HOLD_SHORT || b == HOLD_SHORT)
-        return HOLD_SHORT;
-    return a == HOLD_BUSY || b == HOLD_BUSY ? HOLD_BUSY : HOLD_GRANTED;
+    return a > b ? a : b;
 }
 
 /* Units of a SKU that an order asks for, against a limit that has a count of its own. */
@@ -127,12 +125,14 @@ static enum hold_outcome keep_limits(const struct stock *stock, const struct hol
                                      const bool *bug)
 {
     const struct cap *cap = bug[BUG_CAP_OVERLOOKED] ? NULL : cap_of(stock, sku, ask->buyer.channel);
-    struct limited limited = {.sku = sku, .requested = units_of(lines, line_count)};
     uint32_t window_s = window_of(sku, ask->at_ns);
     for (uint32_t i = 0; i < line_count; i++) {
         lines[i].window_s = window_s;
         lines[i].capped = cap != NULL;
     }
+    if (sku->max_per_order == 0 && window_s == 0 && cap == NULL)
+        return HOLD_GRANTED;
+    struct limited limited = {.sku = sku, .requested = units_of(lines, line_count)};
     if (sku->max_per_order != 0 && limited.requested > sku->max_per_order) {
         add_short(shorts, CODE_LIMIT, sku, limited.requested, sku->max_per_order);
         return HOLD_SHORT;

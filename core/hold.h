@@ -103,7 +103,7 @@ struct message_slices {
 
 /* ---- deciding ---------------------------------------------------------------------------------- */
 
-enum hold_outcome { HOLD_GRANTED, HOLD_SHORT, HOLD_BUSY };
+enum hold_outcome { HOLD_GRANTED, HOLD_BUSY, HOLD_SHORT }; /* from good to bad */
 
 /* What a refusal says: which SKUs, and how many could be had of each. */
 struct hold_shorts {

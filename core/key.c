@@ -112,14 +112,15 @@ static uint32_t digits_of(uint64_t number, char out[ID_BYTES_MAX])
     return count;
 }
 
-/* The first byte's lower half is the number's highest. */
+/* The first byte's lower half is the number's highest. The number is written whole. */
 static uint32_t pack_short_decimal(uint64_t number, uint8_t *packed)
 {
-    uint32_t bytes = SHORT_BYTES_MIN;
-    while (number >> (8 * bytes - 4) != 0)
-        bytes++;
+    uint32_t bits = 64 - (uint32_t)__builtin_clzll(number);
+    uint32_t bytes = (bits + 4 + 7) / 8;
+    if (bytes < SHORT_BYTES_MIN)
+        bytes = SHORT_BYTES_MIN;
     packed[0] = (uint8_t)((bytes - SHORT_BYTES_MIN) << 4 | number >> 8 * (bytes - 1));
-    memcpy(packed + 1, &number, bytes - 1);
+    memcpy(packed + 1, &number, sizeof number);
     return bytes;
 }
 
@@ -142,14 +143,27 @@ static uint64_t packed_number(const uint8_t *packed)
 
 /* ---- alphabets --------------------------------------------------------------------------------- */
 
+static inline uint32_t fitting_of(const char *at, uint32_t count)
+{
+    uint32_t fitting = UINT32_MAX;
+    for (uint32_t i = 0; i < count; i++)
+        fitting &= symbols[(uint8_t)at[i]].alphabets;
+    return fitting;
+}
+
+/* What is left behind whole words goes by halves, so that no loop runs over single characters. */
 static enum alphabet alphabet_of(struct text id)
 {
+    const char *at = id.at;
     uint32_t fitting = 1 << HEX_LOWER | 1 << HEX_UPPER | 1 << BASE32 | 1 << BASE64;
-    for (; id.bytes >= 8; id.at += 8, id.bytes -= 8)
-        for (uint32_t i = 0; i < 8; i++)
-            fitting &= symbols[(uint8_t)id.at[i]].alphabets;
-    for (uint32_t i = 0; i < id.bytes; i++)
-        fitting &= symbols[(uint8_t)id.at[i]].alphabets;
+    for (uint32_t left = id.bytes; left >= 8; left -= 8, at += 8)
+        fitting &= fitting_of(at, 8);
+    if (id.bytes & 4)
+        fitting &= fitting_of(at, 4);
+    if (id.bytes & 2)
+        fitting &= fitting_of(at + (id.bytes & 4), 2);
+    if (id.bytes & 1)
+        fitting &= fitting_of(at + (id.bytes & 6), 1);
     return (enum alphabet)__builtin_ctz(fitting | 1 << BYTES);
 }
 
@@ -168,15 +182,26 @@ static inline uint64_t symbols_in_word(enum alphabet alphabet, const char *at, u
     return word;
 }
 
+/* Words are written whole: what is packed leaves KEY_BYTES_MAX room enough for the last one. */
 static inline void pack_into(enum alphabet alphabet, struct text id, uint8_t *out)
 {
-    for (; id.bytes > 8; id.at += 8, id.bytes -= 8, out += alphabets[alphabet].bits) {
-        uint64_t word = symbols_in_word(alphabet, id.at, 8);
-        memcpy(out, &word, alphabets[alphabet].bits);
+    const char *at = id.at;
+    const uint32_t bits = alphabets[alphabet].bits;
+    for (uint32_t left = id.bytes; left >= 8; left -= 8, at += 8, out += bits) {
+        uint64_t word = symbols_in_word(alphabet, at, 8);
+        memcpy(out, &word, sizeof word);
     }
-    uint64_t word = symbols_in_word(alphabet, id.at, id.bytes);
-    memcpy(out, &word, (id.bytes * alphabets[alphabet].bits + 7) / 8);
+    uint64_t word = 0;
+    if (id.bytes & 4)
+        word = symbols_in_word(alphabet, at, 4);
+    if (id.bytes & 2)
+        word |= symbols_in_word(alphabet, at + (id.bytes & 4), 2) << (id.bytes & 4) * bits;
+    if (id.bytes & 1)
+        word |= symbols_in_word(alphabet, at + (id.bytes & 6), 1) << (id.bytes & 6) * bits;
+    if (id.bytes & 7)
+        memcpy(out, &word, sizeof word);
 }
+_Static_assert(1 + (ID_BYTES_MAX - 1) * 6 / 8 + sizeof(uint64_t) <= KEY_BYTES_MAX, "the last word");
 
 static uint32_t pack_symbols(struct text id, uint8_t *packed)
 {

@@ -97,6 +97,7 @@ static void piece_add(struct memory *memory, uint32_t granule, uint32_t granules
         piece_at(memory, piece->next)->previous = granule;
     memory->heads[class] = granule;
     memory->nonempty[class / 64] |= UINT64_C(1) << class % 64;
+    memory->nonempty_words |= 1u << class / 64;
     edge_set(memory, granule);
     edge_set(memory, granule + granules - 1);
 }
@@ -113,6 +114,8 @@ static void piece_remove(struct memory *memory, uint32_t granule)
         memory->heads[class] = piece->next;
     if (memory->heads[class] == 0)
         memory->nonempty[class / 64] &= ~(UINT64_C(1) << class % 64);
+    if (memory->nonempty[class / 64] == 0)
+        memory->nonempty_words &= ~(1u << class / 64);
     edge_clear(memory, granule);
     edge_clear(memory, granule + piece->granules - 1);
 }
@@ -124,9 +127,11 @@ static uint32_t class_with_piece(const struct memory *memory, uint32_t class)
         return MEMORY_CLASSES;
     uint32_t word = class / 64;
     uint64_t bits = memory->nonempty[word] & UINT64_MAX << class % 64;
-    while (bits == 0) {
-        if (++word == sizeof memory->nonempty / sizeof memory->nonempty[0])
+    if (bits == 0) {
+        uint32_t above = memory->nonempty_words & ~UINT32_C(1) << word;
+        if (above == 0)
             return MEMORY_CLASSES;
+        word = (uint32_t)__builtin_ctz(above);
         bits = memory->nonempty[word];
     }
     return word * 64 + (uint32_t)__builtin_ctzll(bits);

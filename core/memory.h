@@ -30,6 +30,7 @@ struct memory {
     uint32_t used_count; /* granules in records */
     uint32_t heads[MEMORY_CLASSES];
     uint64_t nonempty[(MEMORY_CLASSES + 63) / 64];
+    uint32_t nonempty_words; /* one bit for each word of them */
 };
 
 /* The bytes that a record takes from the block: the next granule, or for those of 512 bytes and

@@ -316,9 +316,13 @@ int64_t order_total(const struct orders *orders, const struct order *order)
 /* Those that the stock still keeps for it. */
 static uint64_t units_of(const struct orders *orders, const struct order *order)
 {
+    const struct line_progress *progress = progress_of(orders, order);
     uint64_t units = 0;
     for (uint32_t i = 0; i < order->line_count; i++)
-        units += order_line_left(orders, order, i);
+        units += order->lines[i].units;
+    if (progress != NULL)
+        for (uint32_t i = 0; i < order->line_count; i++)
+            units -= (uint64_t)progress[i].cancelled + progress[i].shipped;
     return units;
 }
 
@@ -411,31 +415,35 @@ uint32_t orders_newest_of(const struct orders *orders, struct text customer)
     return find_newest_of(orders, key, key_hash(customer));
 }
 
+static bool is_name_of(const struct order_name *name, struct text who)
+{
+    return name->bytes <= who.bytes && memcmp(name->at, who.at, name->bytes) == 0 &&
+           (name->bytes == who.bytes || who.at[name->bytes] == WHO_MARK);
+}
+
+/* Where from is in the log; of names there are few. name_count: it is new. */
 static uint32_t find_name(const struct orders *orders, struct text who)
 {
-    struct text name = who_name(who);
-    if (name.bytes == 0)
+    if (who.bytes == 0 || who.at[0] == WHO_MARK)
         return 0;
     uint32_t number = 1;
-    for (; number < orders->name_count; number++)
-        if (orders->names[number].bytes == name.bytes &&
-            memcmp(orders->names[number].at, name.at, name.bytes) == 0)
-            break;
+    while (number < orders->name_count && !is_name_of(&orders->names[number], who))
+        number++;
     return number;
 }
 
 /* ---- deciding ---------------------------------------------------------------------------------- */
 
+/* Lines, adjustments and texts take no more than in the request, but for a line's window, what says
+ * how long a text is, and pay_by. */
 uint32_t order_record_bytes_max(const struct order_create *create)
 {
-    uint32_t bytes = (uint32_t)sizeof(struct order);
-    bytes += create->line_count * (uint32_t)(sizeof(struct order_line) + sizeof(uint32_t));
-    bytes += create->adjustment_count * (uint32_t)sizeof(int64_t);
-    bytes += (create->pay_by_ns != 0) * (uint32_t)sizeof(uint64_t);
-    for (uint32_t i = 0; i < ORDER_TEXTS; i++)
-        bytes += create->text_bytes[i] + 1u;
-    return bytes;
+    uint32_t behind = create->head.bytes - (uint32_t)sizeof *create;
+    return (uint32_t)sizeof(struct order) + behind +
+           create->line_count * (uint32_t)sizeof(uint32_t) + ORDER_TEXTS +
+           (uint32_t)sizeof create->pay_by_ns;
 }
+_Static_assert(sizeof(struct order_line) <= sizeof(struct command_line), "as the bound says");
 
 bool orders_know_caller(const struct orders *orders, struct text caller)
 {
@@ -472,10 +480,10 @@ bool orders_have_bytes(struct orders *orders, uint64_t bytes)
 
 static uint16_t keep_name(struct orders *orders, struct text who)
 {
-    struct text name = who_name(who); /* where from is in the log; of names there are few */
-    uint32_t number = find_name(orders, name);
+    uint32_t number = find_name(orders, who);
     CHECK(number < ORDER_NAMES_MAX);
     if (number == orders->name_count) {
+        struct text name = who_name(who);
         struct order_name *kept = &orders->names[orders->name_count++];
         kept->bytes = (uint8_t)name.bytes;
         memcpy(kept->at, name.at, name.bytes);
@@ -572,11 +580,11 @@ static void fill(struct order *order, uint64_t at_ns, const struct slice_order_p
     memcpy(texts_of(order), texts->at, texts->bytes);
 }
 
-static bool link_customer(struct orders *orders, uint32_t record, uint64_t hash)
+static bool link_customer(struct orders *orders, uint32_t record, const uint8_t *customer,
+                          uint64_t hash)
 {
-    struct order *order = order_at(orders, record);
-    uint32_t newest = find_newest_of(orders, kept_text(order, ORDER_CUSTOMER), hash);
-    order->customer_next = newest;
+    uint32_t newest = find_newest_of(orders, customer, hash);
+    order_at(orders, record)->customer_next = newest;
     if (newest == 0)
         return table_insert(&orders->by_customer, hash, record);
     table_replace(&orders->by_customer, hash, newest, record);
@@ -624,7 +632,7 @@ static enum shard_table keep_placed(struct orders *orders, struct position posit
     struct order *order = order_at(orders, record);
     fill(order, placing->at_ns, placed, windows, &texts);
     order->created_by = order->modified_by = keep_name(orders, placing->by);
-    if (!link_customer(orders, record, placed->customer_hash))
+    if (!link_customer(orders, record, texts.at + key_bytes(texts.at), placed->customer_hash))
         return SHARD_TABLE_ORDERS;
     if (placed->deadline_ns != 0)
         timers_set(&orders->timers, record, placed->deadline_ns);

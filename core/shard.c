@@ -173,25 +173,26 @@ static void send_slices(struct shard *shard, struct turn *turn, const struct eve
         }
 }
 
-static bool concerns_all(const struct slice *slice)
+static bool concerns_all(const struct event *event)
 {
-    return slice->kind == SLICE_WAREHOUSE_PUT || slice->kind == SLICE_REGION_COSTS ||
-           slice->kind == SLICE_RULES_PUT;
+    return event->kind == EVENT_WAREHOUSE_PUT || event->kind == EVENT_REGION_COSTS ||
+           event->kind == EVENT_RULES_PUT;
 }
 
 void shard_apply(struct shard *shard, struct turn *turn, const struct event *event)
 {
     struct position position = {0, (uint16_t)turn->event_count++};
     uint64_t targets = 0;
-    bool all = false;
+    bool all = concerns_all(event);
     const struct slice *slice = event_slices(event);
     for (uint32_t i = 0; i < event->slice_count; i++, slice = slice_next(slice)) {
         if (shard_owns(shard, slice->slot))
             CHECK(apply(shard, position, event, slice) == SHARD_TABLE_NONE);
         else
             targets |= UINT64_C(1) << shard->options.slot_shard[slice->slot];
-        all = all || concerns_all(slice);
     }
+    if (targets == 0 && !all)
+        return;
     for (uint32_t target = 0; target < shard->options.shard_count; target++)
         if ((targets >> target & 1) || (all && target != shard->options.shard))
             send_slices(shard, turn, event, target, all);
@@ -613,6 +614,7 @@ enum shard_table shard_recover(struct shard *shard, struct position position,
                                const struct event *event)
 {
     const struct slice *slice = event_slices(event);
+    bool all = concerns_all(event);
     if (event->at_ns > shard->awake_ns)
         shard->awake_ns = event->at_ns;
     if (event->kind == EVENT_DEADLINES_EXTENDED) {
@@ -620,7 +622,7 @@ enum shard_table shard_recover(struct shard *shard, struct position position,
         return SHARD_TABLE_NONE;
     }
     for (uint32_t i = 0; i < event->slice_count; i++, slice = slice_next(slice)) {
-        if (!shard_owns(shard, slice->slot) && !concerns_all(slice))
+        if (!all && !shard_owns(shard, slice->slot))
             continue;
         enum shard_table full = apply(shard, position, event, slice);
         if (full != SHARD_TABLE_NONE)

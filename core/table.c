@@ -63,9 +63,11 @@ void table_prefetch(const struct table *table, uint64_t hash)
 uint32_t table_find(const struct table *table, uint64_t hash, uint64_t *probe)
 {
     uint64_t at = *probe == 0 ? home_line(table, (uint32_t)hash) * LINE_ENTRIES : *probe - 1;
+    const uint64_t end = entry_count(table);
     for (;;) {
         uint64_t entry = atomic_load(&table->entries[at]); /* pairs with table_insert */
-        at = next_entry(table, at);
+        if (++at == end)
+            at = 0;
         if (entry == 0)
             return 0;
         if ((uint32_t)entry == (uint32_t)hash) {

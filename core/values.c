@@ -75,7 +75,7 @@ bool id_valid(struct text id)
 struct text who_name(struct text who)
 {
     uint32_t bytes = 0;
-    while (bytes < who.bytes && who.at[bytes] != '@')
+    while (bytes < who.bytes && who.at[bytes] != WHO_MARK)
         bytes++;
     return (struct text){who.at, bytes};
 }

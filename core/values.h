@@ -68,7 +68,7 @@ bool id_valid(struct text id);
 /* 1..ID_BYTES_MAX printable ASCII but space. */
 bool sku_code_valid(struct text code);
 /* Who did something: a caller's name, and behind an '@' the address it came from, where that is told. */
-enum { WHO_BYTES_MAX = TEXT_BYTES_MAX + 1 + 46 };
+enum { WHO_MARK = '@', WHO_BYTES_MAX = TEXT_BYTES_MAX + 1 + 46 };
 struct text who_name(struct text who);
 
 /* 0..TEXT_BYTES_MAX bytes of UTF-8 without control characters: whatever else somebody says. */
