@@ -65,6 +65,27 @@ uint32_t number_of(const struct history *h, uint32_t sku)
     return h->numbers[sku] != 0 ? h->numbers[sku] : (sku * 77 % SLOT_COUNT) << SKU_INDEX_BITS | 99;
 }
 
+uint16_t draw_code(struct history *h, const struct step *step)
+{
+    uint32_t count = 0;
+    while (step->codes[count] != 0xffff)
+        count++;
+    return step->codes[draw(h, count)];
+}
+
+void trial_begin(const struct history *h, uint32_t order, struct trial *trial)
+{
+    trial->number = order;
+    trial->order = h->naive.orders[order];
+    memcpy(trial->skus, h->naive.skus, sizeof trial->skus);
+}
+
+void trial_end(struct history *h, const struct trial *trial)
+{
+    h->naive.orders[trial->number] = trial->order;
+    memcpy(h->naive.skus, trial->skus, sizeof trial->skus);
+}
+
 bool draw_placed(struct history *h, uint32_t *order)
 {
     for (uint32_t tries = 0; tries < 8 && h->naive.order_count > 0; tries++) {

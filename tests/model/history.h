@@ -16,6 +16,7 @@
 enum {
     TICK_NS = 1 << 21,
     EPISODE_STEPS = 4000,
+    OPENING_STEPS = 160,
     EPISODE_ORDERS = 4096,
     EPISODE_KEYS = 4096,
     STEPS_MAX = 128,
@@ -26,12 +27,13 @@ _Static_assert((int)CODE_LIMIT_NUMBER <= CODES_MAX, "struct tally has room for e
 
 struct history;
 
-/* One kind of step. `codes`, ended by 0xffff, are the answers that it must have had in a run, each at
- * least once in thirty thousand steps: one that never came is a hole in the generator. */
+/* One kind of step. `codes`, ended by 0xffff, are the answers that it must have had in a run; one that
+ * never came, or that came too rarely, is a hole in the generator. */
 struct step {
     const char *name;
     void (*take)(struct history *history, const struct step *step);
     uint32_t weight;
+    bool opens;  /* a shop begins with these */
     uint16_t op; /* for steps that share `take` */
     uint16_t codes[12];
 };
@@ -52,6 +54,13 @@ struct tally {
     uint64_t refund_moves[REFUND_STATES][REFUND_STATES];
     uint64_t shipment_moves[SHIPMENT_STATES][SHIPMENT_STATES];
     uint64_t return_moves[RETURN_STATES][RETURN_STATES];
+};
+
+/* What the next order, transfer and key are numbered with. */
+struct numbers {
+    uint32_t order;
+    uint32_t transfer;
+    uint32_t key;
 };
 
 struct history {
@@ -89,6 +98,18 @@ const struct result *agree(struct history *h, const struct step *step, struct co
 
 /* Of a SKU that core does not have: a number that none has. */
 uint32_t number_of(const struct history *h, uint32_t sku);
+
+/* One of the answers that a step must have had. */
+uint16_t draw_code(struct history *h, const struct step *step);
+
+/* Between the two, the model may be asked what would become of an order. */
+struct trial {
+    uint32_t number;
+    struct naive_order order;
+    struct naive_sku skus[NAIVE_SKUS];
+};
+void trial_begin(const struct history *h, uint32_t order, struct trial *trial);
+void trial_end(struct history *h, const struct trial *trial);
 
 /* An order that was placed; false: none was found. */
 bool draw_placed(struct history *h, uint32_t *order);

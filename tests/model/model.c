@@ -4,8 +4,11 @@
  * its journal put through recovery into another number of shards, which must arrive at the same state.
  * After every step the answers agree; after every hundred the equations are recomputed and all stock is
  * compared; and in every second episode the shop goes on in shards loaded from images, so that whatever an
- * image forgets is missed from then on. An episode that fails is taken again with ever fewer of its steps, as long as it fails, and
- * what is left is printed as a script. */
+ * image forgets is missed from then on.
+ *
+ * An episode that fails is taken again with ever fewer of its steps, as long as it fails, and what is
+ * left is printed as a script. Whatever is left out, the numbers of orders, transfers and keys stay what
+ * they were, so that the steps that are left mean the same things. */
 #include "tests/model/history.h"
 
 #include <sys/wait.h>
@@ -27,21 +30,36 @@ struct episode {
     uint64_t seed;
     uint64_t number;
     uint32_t step_count;
+    bool is_less; /* some steps may be left out */
     bool skipped[EPISODE_STEPS];
 };
+
+/* What all processes of a run share: what has been taken; how many steps the episode that was taken
+ * whole last has begun; and the numbers before each of them. */
+struct shared {
+    struct tally tally;
+    uint32_t begun;
+    struct numbers before[EPISODE_STEPS];
+};
+
+/* A shop without SKUs and stock has little to say. */
+static uint32_t weight_of(const struct history *h, const struct step *step)
+{
+    return step->opens && h->number < OPENING_STEPS ? 60 * step->weight : step->weight;
+}
 
 static uint32_t draw_step(struct history *h, const struct step **step)
 {
     uint32_t sum = 0, index = 0;
     for (uint32_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
         for (const struct step *s = tables[t]; s->name != NULL; s++)
-            sum += s->weight;
+            sum += weight_of(h, s);
     uint64_t at = draw(h, sum);
     for (uint32_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
         for (*step = tables[t]; (*step)->name != NULL; (*step)++, index++) {
-            if (at < (*step)->weight)
+            if (at < weight_of(h, *step))
                 return index;
-            at -= (*step)->weight;
+            at -= weight_of(h, *step);
         }
     return index;
 }
@@ -193,8 +211,23 @@ static void close_shop(struct history *h)
     free(h->naive.transfers);
 }
 
-static void run_episode(const struct episode *episode, struct tally *tally, bool tells)
+static void keep_numbers(const struct history *h, struct shared *shared)
 {
+    shared->before[h->number] =
+        (struct numbers){h->naive.order_count, h->naive.transfer_count, h->key_count};
+    shared->begun = (uint32_t)h->number + 1;
+}
+
+static void take_numbers(struct history *h, const struct numbers *before)
+{
+    h->naive.order_count = before->order;
+    h->naive.transfer_count = before->transfer;
+    h->key_count = before->key;
+}
+
+static void run_episode(const struct episode *episode, struct shared *shared, bool tells)
+{
+    struct tally *tally = &shared->tally;
     struct history h = {
         .seed = episode->seed, .episode = episode->number, .tells = tells, .tally = tally};
     open_shop(&h);
@@ -203,6 +236,10 @@ static void run_episode(const struct episode *episode, struct tally *tally, bool
         const struct step *step;
         reseed(&h, h.number);
         h.codes = tally->codes[draw_step(&h, &step)];
+        if (episode->is_less)
+            take_numbers(&h, &shared->before[h.number]);
+        else
+            keep_numbers(&h, shared);
         if (!episode->skipped[h.number])
             step->take(&h, step);
         naive_settle(&h.naive);
@@ -219,7 +256,7 @@ static void run_episode(const struct episode *episode, struct tally *tally, bool
 }
 
 /* In a process of its own; whether it came to its end. */
-static bool survives(const struct episode *episode, struct tally *tally, bool quiet, bool tells)
+static bool survives(const struct episode *episode, struct shared *shared, bool quiet, bool tells)
 {
     int status;
     fflush(stdout);
@@ -228,7 +265,7 @@ static bool survives(const struct episode *episode, struct tally *tally, bool qu
         if (quiet && freopen("/dev/null", "w", stderr) == NULL)
             _exit(71);
         alarm(60);
-        run_episode(episode, tally, tells);
+        run_episode(episode, shared, tells);
         _exit(0);
     }
     if (child < 0 || waitpid(child, &status, 0) != child) {
@@ -241,18 +278,20 @@ static bool survives(const struct episode *episode, struct tally *tally, bool qu
 /* ---- what went wrong, in as few steps as possible -------------------------------------------------- */
 
 /* True: without these steps it goes wrong as well, and they are left out from now on. */
-static bool leave_out(struct episode *episode, struct tally *tally, uint32_t first, uint32_t count)
+static bool leave_out(struct episode *episode, struct shared *shared, uint32_t first,
+                      uint32_t count)
 {
     struct episode less = *episode;
+    less.is_less = true;
     for (uint32_t i = first; i < first + count && i < less.step_count; i++)
         less.skipped[i] = true;
-    if (survives(&less, tally, true, false))
+    if (survives(&less, shared, true, false))
         return false;
     *episode = less;
     return true;
 }
 
-static void shrink(struct episode *episode, struct tally *tally)
+static void shrink(struct episode *episode, struct shared *shared)
 {
     for (uint32_t count = episode->step_count / 2; count > 0; count /= 2)
         for (uint32_t first = 0; first < episode->step_count; first += count) {
@@ -260,16 +299,17 @@ static void shrink(struct episode *episode, struct tally *tally)
             for (uint32_t i = first; i < first + count && i < episode->step_count; i++)
                 left += !episode->skipped[i];
             if (left > 0)
-                leave_out(episode, tally, first, count);
+                leave_out(episode, shared, first, count);
         }
 }
 
-static void explain(struct episode *episode, struct tally *tally)
+static void explain(struct episode *episode, struct shared *shared)
 {
+    episode->step_count = shared->begun;
     fprintf(stderr, "looking for the shortest script ...\n");
-    shrink(episode, tally);
+    shrink(episode, shared);
     fprintf(stderr, "with these steps alone it goes wrong:\n");
-    survives(episode, tally, false, true);
+    survives(episode, shared, false, true);
 }
 
 /* ---- coverage --------------------------------------------------------------------------------------- */
@@ -418,19 +458,26 @@ static bool print_coverage(const struct tally *tally, uint64_t needed)
 
 /* ---- the run ---------------------------------------------------------------------------------------- */
 
-static bool run(uint64_t seed, uint64_t step_count, struct tally *tally)
+static bool run(uint64_t seed, uint64_t step_count, struct shared *shared)
 {
     for (uint64_t done = 0, number = 0; done < step_count; number++) {
         struct episode episode = {.seed = seed, .number = number};
         episode.step_count =
             step_count - done < EPISODE_STEPS ? (uint32_t)(step_count - done) : EPISODE_STEPS;
-        if (!survives(&episode, tally, false, false)) {
-            explain(&episode, tally);
+        if (!survives(&episode, shared, false, false)) {
+            explain(&episode, shared);
             return false;
         }
         done += episode.step_count;
     }
     return true;
+}
+
+/* How often everything must have been taken: a hundred times in a million steps; in a shorter run, which
+ * is for looking at one thing, it must have been at all. */
+static uint64_t needed_of(uint64_t step_count)
+{
+    return step_count >= 1000000 ? 100 : step_count >= 300000;
 }
 
 int main(int argc, char **argv)
@@ -460,13 +507,13 @@ int main(int argc, char **argv)
     int end = options_read(&usage, argc, argv, &positional);
     if (end >= 0)
         return end;
-    struct tally *tally =
-        mmap(NULL, sizeof *tally, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (tally == MAP_FAILED)
+    struct shared *shared =
+        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED)
         return 71;
-    if (!run(seed, step_count, tally))
+    if (!run(seed, step_count, shared))
         return 1;
-    bool whole = print_coverage(tally, step_count / 30000);
+    bool whole = print_coverage(&shared->tally, needed_of(step_count));
     printf("%llu steps of seed %llu: core and model agree%s\n", (unsigned long long)step_count,
            (unsigned long long)seed, whole ? "" : ", but something was taken too rarely");
     return whole ? 0 : 1;

@@ -146,6 +146,7 @@ enum code naive_order_create(struct naive *naive, uint32_t order, bool currency_
 uint64_t naive_had(const struct naive *naive, uint32_t sku, uint32_t customer, uint64_t window);
 uint64_t naive_sold_through(const struct naive *naive, uint32_t sku, uint32_t channel);
 
+bool naive_has_shipped(const struct naive_order *order);
 enum code naive_cancel_all(struct naive *naive, uint32_t order);
 enum code naive_cancel_line(struct naive *naive, uint32_t order, uint32_t line, uint32_t units);
 /* OP_STOCK_RECEIVE and OP_STOCK_EXPECT ... OP_STOCK_WRITE_OFF. */

@@ -138,7 +138,7 @@ static enum code give_up(struct naive *naive, struct naive_order *order,
     return CODE_OK;
 }
 
-static bool has_shipped(const struct naive_order *order)
+bool naive_has_shipped(const struct naive_order *order)
 {
     for (uint32_t i = 0; i < order->line_count; i++)
         if (naive_shipped(order, i) > 0)
@@ -153,7 +153,7 @@ enum code naive_cancel_all(struct naive *naive, uint32_t number)
         return CODE_NOT_FOUND;
     if (!may_be_cancelled(order))
         return CODE_ILLEGAL;
-    if (has_shipped(order)) {
+    if (naive_has_shipped(order)) {
         uint32_t units[NAIVE_LINES];
         for (uint32_t i = 0; i < order->line_count; i++)
             units[i] = naive_left(order, i);

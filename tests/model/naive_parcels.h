@@ -25,7 +25,9 @@ struct naive_parcel_ask {
     uint8_t zero;
     uint64_t scan_at;
     struct naive_parcel_line lines[NAIVE_PARCEL_LINES];
+    uint32_t zeros; /* asks are compared byte by byte */
 };
+_Static_assert(sizeof(struct naive_parcel_ask) == 20 + 12 * NAIVE_PARCEL_LINES, "nothing between");
 
 struct naive_shipment {
     uint8_t state;

@@ -48,7 +48,7 @@ static int64_t draw_amount(struct history *h, const struct naive_order *order)
     case 4:
         return (int64_t)draw(h, 20000);
     case 5:
-        return draw(h, 20) == 0 ? INT64_MAX - (int64_t)draw(h, 2) : kept / 2;
+        return draw(h, 3) == 0 ? INT64_MAX - (int64_t)draw(h, 2) : kept / 2;
     default:
         return order->total;
     }
@@ -67,8 +67,8 @@ static struct naive_ask draw_ask(struct history *h, const struct step *step,
     struct naive_ask ask = {
         .op = step->op,
         .payment = (uint8_t)(1 + draw(h, draw(h, 3) == 0 ? NAIVE_PAYMENTS - 1 : 3)),
-        .currency = (uint8_t)(draw(h, 40) == 0 ? 2 : draw(h, 2)),
-        .too_old = step->op != OP_PAYMENT_GET && draw(h, 30) == 0,
+        .currency = (uint8_t)(draw(h, 25) == 0 ? 2 : draw(h, 2)),
+        .too_old = step->op != OP_PAYMENT_GET && draw(h, 20) == 0,
         .amount = MONEY_NOT_SAID,
     };
     if (is_notice) {
@@ -280,20 +280,112 @@ static void compare_answer(const struct history *h, const struct naive_order *or
             compare_refund(h, &order->money.refunds[i], child_next(child));
 }
 
-static void ask_money(struct history *h, const struct step *step)
+static uint8_t payment_state(const struct naive_money *money, uint8_t number)
 {
-    union shop_command command;
-    uint32_t number = draw_order(h, step);
-    struct naive_order *order = &h->naive.orders[number];
+    for (uint32_t i = 0; i < money->payment_count; i++)
+        if (money->payments[i].number == number)
+            return money->payments[i].state;
+    return 0;
+}
+
+static uint8_t refund_state(const struct naive_money *money, uint8_t number)
+{
+    for (uint32_t i = 0; i < money->refund_count && number != 0; i++)
+        if (is_of(&money->refunds[i], number))
+            return money->refunds[i].state;
+    return 0;
+}
+
+/* Whether it moves an order, a payment or a refund from where few get to. */
+static bool moves_rare(const struct naive_order *before, const struct naive_order *after,
+                       const struct naive_ask *ask)
+{
+    uint8_t payment = payment_state(&before->money, ask->payment);
+    uint8_t refund = refund_state(&before->money, ask->refund);
+    bool rare_payment = payment > PAYMENT_CREATED && payment != PAYMENT_CAPTURED;
+    return (before->state == ORDER_PAYMENT_FAILED && after->state != before->state) ||
+           (rare_payment && payment_state(&after->money, ask->payment) != payment) ||
+           (refund == REFUND_FAILED && refund_state(&after->money, ask->refund) != refund);
+}
+
+static struct naive_ask draw_money(struct history *h, const struct step *step, uint32_t *number)
+{
+    *number = draw_order(h, step);
+    struct naive_order *order = &h->naive.orders[*number];
     struct naive_ask ask = draw_ask(h, step, order);
     draw_names(h, &ask, &order->money);
     draw_again(h, &ask, order);
-    tell_ask(h, step, number, &ask);
-    write_command(h, &command, number, &ask);
-    enum code expected = naive_money(&h->naive, number, &ask);
+    return ask;
+}
+
+/* One that brings about what is wished for, if chance finds it: an answer of the step's, or a move that
+ * few make. */
+static struct naive_ask draw_wished(struct history *h, const struct step *step, uint32_t *number)
+{
+    uint16_t code = draw_code(h, step);
+    bool wants_move = draw(h, 3) == 0;
+    struct naive_ask ask = draw_money(h, step, number);
+    for (uint32_t tries = draw(h, 3) == 0 ? 0 : 30; tries > 0; tries--) {
+        const struct naive_order *order = &h->naive.orders[*number];
+        struct trial trial;
+        trial_begin(h, *number, &trial);
+        bool fits = naive_money(&h->naive, *number, &ask) == code;
+        if (wants_move)
+            fits = moves_rare(&trial.order, order, &ask);
+        trial_end(h, &trial);
+        if (fits)
+            break;
+        ask = draw_money(h, step, number);
+    }
+    return ask;
+}
+
+static void send_money(struct history *h, const struct step *step, uint32_t number,
+                       const struct naive_ask *ask)
+{
+    union shop_command command;
+    tell_ask(h, step, number, ask);
+    write_command(h, &command, number, ask);
+    enum code expected = naive_money(&h->naive, number, ask);
     const struct result *result = agree(h, step, &command.head, expected);
     if (expected == CODE_OK || expected == CODE_CREATED || expected == CODE_REPLAYED)
-        compare_answer(h, order, &ask, result);
+        compare_answer(h, &h->naive.orders[number], ask, result);
+}
+
+static void ask_money(struct history *h, const struct step *step)
+{
+    uint32_t number;
+    struct naive_ask ask = draw_wished(h, step, &number);
+    send_money(h, step, number, &ask);
+}
+
+/* A provider that authorizes all the money there is, and takes it back: no sum has room for more. */
+static void authorize_all(struct history *h, const struct step *step)
+{
+    uint32_t count = h->naive.order_count, back = 1 + (uint32_t)draw(h, 30);
+    if (back > count || h->naive.orders[count - back].state != ORDER_PENDING_PAYMENT ||
+        h->naive.orders[count - back].money.payment_count > 0)
+        return;
+    uint32_t number = count - back;
+    int64_t half = h->naive.orders[number].total / 2;
+    const struct naive_ask asks[] = {
+        {.op = OP_PAYMENT_CREATE, .payment = 1, .method = 1, .amount = half},
+        {.op = OP_PAYMENT_NOTICE,
+         .payment = 1,
+         .method = 1,
+         .kind = NOTICE_AUTHORIZED,
+         .key = 1,
+         .currency = 1,
+         .amount = INT64_MAX},
+        {.op = OP_PAYMENT_CREATE, .payment = 2, .method = 2, .amount = half},
+        {.op = draw(h, 2) == 0 ? OP_PAYMENT_AUTHORIZE : OP_PAYMENT_CAPTURE,
+         .payment = 2,
+         .amount = MONEY_NOT_SAID},
+    };
+    for (uint32_t i = 0; i < sizeof asks / sizeof asks[0]; i++) {
+        const struct step as = {.name = step->name, .op = asks[i].op};
+        send_money(h, &as, number, &asks[i]);
+    }
 }
 
 #define MONEY_STEP(label, number, often, ...)                                                      \
@@ -305,32 +397,38 @@ static void ask_money(struct history *h, const struct step *step)
     }
 
 const struct step money_steps[] = {
-    MONEY_STEP("payment.create", OP_PAYMENT_CREATE, 16, CODE_CREATED, CODE_REPLAYED,
+    MONEY_STEP("payment.create", OP_PAYMENT_CREATE, 18, CODE_CREATED, CODE_REPLAYED,
                CODE_KEY_REUSED, CODE_NOT_FOUND, CODE_ILLEGAL, CODE_LIMIT, CODE_CURRENCY_MISMATCH,
                CODE_EXPIRED_REQUEST),
-    MONEY_STEP("payment.get", OP_PAYMENT_GET, 4, CODE_OK, CODE_NOT_FOUND),
-    MONEY_STEP("payment.authorize", OP_PAYMENT_AUTHORIZE, 10, CODE_OK, CODE_REPLAYED,
+    MONEY_STEP("payment.get", OP_PAYMENT_GET, 6, CODE_OK, CODE_NOT_FOUND, CODE_CURRENCY_MISMATCH),
+    MONEY_STEP("payment.authorize", OP_PAYMENT_AUTHORIZE, 14, CODE_OK, CODE_REPLAYED,
                CODE_KEY_REUSED, CODE_NOT_FOUND, CODE_ILLEGAL, CODE_LIMIT, CODE_CURRENCY_MISMATCH,
                CODE_EXPIRED_REQUEST),
     MONEY_STEP("payment.capture", OP_PAYMENT_CAPTURE, 16, CODE_OK, CODE_REPLAYED, CODE_KEY_REUSED,
                CODE_NOT_FOUND, CODE_ILLEGAL, CODE_LIMIT, CODE_CURRENCY_MISMATCH,
                CODE_EXPIRED_REQUEST),
-    MONEY_STEP("payment.fail", OP_PAYMENT_FAIL, 9, CODE_OK, CODE_REPLAYED, CODE_KEY_REUSED,
-               CODE_NOT_FOUND, CODE_ILLEGAL),
-    MONEY_STEP("payment.void", OP_PAYMENT_VOID, 24, CODE_OK, CODE_REPLAYED, CODE_KEY_REUSED,
-               CODE_NOT_FOUND, CODE_ILLEGAL),
-    MONEY_STEP("payment.lose", OP_PAYMENT_LOSE, 4, CODE_OK, CODE_NOT_FOUND, CODE_ILLEGAL),
+    MONEY_STEP("payment.fail", OP_PAYMENT_FAIL, 12, CODE_OK, CODE_REPLAYED, CODE_KEY_REUSED,
+               CODE_NOT_FOUND, CODE_ILLEGAL, CODE_CURRENCY_MISMATCH, CODE_EXPIRED_REQUEST),
+    MONEY_STEP("payment.void", OP_PAYMENT_VOID, 20, CODE_OK, CODE_REPLAYED, CODE_KEY_REUSED,
+               CODE_NOT_FOUND, CODE_ILLEGAL, CODE_CURRENCY_MISMATCH, CODE_EXPIRED_REQUEST),
+    MONEY_STEP("payment.lose", OP_PAYMENT_LOSE, 12, CODE_OK, CODE_REPLAYED, CODE_KEY_REUSED,
+               CODE_NOT_FOUND, CODE_ILLEGAL, CODE_CURRENCY_MISMATCH, CODE_EXPIRED_REQUEST),
     MONEY_STEP("refund.create", OP_REFUND_CREATE, 14, CODE_CREATED, CODE_REPLAYED, CODE_KEY_REUSED,
                CODE_NOT_FOUND, CODE_ILLEGAL, CODE_LIMIT, CODE_INVALID, CODE_CURRENCY_MISMATCH,
                CODE_EXPIRED_REQUEST),
     MONEY_STEP("refund.process", OP_REFUND_PROCESS, 12, CODE_OK, CODE_REPLAYED, CODE_KEY_REUSED,
-               CODE_NOT_FOUND, CODE_ILLEGAL),
-    MONEY_STEP("refund.succeed", OP_REFUND_SUCCEED, 8, CODE_OK, CODE_REPLAYED, CODE_KEY_REUSED,
-               CODE_NOT_FOUND, CODE_ILLEGAL),
-    MONEY_STEP("refund.fail", OP_REFUND_FAIL, 8, CODE_OK, CODE_REPLAYED, CODE_KEY_REUSED,
-               CODE_NOT_FOUND, CODE_ILLEGAL),
-    MONEY_STEP("refund.lose", OP_REFUND_LOSE, 8, CODE_OK, CODE_NOT_FOUND, CODE_ILLEGAL),
-    MONEY_STEP("payment notice", OP_PAYMENT_NOTICE, 30, CODE_OK, CODE_REPLAYED, CODE_KEY_REUSED,
-               CODE_NOT_FOUND, CODE_LIMIT, CODE_CURRENCY_MISMATCH),
+               CODE_NOT_FOUND, CODE_ILLEGAL, CODE_CURRENCY_MISMATCH, CODE_EXPIRED_REQUEST),
+    MONEY_STEP("refund.succeed", OP_REFUND_SUCCEED, 10, CODE_OK, CODE_REPLAYED, CODE_KEY_REUSED,
+               CODE_NOT_FOUND, CODE_ILLEGAL, CODE_CURRENCY_MISMATCH, CODE_EXPIRED_REQUEST),
+    MONEY_STEP("refund.fail", OP_REFUND_FAIL, 10, CODE_OK, CODE_REPLAYED, CODE_KEY_REUSED,
+               CODE_NOT_FOUND, CODE_ILLEGAL, CODE_CURRENCY_MISMATCH, CODE_EXPIRED_REQUEST),
+    MONEY_STEP("refund.lose", OP_REFUND_LOSE, 10, CODE_OK, CODE_REPLAYED, CODE_KEY_REUSED,
+               CODE_NOT_FOUND, CODE_ILLEGAL, CODE_CURRENCY_MISMATCH, CODE_EXPIRED_REQUEST),
+    MONEY_STEP("payment notice", OP_PAYMENT_NOTICE, 36, CODE_OK, CODE_REPLAYED, CODE_KEY_REUSED,
+               CODE_NOT_FOUND, CODE_LIMIT, CODE_CURRENCY_MISMATCH, CODE_OVERFLOW),
+    {.name = "payment.*, sums too large",
+     .take = authorize_all,
+     .weight = 3,
+     .codes = {CODE_CREATED, CODE_OK, CODE_OVERFLOW, 0xffff}},
     {.name = NULL},
 };

@@ -259,12 +259,19 @@ static void send_cancel(struct history *h, const struct step *step, uint32_t ord
     agree(h, step, &command.head, expected);
 }
 
-/* Any, or one of the newest, which are still alive. */
+/* Any, or one of the newest, which are still alive; or one whose payment has failed. */
 static uint32_t draw_recent(struct history *h)
 {
     uint32_t count = h->naive.order_count;
-    uint32_t back = 1 + (uint32_t)draw(h, 20);
-    return draw(h, 3) != 0 && back <= count ? count - back : (uint32_t)draw(h, count + 1);
+    for (uint32_t at = 1, any = draw(h, 12) != 0; at <= count && at <= 200 && !any; at++)
+        if (h->naive.orders[count - at].state == ORDER_PAYMENT_FAILED)
+            return count - at;
+    for (uint32_t tries = 0; tries < 6; tries++) {
+        uint32_t back = 1 + (uint32_t)draw(h, draw(h, 3) == 0 ? count + 1 : 20);
+        if (back <= count && h->naive.orders[count - back].placed)
+            return count - back;
+    }
+    return (uint32_t)draw(h, count + 1);
 }
 
 static void cancel(struct history *h, const struct step *step)
@@ -274,15 +281,21 @@ static void cancel(struct history *h, const struct step *step)
     send_cancel(h, step, order, NULL, naive_cancel_all(&h->naive, order));
 }
 
+/* Whether it can go on when the rest is cancelled; few of those have failed. */
+static bool has_rest(const struct naive_order *order, bool failed)
+{
+    return failed ? order->state == ORDER_SHIP_FAILED && naive_has_shipped(order)
+                  : order->state == ORDER_PARTIALLY_SHIPPED;
+}
+
 /* What is left of an order of which some has been sent. */
 static void cancel_rest(struct history *h, const struct step *step)
 {
-    uint32_t count = h->naive.order_count;
-    for (uint32_t tries = 0; tries < 60 && count > 0; tries++) {
-        uint32_t order = (uint32_t)draw(h, count);
-        uint8_t state = h->naive.orders[order].state;
-        bool failed = state == ORDER_SHIP_FAILED;
-        if (!failed && (state != ORDER_PARTIALLY_SHIPPED || tries < 40))
+    uint32_t count = h->naive.order_count, skip = (uint32_t)draw(h, 3);
+    bool failed = draw(h, 3) != 0;
+    for (uint32_t back = 1; back <= count && back <= 500; back++) {
+        uint32_t order = count - back;
+        if (!has_rest(&h->naive.orders[order], failed) || skip-- > 0)
             continue;
         tell(h, "order.cancel o-%u, the rest", order);
         send_cancel(h, step, order, NULL, naive_cancel_all(&h->naive, order));
@@ -329,11 +342,11 @@ const struct step order_steps[] = {
      .codes = {CODE_OK, CODE_NOT_FOUND, CODE_ILLEGAL, 0xffff}},
     {.name = "order.cancel, the rest",
      .take = cancel_rest,
-     .weight = 5,
+     .weight = 14,
      .codes = {CODE_OK, 0xffff}},
     {.name = "order.cancel, a line",
      .take = cancel_line,
-     .weight = 6,
+     .weight = 8,
      .codes = {CODE_OK, CODE_NOT_FOUND, CODE_ILLEGAL, CODE_INVALID, 0xffff}},
     {.name = NULL},
 };

@@ -143,7 +143,7 @@ static struct naive_parcel_ask draw_ask(struct history *h, uint16_t op,
     if (op == OP_RETURN_CREATE)
         ask.choice = draw(h, 3) == 0 ? RETURN_REFUND_ONLY : RETURN_GOODS;
     if (op == OP_SHIPMENT_SCAN) {
-        ask.scan = (uint8_t)draw(h, NAIVE_SCAN_CODES);
+        ask.scan = (uint8_t)(draw(h, 3) == 0 ? 0 : draw(h, NAIVE_SCAN_CODES));
         ask.scan_at = 1 + draw(h, 4);
     }
     return ask;
@@ -225,12 +225,75 @@ void compare_parcels(const struct history *h, const struct naive_order *order,
     }
 }
 
+/* Some of it has left, and the rest has not. */
+static bool is_partly_sent(const struct naive_order *order)
+{
+    return order->state == ORDER_PARTIALLY_SHIPPED ||
+           (order->state == ORDER_SHIP_FAILED && naive_has_shipped(order));
+}
+
+static uint32_t draw_partly_sent(struct history *h)
+{
+    uint32_t count = h->naive.order_count, skip = (uint32_t)draw(h, 6), order = count;
+    for (uint32_t back = 1; back <= count && back <= 400; back++)
+        if (is_partly_sent(&h->naive.orders[count - back])) {
+            order = count - back;
+            if (skip-- == 0)
+                break;
+        }
+    return order;
+}
+
+static struct naive_parcel_ask draw_parcel(struct history *h, uint16_t op, bool partly,
+                                           uint32_t *number)
+{
+    *number = partly ? draw_partly_sent(h) : draw_order(h, op);
+    const struct naive_order *order = &h->naive.orders[*number];
+    struct naive_parcel_ask ask = draw_ask(h, op, order);
+    draw_again(h, &ask, order);
+    return ask;
+}
+
+/* What few get to do: an order of which some has left fails or goes on; a parcel that somebody has
+ * looked at on its way changes. */
+static bool moves_rare(const struct naive_order *before, const struct naive_order *after,
+                       const struct naive_parcel_ask *ask)
+{
+    uint8_t from = state_of(before, ask->op, ask->id);
+    bool on_its_way = !is_about_return(ask->op) && from == SHIPMENT_IN_TRANSIT;
+    return (is_partly_sent(before) && after->state != before->state) ||
+           (is_partly_sent(before) && ask->op == OP_SHIPMENT_CREATE) ||
+           (on_its_way && state_of(after, ask->op, ask->id) != from);
+}
+
+/* As for money: what brings about an answer of the step's, or a move that few make. */
+static struct naive_parcel_ask draw_wished(struct history *h, const struct step *step,
+                                           uint32_t *number)
+{
+    uint16_t code = draw_code(h, step);
+    bool wants_move = draw(h, 2) == 0, partly = wants_move && draw(h, 2) == 0;
+    struct naive_parcel_ask ask = draw_parcel(h, step->op, partly, number);
+    for (uint32_t tries = draw(h, 3) == 0 ? 0 : 20; tries > 0; tries--) {
+        const struct naive_order *order = &h->naive.orders[*number];
+        struct trial trial;
+        trial_begin(h, *number, &trial);
+        enum code answer = naive_parcel(&h->naive, *number, &ask);
+        bool fits = answer == code;
+        if (wants_move)
+            fits = answer <= CODE_CREATED && moves_rare(&trial.order, order, &ask);
+        trial_end(h, &trial);
+        if (fits)
+            break;
+        ask = draw_parcel(h, step->op, partly, number);
+    }
+    return ask;
+}
+
 static void ask_parcel(struct history *h, const struct step *step)
 {
-    uint32_t number = draw_order(h, step->op);
+    uint32_t number;
+    struct naive_parcel_ask ask = draw_wished(h, step, &number);
     struct naive_order *order = &h->naive.orders[number];
-    struct naive_parcel_ask ask = draw_ask(h, step->op, order);
-    draw_again(h, &ask, order);
     if (step->op == OP_SHIPMENT_SCAN && order->parcels.shipments[ask.id].scan_count == NAIVE_SCANS)
         return;
     enum code expected = naive_parcel(&h->naive, number, &ask);
@@ -300,24 +363,24 @@ static void pay(struct history *h, const struct step *step)
 const struct step parcel_steps[] = {
     {.name = "order, paid at once",
      .take = pay,
-     .weight = 12,
+     .weight = 18,
      .codes = {CODE_CREATED, CODE_OK, 0xffff}},
-    PARCEL_STEP("shipment.create", OP_SHIPMENT_CREATE, 16, CODE_CREATED, CODE_REPLAYED,
+    PARCEL_STEP("shipment.create", OP_SHIPMENT_CREATE, 24, CODE_CREATED, CODE_REPLAYED,
                 CODE_KEY_REUSED, CODE_ILLEGAL, CODE_INVALID, CODE_LIMIT),
     PARCEL_STEP("shipment.get", OP_SHIPMENT_GET, 2, CODE_OK, CODE_NOT_FOUND),
     PARCEL_STEP("shipment.pick", OP_SHIPMENT_PICK, 6, CODE_OK, CODE_ILLEGAL),
-    PARCEL_STEP("shipment.handover", OP_SHIPMENT_HAND_OVER, 8, CODE_OK, CODE_ILLEGAL),
-    PARCEL_STEP("shipment.deliver", OP_SHIPMENT_DELIVER, 5, CODE_OK, CODE_ILLEGAL),
+    PARCEL_STEP("shipment.handover", OP_SHIPMENT_HAND_OVER, 11, CODE_OK, CODE_ILLEGAL),
+    PARCEL_STEP("shipment.deliver", OP_SHIPMENT_DELIVER, 8, CODE_OK, CODE_ILLEGAL),
     PARCEL_STEP("shipment.fail", OP_SHIPMENT_FAIL, 10, CODE_OK, CODE_ILLEGAL),
-    PARCEL_STEP("shipment.cancel", OP_SHIPMENT_CANCEL, 6, CODE_OK, CODE_ILLEGAL),
-    PARCEL_STEP("shipment.resolve", OP_SHIPMENT_RESOLVE, 6, CODE_OK, CODE_ILLEGAL),
-    PARCEL_STEP("shipment.scans", OP_SHIPMENT_SCAN, 16, CODE_OK),
+    PARCEL_STEP("shipment.cancel", OP_SHIPMENT_CANCEL, 8, CODE_OK, CODE_ILLEGAL),
+    PARCEL_STEP("shipment.resolve", OP_SHIPMENT_RESOLVE, 9, CODE_OK, CODE_ILLEGAL),
+    PARCEL_STEP("shipment.scans", OP_SHIPMENT_SCAN, 24, CODE_OK),
     PARCEL_STEP("return.create", OP_RETURN_CREATE, 20, CODE_CREATED, CODE_REPLAYED, CODE_KEY_REUSED,
                 CODE_INVALID, CODE_LIMIT),
     PARCEL_STEP("return.get", OP_RETURN_GET, 2, CODE_OK, CODE_NOT_FOUND),
     PARCEL_STEP("return.approve", OP_RETURN_APPROVE, 10, CODE_OK, CODE_ILLEGAL),
-    PARCEL_STEP("return.refuse", OP_RETURN_REFUSE, 5, CODE_OK, CODE_ILLEGAL),
-    PARCEL_STEP("return.ship", OP_RETURN_SHIP, 6, CODE_OK, CODE_ILLEGAL),
+    PARCEL_STEP("return.refuse", OP_RETURN_REFUSE, 8, CODE_OK, CODE_ILLEGAL),
+    PARCEL_STEP("return.ship", OP_RETURN_SHIP, 10, CODE_OK, CODE_ILLEGAL),
     PARCEL_STEP("return.receive", OP_RETURN_RECEIVE, 9, CODE_OK, CODE_ILLEGAL),
     PARCEL_STEP("return.inspect", OP_RETURN_INSPECT, 12, CODE_OK, CODE_ILLEGAL, CODE_INVALID),
     PARCEL_STEP("return.close", OP_RETURN_CLOSE, 12, CODE_OK, CODE_ILLEGAL),

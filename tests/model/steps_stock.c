@@ -404,11 +404,22 @@ static void ship(struct history *h, const struct step *step)
     send_ship(h, step, h->naive.transfer_count++, &transfer);
 }
 
+/* One that is there, complete or on its way; or any. */
+static uint32_t draw_transfer(struct history *h, bool complete)
+{
+    uint32_t count = h->naive.transfer_count, number = count;
+    for (uint32_t tries = 0; tries < 40 && count > 0; tries++) {
+        number = (uint32_t)draw(h, count);
+        const struct naive_transfer *t = &h->naive.transfers[number];
+        if (t->used && (t->ok + t->damaged + t->lost == t->units) == complete)
+            break;
+    }
+    return number;
+}
+
 static void ship_known(struct history *h, const struct step *step)
 {
-    if (h->naive.transfer_count == 0)
-        return;
-    uint32_t number = (uint32_t)draw(h, h->naive.transfer_count);
+    uint32_t number = draw_transfer(h, draw(h, 2) == 0);
     struct naive_transfer transfer = h->naive.transfers[number];
     transfer.units += draw(h, 2);
     if (transfer.used)
@@ -420,14 +431,11 @@ static void arrive(struct history *h, const struct step *step)
 {
     union shop_command command;
     char texts[48];
-    uint32_t count = h->naive.transfer_count;
-    uint32_t back = 1 + (uint32_t)draw(h, 8);
-    uint32_t number =
-        draw(h, 3) != 0 && back <= count ? count - back : (uint32_t)draw(h, count + 1);
+    uint32_t number = draw(h, 8) == 0 ? h->naive.transfer_count : draw_transfer(h, draw(h, 4) == 0);
     const struct naive_transfer *transfer = &h->naive.transfers[number];
     uint64_t units[3] = {1 + draw(h, 5), draw(h, 3), draw(h, 2)};
     uint32_t key = (uint32_t)h->number + 1;
-    if (transfer->last_key != 0 && draw(h, 2) == 0) {
+    if (transfer->last_key != 0 && draw(h, 3) == 0) {
         key = transfer->last_key;
         memcpy(units, transfer->last, sizeof units);
         units[0] += draw(h, 3) == 0;
@@ -471,7 +479,7 @@ static void get_transfer(struct history *h, const struct step *step)
 const struct step stock_steps[] = {
     {.name = "region.costs",
      .take = put_costs,
-     .weight = 1,
+     .weight = 3,
      .codes = {CODE_CREATED, CODE_OK, CODE_UNKNOWN_WAREHOUSE, 0xffff}},
     {.name = "sku.get", .take = get_sku, .weight = 1, .codes = {CODE_OK, CODE_UNKNOWN_SKU, 0xffff}},
     {.name = "cell.list", .take = list_cells, .weight = 1, .codes = {CODE_OK, 0xffff}},
@@ -485,26 +493,31 @@ const struct step stock_steps[] = {
      .codes = {CODE_OK, CODE_UNKNOWN_SKU, CODE_UNKNOWN_WAREHOUSE, 0xffff}},
     {.name = "transfer.ship",
      .take = ship,
-     .weight = 3,
+     .weight = 6,
      .codes = {CODE_CREATED, CODE_OUT_OF_STOCK, CODE_UNKNOWN_SKU, CODE_UNKNOWN_WAREHOUSE, 0xffff}},
     {.name = "transfer.ship, known",
      .take = ship_known,
-     .weight = 3,
+     .weight = 6,
      .codes = {CODE_REPLAYED, CODE_KEY_REUSED, 0xffff}},
     {.name = "transfer.receive",
      .take = arrive,
-     .weight = 12,
+     .weight = 24,
      .codes = {CODE_OK, CODE_REPLAYED, CODE_KEY_REUSED, CODE_ILLEGAL, CODE_INVALID, CODE_NOT_FOUND,
                0xffff}},
     {.name = "transfer.get",
      .take = get_transfer,
-     .weight = 4,
+     .weight = 6,
      .codes = {CODE_OK, CODE_NOT_FOUND, 0xffff}},
     {.name = "warehouse.put",
      .take = put_warehouse,
+     .opens = true,
      .weight = 1,
      .codes = {CODE_CREATED, CODE_OK, 0xffff}},
-    {.name = "sku.put", .take = put_sku, .weight = 2, .codes = {CODE_CREATED, CODE_OK, 0xffff}},
+    {.name = "sku.put",
+     .take = put_sku,
+     .opens = true,
+     .weight = 3,
+     .codes = {CODE_CREATED, CODE_OK, 0xffff}},
     {.name = "sku.resolve",
      .take = resolve_sku,
      .weight = 2,
@@ -515,6 +528,7 @@ const struct step stock_steps[] = {
      .codes = {CODE_OK, CODE_UNKNOWN_SKU, 0xffff}},
     {.name = "stock.receive",
      .take = change,
+     .opens = true,
      .weight = 14,
      .op = OP_STOCK_RECEIVE,
      .codes = {CODE_OK, CODE_UNKNOWN_SKU, CODE_UNKNOWN_WAREHOUSE, 0xffff}},
