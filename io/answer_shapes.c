@@ -1,6 +1,7 @@
 /* io/answer_shapes.c - what the bodies of answers hold, for the table of routes and /openapi.json. */
 #include "io/answers.h"
 #include "io/routes.h"
+#include "io/tasks.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -235,6 +236,14 @@ static const struct schema_field answer_change_fields[] = {
 };
 ANSWER(answer_change, "StockChange", answer_change_fields);
 
+static const struct schema_field task_order_fields[] = {
+    ID_MEMBER("order_id", true),
+    {.name = "state", .type = SCHEMA_CHOICE, .required = true, .choices = order_states},
+    COUNT_MEMBER("units"),
+    TIME_MEMBER("created_at", NULL),
+};
+static ANSWER(answer_task_order, "TaskOrder", task_order_fields);
+
 static const struct schema_field task_fields[] = {
     {.name = "task_id", .type = SCHEMA_TEXT, .required = true, .max = 20},
     SKU_MEMBER,
@@ -243,6 +252,13 @@ static const struct schema_field task_fields[] = {
     COUNT_MEMBER("reserved"),
     COUNT_MEMBER("committed"),
     TIME_MEMBER("opened_at", NULL),
+    {.name = "orders",
+     .type = SCHEMA_LIST,
+     .required = true,
+     .max = TASK_ORDERS_MAX,
+     .of = &answer_task_order,
+     .about = "Those that are hit: unpaid ones first, of them the newest, until they cover what is "
+              "missing."},
 };
 static ANSWER(answer_task, "Task", task_fields);
 

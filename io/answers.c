@@ -3,6 +3,7 @@
 #include "io/answer_parts.h"
 #include "io/problem.h"
 #include "io/routes.h"
+#include "io/tasks.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -286,27 +287,50 @@ void answer_write(struct json_writer *writer, const struct http_server *server,
     CHECK(false);
 }
 
-/* What a cell is in a list for; all of it says GET /v1/stock. */
-static void write_listed_cell(struct json_writer *writer, const struct http_server *server,
-                              const struct result_listed_cell *listed, bool as_task)
+static void write_hit_orders(struct json_writer *writer, const struct task *task)
+{
+    json_write_key(writer, "orders");
+    json_write_open(writer, '[');
+    for (uint32_t i = 0; i < task->order_count; i++) {
+        const struct task_order *order = &task->orders[i];
+        json_write_open(writer, '{');
+        json_member_text(writer, "order_id", (struct text){order->id, order->id_bytes});
+        json_member_text(writer, "state", text_of(order_state_name(order->state)));
+        json_member_unsigned(writer, "units", order->units);
+        member_time(writer, "created_at", order->created_ns);
+        json_write_close(writer, '}');
+    }
+    json_write_close(writer, ']');
+}
+
+static void write_task(struct json_writer *writer, const struct http_server *server,
+                       const struct task *task)
+{
+    const struct result_cell *cell = &task->cell.cell;
+    json_write_open(writer, '{');
+    member_task(writer, cell->task_ns);
+    member_sku(writer, server, task->cell.sku);
+    member_said(writer, "warehouse", shard_warehouse(server->shard, cell->warehouse));
+    json_member_unsigned(writer, "missing", cell->missing);
+    json_member_unsigned(writer, "reserved", cell->reserved);
+    json_member_unsigned(writer, "committed", cell->committed);
+    member_time(writer, "opened_at", cell->task_ns);
+    write_hit_orders(writer, task);
+    json_write_close(writer, '}');
+}
+
+/* What is to be known of a cell that has warned; all of it says GET /v1/stock. */
+static void write_warning(struct json_writer *writer, const struct http_server *server,
+                          const struct result_listed_cell *listed)
 {
     const struct result_cell *cell = &listed->cell;
     json_write_open(writer, '{');
-    if (as_task)
-        member_task(writer, cell->task_ns);
     member_sku(writer, server, listed->sku);
     member_said(writer, "warehouse", shard_warehouse(server->shard, cell->warehouse));
-    if (as_task) {
-        json_member_unsigned(writer, "missing", cell->missing);
-        json_member_unsigned(writer, "reserved", cell->reserved);
-        json_member_unsigned(writer, "committed", cell->committed);
-        member_time(writer, "opened_at", cell->task_ns);
-    } else {
-        json_member_unsigned(writer, "sellable", cell->sellable);
-        json_member_unsigned(writer, "reorder_point", cell->reorder_point);
-        json_member_unsigned(writer, "safety", cell->safety);
-        json_member_unsigned(writer, "incoming", cell->incoming);
-    }
+    json_member_unsigned(writer, "sellable", cell->sellable);
+    json_member_unsigned(writer, "reorder_point", cell->reorder_point);
+    json_member_unsigned(writer, "safety", cell->safety);
+    json_member_unsigned(writer, "incoming", cell->incoming);
     json_write_close(writer, '}');
 }
 
@@ -319,7 +343,11 @@ const void *answer_write_listed(struct json_writer *writer, const struct http_se
         answer_write_order(writer, server, order);
         return (const char *)order + order->head.bytes;
     }
-    write_listed_cell(writer, server, listed, route->answer == &answer_task_list);
+    if (route->answer == &answer_task_list) {
+        write_task(writer, server, item);
+        return (const struct task *)item + 1;
+    }
+    write_warning(writer, server, listed);
     return listed + 1;
 }
 

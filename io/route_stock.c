@@ -1,6 +1,7 @@
 /* io/route_stock.c - what is asked of SKUs and stock: reading it into commands. */
 #include "io/answers.h"
 #include "io/routes.h"
+#include "io/tasks.h"
 
 #include <string.h>
 
@@ -373,8 +374,21 @@ static bool build_cells(struct route_request *request)
 {
     struct cell_list *list = route_command(request);
     list->limit = CELL_LIST_MAX;
-    list->wanted = request->route->answer == &answer_task_list ? CELLS_MISSING : CELLS_WARNED;
+    list->wanted = CELLS_WARNED;
     request->limit = CELL_LIST_MAX;
+    request->cursor = ((const struct form_cells *)(const void *)request->form)->cursor;
+    return true;
+}
+
+/* All orders are looked at for each task, so a page is short. */
+enum { TASKS_ON_A_PAGE = 10 };
+
+static bool build_tasks(struct route_request *request)
+{
+    struct cell_list *list = route_command(request);
+    list->limit = TASK_CELLS_MAX;
+    list->wanted = CELLS_MISSING;
+    request->limit = TASKS_ON_A_PAGE;
     request->cursor = ((const struct form_cells *)(const void *)request->form)->cursor;
     return true;
 }
@@ -526,8 +540,8 @@ static const struct route routes[] = {
     {.method = ROUTE_GET,
      .pattern = "/v1/tasks",
      .name = "listTasks",
-     .about = "Units that were not there when they were counted, and were promised to orders: "
-              "GET /v1/orders?sku= says to which.",
+     .about = "Units that were not there when they were counted, and were promised to orders, "
+              "which are named. Looks at all orders for each task.",
      .status = 200,
      .op = OP_CELL_LIST,
      .command_bytes = sizeof(struct cell_list),
@@ -535,7 +549,7 @@ static const struct route routes[] = {
      .takes_min_seq = true,
      .walks = true,
      .answer = &answer_task_list,
-     .build = build_cells},
+     .build = build_tasks},
     {.method = ROUTE_PUT,
      .pattern = "/v1/stock/{sku}/{warehouse}/policy",
      .name = "putStockPolicy",

@@ -182,6 +182,10 @@ static bool next_merged(struct walk *walk, const uint8_t *slot_shard, struct pil
 
 bool walk_next(struct walk *walk, const uint8_t *slot_shard, struct pile *command)
 {
+    if (tasks_left(&walk->tasks, walk->shard_count)) {
+        tasks_ask(&walk->tasks, slot_of(slot_shard, walk->tasks.shard), command);
+        return true;
+    }
     if (is_merged(walk))
         return next_merged(walk, slot_shard, command);
     walk->is_end = walk->shard == walk->shard_count;
@@ -238,14 +242,27 @@ static void go_on_from(struct walk *walk, uint32_t count, uint64_t cursor, bool 
 
 static const void *take_cells(struct walk *walk, const struct result_cells *cells, uint32_t *count)
 {
-    *count = cells->cell_count;
+    if (walk->asked.cells.wanted != CELLS_MISSING)
+        *count = cells->cell_count;
+    else
+        tasks_begin(&walk->tasks, cells);
     go_on_from(walk, *count, cells->cursor, cells->is_end);
     return cells->cells;
+}
+
+static const void *take_task(struct walk *walk, const struct result *result, uint32_t *count)
+{
+    const struct task *task = tasks_take(&walk->tasks, result, walk->shard_count);
+    *count = task != NULL;
+    walk->left -= task != NULL && walk->left > 0;
+    return task;
 }
 
 const void *walk_take(struct walk *walk, const struct result *result, uint32_t *count)
 {
     *count = 0;
+    if (walk->tasks.at < walk->tasks.cell_count)
+        return take_task(walk, result, count);
     if (is_merged(walk))
         return take_merged(walk, result, count);
     if (result->kind == RESULT_CELLS)

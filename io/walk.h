@@ -10,6 +10,7 @@
 #include "core/command.h"
 #include "core/result.h"
 #include "core/turn.h"
+#include "io/tasks.h"
 
 enum { WALK_CURSOR_BYTES_MAX = 64, WALK_ITEMS_MAX = 100, WALK_ITEMS = 50 };
 
@@ -28,10 +29,11 @@ struct walk {
     uint64_t cursor; /* of the shard that is asked */
     uint32_t shard;
     uint32_t shard_count;
-    uint32_t left; /* items that are still wanted */
-    uint32_t asks; /* commands so far */
-    bool is_end;   /* there are no more */
-    bool fetches;  /* the command that is open gets one order, to be shown */
+    uint32_t left;      /* items that are still wanted */
+    uint32_t asks;      /* commands so far */
+    bool is_end;        /* there are no more */
+    bool fetches;       /* the command that is open gets one order, to be shown */
+    struct tasks tasks; /* whose orders are looked for, before more of them */
     struct walk_head {
         uint64_t created_ns; /* of the newest that has not come yet; 0: not known */
         uint64_t before_ns;  /* only older ones; 0: any */
@@ -51,8 +53,8 @@ bool walk_begin(struct walk *walk, const struct command *list, uint32_t limit, s
 /* Appends the next command; false: the page is over. */
 bool walk_next(struct walk *walk, const uint8_t *slot_shard, struct pile *command) MUST_LOOK;
 
-/* Takes the answer: the first order, or cell, that is to be shown, one behind the other, *count of
- * them. */
+/* Takes the answer: the first order, cell or task (struct task) that is to be shown, one behind the
+ * other, *count of them. */
 const void *walk_take(struct walk *walk, const struct result *result, uint32_t *count);
 
 /* Where the next page begins; 0 bytes: there is none. */

@@ -443,8 +443,37 @@ def what_is_missing_is_a_task_and_what_is_short_a_warning(server):
         assert change["task_id"]
     tasks = server.ask("GET", "/v1/tasks")[2]["items"]
     equal(sorted((t["sku"], t["missing"]) for t in tasks), [("SKU-1", 4), ("SKU-2", 3), ("SKU-3", 2)])
+    equal([[o["order_id"] for o in t["orders"]] for t in sorted(tasks, key=lambda t: t["sku"])], [["t-1"], ["t-2"], ["t-3"]])
     warnings = server.ask("GET", "/v1/stock/warnings")[2]["items"]
     equal(sorted(w["sku"] for w in warnings), ["SKU-1", "SKU-2", "SKU-3"])
+
+
+def a_task_names_the_newest_unpaid_orders_first_and_no_more_than_it_hits(server):
+    stock_up(server)
+    for i in range(10):
+        equal(server.ask("POST", "/v1/orders", order(f"o-{i}", lines=[("SKU-1", 2, 1), ("SKU-1", 3, 1)]))[0], 201)
+    for i in (3, 8, 9):
+        server.ask("POST", f"/v1/orders/o-{i}/payments", {"payment_id": "p", "amount": 5})
+        equal(server.ask("POST", f"/v1/orders/o-{i}/payments/p/capture")[0], 200)
+    equal(server.ask("POST", "/v1/orders/o-7/cancel")[0], 200)
+    equal(server.ask("POST", "/v1/orders/o-6/cancel", {"lines": [{"line": 2, "units": 1}]})[0], 200)
+
+    def hit(counted):
+        version = server.stock("SKU-1")["version"]
+        equal(server.ask("POST", "/v1/stock/stocktake", {"sku": "SKU-1", "warehouse": "w1", "counted": counted},
+                         {"Idempotency-Key": f"s{counted}", "If-Match": f'"{version}"'})[0], 200)
+        tasks = server.ask("GET", "/v1/tasks")[2]["items"]
+        equal(len(tasks), 1)
+        return [(o["order_id"], o["state"], o["units"]) for o in tasks[0]["orders"]]
+
+    unpaid = [("o-6", "pending_payment", 4), ("o-5", "pending_payment", 5), ("o-4", "pending_payment", 5),
+              ("o-2", "pending_payment", 5), ("o-1", "pending_payment", 5), ("o-0", "pending_payment", 5)]
+    paid = [("o-9", "paid", 5), ("o-8", "paid", 5), ("o-3", "paid", 5)]
+    equal(hit(40), unpaid[:1])
+    equal(hit(39), unpaid[:2])
+    equal(hit(15), unpaid)
+    equal(hit(14), unpaid + paid[:1])
+    equal(hit(0), unpaid + paid)
 
 
 def an_order_is_paid_and_refunded(server):
