@@ -260,6 +260,67 @@ static void a_connection_at_rest_gives_its_pages_back_once_and_goes_on_afterward
     assert_memory_equal(submitted(f, ENV_SEND)->data, "again", 5);
 }
 
+static void look(struct fixture *f, uint64_t watermark, uint64_t clock_ns)
+{
+    connections_waited(&f->connections, &f->env, watermark, clock_ns);
+}
+
+static void who_waits_is_looked_at_when_its_sequence_is_durable(void **state)
+{
+    struct fixture *f = *state;
+    struct connection *one = open_one(f), *other = open_one(f);
+    connection_wait(&f->connections, one, 10, 1000);
+    connection_wait(&f->connections, other, 12, 1000);
+    look(f, 9, 1);
+    assert_null(connection_next_ready(&f->connections));
+    look(f, 11, 2);
+    assert_ptr_equal(connection_next_ready(&f->connections), one);
+    assert_null(connection_next_ready(&f->connections));
+    look(f, 12, 3);
+    assert_ptr_equal(connection_next_ready(&f->connections), other);
+    look(f, 20, 4);
+    assert_null(connection_next_ready(&f->connections));
+}
+
+static void who_has_waited_too_long_is_looked_at_all_the_same(void **state)
+{
+    struct fixture *f = *state;
+    struct connection *c = open_one(f);
+    connection_wait(&f->connections, c, 10, 1000);
+    look(f, 9, 999);
+    assert_null(connection_next_ready(&f->connections));
+    look(f, 9, 1000);
+    assert_ptr_equal(connection_next_ready(&f->connections), c);
+}
+
+static void more_input_does_not_begin_the_wait_anew(void **state)
+{
+    struct fixture *f = *state;
+    struct connection *c = open_one(f);
+    connection_wait(&f->connections, c, 10, 1000);
+    complete(f, ENV_RECEIVE, 5, ENV_FLAG_BUFFER | ENV_FLAG_MORE);
+    assert_ptr_equal(connection_next_ready(&f->connections), c);
+    connection_wait(&f->connections, c, 10, 5000);
+    look(f, 9, 1000);
+    assert_ptr_equal(connection_next_ready(&f->connections), c);
+}
+
+static void who_breaks_off_while_waiting_is_forgotten(void **state)
+{
+    struct fixture *f = *state;
+    struct connection *c = open_one(f);
+    connection_wait(&f->connections, c, 10, 1000);
+    complete(f, ENV_RECEIVE, -ECONNRESET, 0);
+    complete(f, ENV_SHUTDOWN, 0, 0);
+    complete(f, ENV_CANCEL, 0, 0);
+    assert_int_equal(how_many(f, ENV_CLOSE), 0); /* it still stands in the list */
+    look(f, 9, 1);
+    assert_int_equal(how_many(f, ENV_CLOSE), 1);
+    assert_null(connection_next_ready(&f->connections));
+    look(f, 20, 2);
+    assert_int_equal(how_many(f, ENV_CLOSE), 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -273,6 +334,10 @@ int main(void)
         TEST(a_connection_ends_only_after_its_last_answer_has_left),
         TEST(what_still_comes_is_dropped_until_the_peer_ends_or_time_is_up),
         TEST(a_connection_at_rest_gives_its_pages_back_once_and_goes_on_afterwards),
+        TEST(who_waits_is_looked_at_when_its_sequence_is_durable),
+        TEST(who_has_waited_too_long_is_looked_at_all_the_same),
+        TEST(more_input_does_not_begin_the_wait_anew),
+        TEST(who_breaks_off_while_waiting_is_forgotten),
         TEST(it_is_closed_after_its_last_completion_and_a_late_answer_finds_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
