@@ -223,7 +223,7 @@ static uint32_t write_command(void *at, uint32_t op, uint32_t number, bool hande
                               bench_shop.skus[(number + 977) % BENCH_SKUS]};
     struct order_get *get = at;
     struct order_cancel *cancel = at;
-    snprintf(order, sizeof order, "20201111-%08u", number);
+    snprintf(order, sizeof order, "2020111100%08u", number);
     switch (op) {
     case OP_ORDER_CREATE:
         return bench_order(at, number, skus, 2);

@@ -6,7 +6,7 @@
 uint32_t bench_order_id(char *out, uint64_t number)
 {
     char text[32];
-    int bytes = snprintf(text, sizeof text, "20201111-%08llu", (unsigned long long)number);
+    int bytes = snprintf(text, sizeof text, "2020111100%08llu", (unsigned long long)number);
     memcpy(out, text, (size_t)bytes);
     return (uint32_t)bytes;
 }

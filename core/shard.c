@@ -251,8 +251,17 @@ static const struct order_create *create_of(const struct command *command)
     return command->op == OP_ORDER_CREATE ? (const void *)command : NULL;
 }
 
-/* Twice over the batch: what the tables say about the buyers is known when the first pass's lines
- * have come. */
+enum { PREFETCH_LINES = 8 };
+
+static void prefetch_skus(const struct shard *shard, const struct order_create *create,
+                          void (*prefetch)(const struct stock *stock, uint32_t sku))
+{
+    for (uint32_t line = 0; line < create->line_count && line < PREFETCH_LINES; line++)
+        prefetch(&shard->stock, create->lines[line].sku);
+}
+
+/* Twice over the batch: where the buyers' newest orders and the SKUs' cells are is known when the
+ * first pass's lines have come. */
 void shard_prefetch(const struct shard *shard, const struct command *const *commands,
                     uint32_t count)
 {
@@ -266,12 +275,15 @@ void shard_prefetch(const struct shard *shard, const struct command *const *comm
         customer[i] = key_hash(order_create_text(create, ORDER_CUSTOMER));
         table_prefetch(&orders->by_id, key_hash(order_create_text(create, ORDER_ID)));
         table_prefetch(&orders->by_customer, customer[i]);
-        for (uint32_t line = 0; line < create->line_count && line < 8; line++)
-            stock_prefetch(&shard->stock, create->lines[line].sku);
+        prefetch_skus(shard, create, stock_prefetch);
     }
-    for (uint32_t i = 0; i < count; i++)
-        if (create_of(commands[i]) != NULL)
-            orders_prefetch_newest(orders, customer[i]);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct order_create *create = create_of(commands[i]);
+        if (create == NULL)
+            continue;
+        orders_prefetch_newest(orders, customer[i]);
+        prefetch_skus(shard, create, stock_prefetch_cell);
+    }
 }
 
 static bool has_work(const struct shard *shard)
@@ -604,7 +616,7 @@ void shard_fetch_behind(const struct shard *shard, const struct event *event)
         if (!shard_owns(shard, slice->slot))
             continue;
         if (is_of_stock(slice))
-            stock_fetch_behind(&shard->stock, stock_slice_sku(slice));
+            stock_prefetch_cell(&shard->stock, stock_slice_sku(slice));
         else
             order_fetch_behind(&shard->orders, slice);
     }

@@ -65,23 +65,16 @@ struct stock_sku *stock_sku(const struct stock *stock, uint32_t sku)
     return record->sku != 0 ? record : NULL;
 }
 
-/* Cells do not begin on cache lines. */
-void stock_fetch_behind(const struct stock *stock, uint32_t sku)
-{
-    if (!is_ours(stock, sku))
-        return;
-    const struct stock_cell *cell = &stock->cells[stock_sku_at(stock, sku)->first_cell];
-    __builtin_prefetch(cell);
-    __builtin_prefetch(&cell->warehouse);
-}
-
 void stock_prefetch(const struct stock *stock, uint32_t sku)
 {
-    if (!is_ours(stock, sku))
-        return;
-    const struct stock_sku *record = stock_sku_at(stock, sku);
-    __builtin_prefetch(record);
-    __builtin_prefetch(&record->watched);
+    if (is_ours(stock, sku))
+        __builtin_prefetch(stock_sku_at(stock, sku));
+}
+
+void stock_prefetch_cell(const struct stock *stock, uint32_t sku)
+{
+    if (is_ours(stock, sku))
+        __builtin_prefetch(&stock->cells[stock_sku_at(stock, sku)->first_cell]);
 }
 
 struct stock_cell *stock_cell(const struct stock *stock, const struct stock_sku *sku,

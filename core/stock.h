@@ -117,7 +117,7 @@ struct text stock_put_code(const struct slice_sku_put *put);
 /* ---- state ------------------------------------------------------------------------------------- */
 
 struct stock_cell {
-    uint64_t free;
+    _Alignas(64) uint64_t free;
     uint64_t held;
     uint64_t reserved;
     uint64_t safety;
@@ -133,6 +133,8 @@ struct stock_cell {
     uint64_t reorder_point; /* 0: never low */
     uint64_t task_ns;       /* when the last task was opened; it is open while units are missing */
 };
+_Static_assert(offsetof(struct stock_cell, committed) < 64,
+               "what an order looks at: one cache line");
 
 /* What ever came in and went out of a SKU, in units. */
 struct stock_flows {
@@ -183,32 +185,35 @@ struct part_cell {
 };
 _Static_assert(sizeof(struct part_cell) == 104, "as it stands in images");
 
+/* What every order looks at stands in its first cache line. */
 struct stock_sku {
-    uint32_t sku; /* 0: there is none (yet) */
+    _Alignas(64) uint32_t sku; /* 0: there is none (yet) */
     uint32_t first_cell;
     uint32_t wait_first; /* who waits for it, see core/waiters.h */
-    uint32_t wait_last;
+    uint32_t currency;
+    int64_t list_price;
     uint32_t max_per_order;
     uint32_t max_per_customer;
     uint32_t customer_window_s;
-    uint32_t first_cap;        /* core/cap.h; 0: no channel has one */
-    uint32_t window_floor_s;   /* windows from there back are forgotten */
-    uint32_t window_longest_s; /* that a limit of this SKU ever had, as far as is known */
-    uint32_t weight_g;
-    uint32_t currency;
-    int64_t list_price;
-    uint32_t publish_next; /* changed in this turn, see stock_publish */
-    uint32_t changed_next; /* somebody waits for it, and it has changed; core/waiters.h */
-    struct stock_flows flows;
+    uint32_t first_cap;      /* core/cap.h; 0: no channel has one */
+    uint32_t window_floor_s; /* windows from there back are forgotten */
+    uint32_t level_next;
     uint8_t flags;
     uint8_t code_bytes;
     bool unpublished;
     bool watched; /* some cell has units missing, a reorder point or a warning out */
     bool level_listed;
     bool wait_changed;
-    uint32_t level_next;
+    uint32_t wait_last;
+
+    struct stock_flows flows;
+    uint32_t publish_next;     /* changed in this turn, see stock_publish */
+    uint32_t changed_next;     /* somebody waits for it, and it has changed; core/waiters.h */
+    uint32_t window_longest_s; /* that a limit of this SKU ever had, as far as is known */
+    uint32_t weight_g;
     char code[ID_BYTES_MAX];
 };
+_Static_assert(offsetof(struct stock_sku, flows) == 64, "the first cache line");
 
 struct stock {
     struct limits limits;
@@ -244,7 +249,7 @@ static inline struct stock_sku *stock_sku_at(const struct stock *stock, uint32_t
 }
 void stock_prefetch(const struct stock *stock, uint32_t sku);
 /* Its first cell, when the SKU itself has arrived. */
-void stock_fetch_behind(const struct stock *stock, uint32_t sku);
+void stock_prefetch_cell(const struct stock *stock, uint32_t sku);
 /* NULL: never had any in that warehouse. */
 struct stock_cell *stock_cell(const struct stock *stock, const struct stock_sku *sku,
                               uint32_t warehouse);
