@@ -373,13 +373,13 @@ static const struct parcel_op {
     {OP_SHIPMENT_FAIL, PARCEL_SAID, FAIL_PICK_SHORT, FAIL_RETURNED_TO_SENDER, false, false},
     {OP_SHIPMENT_CANCEL, PARCEL_SAID, 0, 0, false, false},
     {OP_SHIPMENT_RESOLVE, PARCEL_WHERE | PARCEL_SAID, RESOLVE_REFUND, RESOLVE_RESHIP, false, false},
-    {OP_RETURN_CREATE, PARCEL_SAID, RETURN_GOODS, RETURN_REFUND_ONLY, true, false},
+    {OP_RETURN_CREATE, PARCEL_SAID, RETURN_GOODS, RETURN_EXCHANGE, true, false},
     {OP_RETURN_GET, 0, 0, 0, false, false},
     {OP_RETURN_APPROVE, PARCEL_SAID, 0, 0, false, false},
     {OP_RETURN_REFUSE, PARCEL_SAID, 0, 0, false, false},
     {OP_RETURN_SHIP, PARCEL_SAID, 0, 0, false, false},
     {OP_RETURN_RECEIVE, PARCEL_SAID, 0, 0, false, false},
-    {OP_RETURN_INSPECT, PARCEL_SAID, 0, 0, true, true},
+    {OP_RETURN_INSPECT, PARCEL_WHERE | PARCEL_SAID, 0, 0, true, true},
     {OP_RETURN_CLOSE, PARCEL_SAID, 0, 0, false, false},
 };
 

@@ -62,15 +62,26 @@ struct short_line *flight_shorts(const struct flight *flight)
     return (struct short_line *)(uintptr_t)at;
 }
 
-const struct order_create *flight_create(const struct flight *flight)
+const struct command *flight_command(const struct flight *flight)
 {
     return (const void *)(flight_shorts(flight) + flight->line_count);
 }
 
+bool flight_places(const struct flight *flight)
+{
+    return flight_command(flight)->op == OP_ORDER_CREATE;
+}
+
+const struct order_create *flight_create(const struct flight *flight)
+{
+    CHECK(flight_places(flight));
+    return (const void *)flight_command(flight);
+}
+
 struct flight_part *flight_parts(const struct flight *flight)
 {
-    const struct order_create *create = flight_create(flight);
-    const void *at = (const char *)create + create->head.bytes;
+    const struct command *command = flight_command(flight);
+    const void *at = (const char *)command + command->bytes;
     return (struct flight_part *)(uintptr_t)at;
 }
 
@@ -94,11 +105,29 @@ uint32_t flight_find(const struct flights *flights, struct text id, uint64_t id_
     uint64_t probe = 0;
     uint32_t number;
     while ((number = table_find(&flights->by_id, id_hash, &probe)) != 0) {
+        if (!flight_places(flight_at(flights, number)))
+            continue;
         const struct order_create *create = flight_create(flight_at(flights, number));
         struct text other = order_create_text(create, ORDER_ID);
         if (create->head.flags & COMMAND_QUOTE)
             continue; /* nobody's retry waits for it */
         if (other.bytes == id.bytes && memcmp(other.at, id.at, id.bytes) == 0)
+            return number;
+    }
+    return 0;
+}
+
+uint32_t flight_find_same(const struct flights *flights, uint64_t id_hash, uint32_t op,
+                          uint64_t digest)
+{
+    if (flights->by_id.used_count == 0)
+        return 0;
+    uint64_t probe = 0;
+    uint32_t number;
+    while ((number = table_find(&flights->by_id, id_hash, &probe)) != 0) {
+        const struct flight *flight = flight_at(flights, number);
+        if (flight->id_hash == id_hash && flight->digest == digest &&
+            flight_command(flight)->op == op)
             return number;
     }
     return 0;

@@ -1,5 +1,5 @@
-/* core/flight.h - orders in flight: at home, between their request and their outcome, while other
- * shards are asked for holds.
+/* core/flight.h - requests in flight: at home, between their arrival and their outcome, while other
+ * shards are asked for holds. Most of them place an order; others take stock for one that is there.
  *
  * Owned by the home's thread. A flight has all that its order will need: the request, a place for
  * its record, and what each shard has said so far. Retries of the same id queue behind it. */
@@ -52,11 +52,19 @@ struct flight {
     bool asks_able;    /* which warehouses are able is being asked */
     uint8_t warehouse; /* of an attempt in one parcel; WAREHOUSE_NONE otherwise */
     uint64_t able;     /* the warehouses that all who have answered are able to ship from */
+    uint64_t later;    /* likewise, if all pending holds were given back */
     uint32_t code;     /* of the refusal */
     uint32_t short_count;
     uint32_t line_count;
     uint32_t part_count;
     /* then: lines, shorts, the command, parts, order_line, the caller's name */
+};
+
+/* Units that a flight has set aside for a command which places no order: as they were asked for. */
+struct grant {
+    const struct hold_line *lines;
+    uint32_t line_count;
+    bool taken; /* the command's event has taken them; otherwise they are given back */
 };
 
 /* A request that waits for the outcome of the same id. Behind it: the command, the caller's name.
@@ -89,13 +97,19 @@ static inline struct flight *flight_at(const struct flights *flights, uint32_t f
 
 struct hold_line *flight_lines(const struct flight *flight);
 struct short_line *flight_shorts(const struct flight *flight);
+const struct command *flight_command(const struct flight *flight);
+bool flight_places(const struct flight *flight); /* its command is an order.create */
 const struct order_create *flight_create(const struct flight *flight);
 struct flight_part *flight_parts(const struct flight *flight);
 const uint16_t *flight_order_lines(const struct flight *flight);
 struct text flight_caller(const struct flight *flight);
 
-/* 0: none of that id. */
+/* That places an order of that id; 0: none. */
 uint32_t flight_find(const struct flights *flights, struct text id, uint64_t id_hash);
+
+/* That was begun for the same owner by a command of the same number and digest; 0: none. */
+uint32_t flight_find_same(const struct flights *flights, uint64_t id_hash, uint32_t op,
+                          uint64_t digest);
 
 /* 0: no more flights, or no memory. */
 uint32_t flight_begin(struct flights *flights, const struct plan *plan,

@@ -28,6 +28,16 @@ static bool has_open_return(const struct orders *orders, const struct order_more
     return false;
 }
 
+/* What an exchange has promised, and nobody has got yet. */
+static bool has_open_exchange(const struct orders *orders, const struct order_more *more)
+{
+    for (uint32_t s = more->shipments; s != 0; s = shipment_at(orders, s)->next)
+        if (shipment_at(orders, s)->of_return &&
+            shipment_allowed((enum shipment_state)shipment_at(orders, s)->state) != 0)
+            return true;
+    return false;
+}
+
 static bool may_leave(const struct shard *shard, const struct turn *turn, uint32_t record)
 {
     const struct orders *orders = &shard->orders;
@@ -38,7 +48,8 @@ static bool may_leave(const struct shard *shard, const struct turn *turn, uint32
         order_closed_ns(order) + shard->options.retention_ns > turn->now_ns)
         return false;
     if (more != NULL && !shard->options.bug[BUG_OPEN_FORGOTTEN] &&
-        (has_open_money(orders, more) || has_open_return(orders, more)))
+        (has_open_money(orders, more) || has_open_return(orders, more) ||
+         has_open_exchange(orders, more)))
         return false;
     return order_can_leave(orders, record);
 }

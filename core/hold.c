@@ -162,7 +162,8 @@ static enum hold_outcome find_stock(const struct chooser *chooser, const struct 
     uint64_t sellable_units = 0;
     const struct stock_cell *cell = NULL;
     while ((cell = stock_next_cell(chooser->stock, sku, cell)) != NULL)
-        sellable_units += stock_sellable_without_holds(cell);
+        if (chooser->warehouses >> cell->warehouse & 1)
+            sellable_units += stock_sellable_without_holds(cell);
     add_short(shorts, CODE_OUT_OF_STOCK, sku, units_of(lines, line_count), sellable_units);
     return HOLD_SHORT;
 }
@@ -175,22 +176,25 @@ static uint32_t same_sku(const struct hold_line *lines, uint32_t line_count)
     return same;
 }
 
-static uint64_t able_for_sku(const struct stock *stock, const struct stock_sku *sku, uint64_t units)
+static uint64_t able_for_sku(const struct stock *stock, const struct stock_sku *sku, uint64_t units,
+                             bool with_held)
 {
     uint64_t able = 0;
     const struct stock_cell *cell = NULL;
     while ((cell = stock_next_cell(stock, sku, cell)) != NULL)
-        if (stock_sellable(cell) >= units)
+        if (sellable(cell, with_held) >= units)
             able |= UINT64_C(1) << cell->warehouse;
     return able;
 }
 
-uint64_t hold_able(const struct stock *stock, const struct hold_line *lines, uint32_t line_count)
+uint64_t hold_able(const struct stock *stock, const struct hold_line *lines, uint32_t line_count,
+                   bool with_held)
 {
     uint64_t able = UINT64_MAX;
     for (uint32_t at = 0, same; at < line_count; at += same) {
         same = same_sku(lines + at, line_count - at);
-        able &= able_for_sku(stock, stock_sku_at(stock, lines[at].sku), units_of(lines + at, same));
+        able &= able_for_sku(stock, stock_sku_at(stock, lines[at].sku), units_of(lines + at, same),
+                             with_held);
     }
     return able;
 }
@@ -211,7 +215,8 @@ static uint64_t warehouses_of(const struct stock *stock, const struct topology *
 {
     uint8_t only = ask->warehouse;
     if (only == WAREHOUSE_NONE && ask->single)
-        only = hold_first_of(topology, ask->region, hold_able(stock, lines, ask->line_count));
+        only =
+            hold_first_of(topology, ask->region, hold_able(stock, lines, ask->line_count, false));
     return only != WAREHOUSE_NONE ? UINT64_C(1) << only : UINT64_MAX;
 }
 
@@ -231,9 +236,12 @@ enum hold_outcome hold_decide(const struct stock *stock, const struct topology *
     for (uint32_t at = 0, same; at < ask->line_count; at += same) {
         const struct stock_sku *sku = stock_sku_at(stock, lines[at].sku);
         same = same_sku(lines + at, ask->line_count - at);
-        limited_count += sku->customer_window_s != 0;
-        limited_count += cap_of(stock, sku, ask->buyer.channel) != NULL;
-        enum hold_outcome limits = keep_limits(stock, ask, sku, lines + at, same, shorts, bug);
+        enum hold_outcome limits = HOLD_GRANTED;
+        if (!ask->unlimited) {
+            limited_count += sku->customer_window_s != 0;
+            limited_count += cap_of(stock, sku, ask->buyer.channel) != NULL;
+            limits = keep_limits(stock, ask, sku, lines + at, same, shorts, bug);
+        }
         outcome = worse(outcome, limits);
         if (limits != HOLD_SHORT)
             outcome = worse(outcome, find_stock(&chooser, sku, lines + at, same, shorts));

@@ -47,7 +47,8 @@ struct hold_ask {
     bool ordered;
     bool single;       /* one warehouse for all lines, if there is any; otherwise line by line */
     uint8_t warehouse; /* all lines from this one; WAREHOUSE_NONE: choose */
-    uint8_t zero[3];
+    bool unlimited;    /* they count against no limit: they did so before */
+    uint8_t zero[2];
 };
 
 /* ---- messages ---------------------------------------------------------------------------------- */
@@ -84,6 +85,7 @@ struct message_able {
     struct message head;
     uint64_t flight;
     uint64_t warehouses; /* one bit each */
+    uint64_t later;      /* likewise, if all pending holds were given back */
 };
 
 struct message_unhold {
@@ -118,8 +120,9 @@ enum hold_outcome hold_decide(const struct stock *stock, const struct topology *
                               const struct hold_ask *ask, struct hold_line *lines,
                               struct hold_shorts *shorts, const bool *bug);
 
-/* The warehouses that could ship all lines now, one bit each; likewise. */
-uint64_t hold_able(const struct stock *stock, const struct hold_line *lines, uint32_t line_count);
+/* The warehouses that could ship all lines now, or with what is held, one bit each; likewise. */
+uint64_t hold_able(const struct stock *stock, const struct hold_line *lines, uint32_t line_count,
+                   bool with_held);
 /* The one of them that is tried first; WAREHOUSE_NONE: there is none. */
 uint8_t hold_first_of(const struct topology *topology, uint32_t region, uint64_t warehouses);
 

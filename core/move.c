@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "core/answer.h"
+#include "core/carry.h"
 #include "core/digest.h"
 #include "core/ledger.h"
-#include "core/parcel.h"
 #include "core/shipment.h"
 
 /* ---- events ------------------------------------------------------------------------------------ */
@@ -170,7 +170,7 @@ void move_order(struct shard *shard, struct turn *turn, const struct ledger *led
     if (paid != NULL)
         move_add_step(turn, event, order, paid, 0, cause);
     if (step->move == MOVE_CANCEL)
-        parcel_add_cancelled(shard, turn, event, order);
+        carry_add_cancelled(shard, turn, event, order);
     ledger_write(ledger, turn, event, (struct text){"", 0});
     move_add_retry(turn, event, cause->retry);
     move_add_stock(shard, turn, event, order, paid != NULL ? paid->stock : step->stock);
@@ -404,9 +404,9 @@ static void cancel_lines(struct shard *shard, struct turn *turn, const struct ca
     struct event *event = move_event(shard, turn, c->order, EVENT_LINES_CANCELLED, &c->cause);
     add_lines_cancelled(turn, event, c);
     if (c->rest)
-        parcel_add_cancelled(shard, turn, event, c->order);
+        carry_add_cancelled(shard, turn, event, c->order);
     if (step != NULL)
-        move_add_step(turn, event, c->order, step, parcel_deadline_ns(shard, turn, c->order, step),
+        move_add_step(turn, event, c->order, step, carry_deadline_ns(shard, turn, c->order, step),
                       &c->cause);
     ledger_write(ledger, turn, event, (struct text){"", 0});
     move_add_retry(turn, event, c->cause.retry);

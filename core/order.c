@@ -153,6 +153,12 @@ uint32_t order_line_warehouse(const struct order_line *line)
     return kept != (WAREHOUSE_NONE & kept_warehouse) ? kept : WAREHOUSE_NONE;
 }
 
+void order_move_line(struct order *order, uint32_t line, uint32_t warehouse)
+{
+    int64_t *kept = &order->lines[line].price_and_warehouse;
+    *kept = with_byte(amount_of(*kept), (uint8_t)((*kept & kept_capped) | warehouse));
+}
+
 bool order_line_capped(const struct order_line *line)
 {
     return line->price_and_warehouse & kept_capped;

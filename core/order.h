@@ -381,6 +381,8 @@ struct order_more *order_make_more(struct orders *orders, struct order *order);
  * (-1) and after (1), so that the sums of units follow. */
 struct line_progress *order_make_progress(struct orders *orders, struct order *order);
 void order_count(struct orders *orders, const struct order *order, int sign);
+/* What is left of a line lies in this warehouse from now on. */
+void order_move_line(struct order *order, uint32_t line, uint32_t warehouse);
 void order_touch(struct orders *orders, uint32_t record, struct position position,
                  const struct event *event);
 

@@ -5,7 +5,9 @@
 #include "core/answer.h"
 #include "core/digest.h"
 #include "core/judge.h"
+#include "core/parcel.h"
 #include "core/sometimes.h"
+#include "core/takeback.h"
 
 /* ---- looking at the request -------------------------------------------------------------------- */
 
@@ -93,11 +95,11 @@ static uint32_t shard_of(const struct shard *shard, uint32_t sku)
     return shard->options.slot_shard[sku_slot(sku)];
 }
 
-static bool is_before(const struct shard *shard, const struct order_create *create, uint16_t a,
+static bool is_before(const struct shard *shard, const struct command_line *lines, uint16_t a,
                       uint16_t b)
 {
-    const struct command_line *first = &create->lines[a];
-    const struct command_line *second = &create->lines[b];
+    const struct command_line *first = &lines[a];
+    const struct command_line *second = &lines[b];
     if (shard_of(shard, first->sku) != shard_of(shard, second->sku))
         return shard_of(shard, first->sku) < shard_of(shard, second->sku);
     if (first->sku != second->sku)
@@ -108,20 +110,20 @@ static bool is_before(const struct shard *shard, const struct order_create *crea
 }
 
 /* Shell's sort: most orders have few lines, the longest 1,200. */
-static void sort_lines(const struct shard *shard, const struct order_create *create,
-                       uint16_t *order_line)
+static void sort_lines(const struct shard *shard, const struct command_line *lines,
+                       uint32_t line_count, uint16_t *order_line)
 {
     static const uint32_t gaps[] = {701, 301, 132, 57, 23, 10, 4, 1};
-    for (uint32_t i = 0; i < create->line_count; i++)
+    for (uint32_t i = 0; i < line_count; i++)
         order_line[i] = (uint16_t)i;
     uint32_t g = sizeof gaps / sizeof gaps[0];
-    while (g > 0 && gaps[g - 1] < create->line_count)
+    while (g > 0 && gaps[g - 1] < line_count)
         g--;
     for (; g < sizeof gaps / sizeof gaps[0]; g++) {
-        for (uint32_t i = gaps[g]; i < create->line_count; i++) {
+        for (uint32_t i = gaps[g]; i < line_count; i++) {
             uint16_t line = order_line[i];
             uint32_t to = i;
-            for (; to >= gaps[g] && is_before(shard, create, line, order_line[to - gaps[g]]);
+            for (; to >= gaps[g] && is_before(shard, lines, line, order_line[to - gaps[g]]);
                  to -= gaps[g])
                 order_line[to] = order_line[to - gaps[g]];
             order_line[to] = line;
@@ -129,14 +131,14 @@ static void sort_lines(const struct shard *shard, const struct order_create *cre
     }
 }
 
-static void make_plan(const struct shard *shard, const struct order_create *create,
-                      struct plan *plan)
+static void make_plan(const struct shard *shard, const struct command_line *lines,
+                      uint32_t line_count, struct plan *plan)
 {
-    plan->line_count = create->line_count;
+    plan->line_count = line_count;
     plan->part_count = 0;
-    sort_lines(shard, create, plan->order_line);
-    for (uint16_t i = 0; i < create->line_count; i++) {
-        const struct command_line *line = &create->lines[plan->order_line[i]];
+    sort_lines(shard, lines, line_count, plan->order_line);
+    for (uint16_t i = 0; i < line_count; i++) {
+        const struct command_line *line = &lines[plan->order_line[i]];
         uint8_t to = (uint8_t)shard_of(shard, line->sku);
         plan->lines[i] = (struct hold_line){.sku = line->sku, .units = line->units};
         if (plan->part_count == 0 || plan->parts[plan->part_count - 1].shard != to)
@@ -362,8 +364,10 @@ static struct hold_ask ask_of(const struct shard *shard, uint32_t number,
         .home = shard->options.shard,
         .line_count = part->line_count,
         .ordered = flight->ordered,
-        .single = flight->part_count == 1 && prefers_single(flight_create(flight)),
+        .single = flight->part_count == 1 && flight_places(flight) &&
+                  prefers_single(flight_create(flight)),
         .warehouse = flight->warehouse,
+        .unlimited = !flight_places(flight),
     };
 }
 
@@ -437,7 +441,7 @@ static void take_room(struct shard *shard, struct flight *flight)
 static void give_back_room(struct shard *shard, const struct flight *flight)
 {
     if (flight->record == 0)
-        return; /* a quote has none */
+        return; /* it places no order */
     memory_give(&shard->orders.records, flight->record, flight->record_bytes);
     shard->orders.admitted--;
 }
@@ -448,7 +452,7 @@ static void refuse(struct shard *shard, struct turn *turn, uint32_t number, enum
     flight->code = code;
     unhold_all(shard, turn, flight);
     give_back_room(shard, flight);
-    answer_short(shard, turn, flight->origin, flight_create(flight)->head.request, code,
+    answer_short(shard, turn, flight->origin, flight_command(flight)->request, code,
                  flight_shorts(flight), flight->short_count);
     flight_over(&shard->flights, number);
 }
@@ -468,9 +472,35 @@ static void settle_part(struct shard *shard, struct turn *turn, const struct fli
     memcpy(settle + 1, slices, bytes);
 }
 
+/* Everything is decided again, since the order may have moved on meanwhile: now with the units in
+ * hand. What takes them settles them. */
+static void hand_over(struct shard *shard, struct turn *turn, uint32_t number)
+{
+    struct flight *flight = flight_at(&shard->flights, number);
+    const uint16_t *which = flight_order_lines(flight);
+    struct grant grant = {.lines = shard->granted, .line_count = flight->line_count};
+    for (uint32_t i = 0; i < flight->line_count; i++)
+        shard->granted[which[i]] = flight_lines(flight)[i];
+    const struct request request = {.origin = flight->origin,
+                                    .caller = flight_caller(flight),
+                                    .command = flight_command(flight)};
+    if (request.command->op == OP_RETURN_INSPECT)
+        takeback_granted(shard, turn, &request, &grant);
+    else
+        parcel_granted(shard, turn, &request, &grant);
+    if (!grant.taken)
+        unhold_all(shard, turn, flight);
+    flight->placed = true;
+    flight_over(&shard->flights, number);
+}
+
 static void place_flight(struct shard *shard, struct turn *turn, uint32_t number)
 {
     struct flight *flight = flight_at(&shard->flights, number);
+    if (!flight_places(flight)) {
+        hand_over(shard, turn, number);
+        return;
+    }
     const struct order_create *create = flight_create(flight);
     struct granted granted = {
         .create = create,
@@ -552,16 +582,29 @@ static bool all_parts_are(const struct flight *flight, enum part_state state)
     return true;
 }
 
+/* Who takes units for one parcel needs one warehouse, even if it is to be waited for. */
+static void conclude_able(struct shard *shard, struct turn *turn, uint32_t number)
+{
+    const struct flight *flight = flight_at(&shard->flights, number);
+    const struct topology *topology = &shard->topology;
+    uint8_t warehouse = hold_first_of(topology, flight->region, flight->able);
+    if (!flight_places(flight) && warehouse == WAREHOUSE_NONE)
+        warehouse = hold_first_of(topology, flight->region, flight->later);
+    if (!flight_places(flight) && warehouse == WAREHOUSE_NONE)
+        refuse(shard, turn, number, CODE_OUT_OF_STOCK);
+    else
+        ask_again(shard, turn, number, warehouse);
+}
+
 /* All replies of the first attempt are in. Short beats busy; but what one warehouse could not do
  * after all is chosen line by line. */
 static void conclude_first(struct shard *shard, struct turn *turn, uint32_t number)
 {
     struct flight *flight = flight_at(&shard->flights, number);
     if (flight->asks_able)
-        ask_again(shard, turn, number,
-                  hold_first_of(&shard->topology, flight->region, flight->able));
+        conclude_able(shard, turn, number);
     else if (flight->warehouse != WAREHOUSE_NONE && !all_parts_are(flight, PART_GRANTED) &&
-             !shard->options.bug[BUG_PARCEL_ENDS_IT])
+             flight_places(flight) && !shard->options.bug[BUG_PARCEL_ENDS_IT])
         ask_again(shard, turn, number, WAREHOUSE_NONE);
     else if (any_part_is(flight, PART_SHORT))
         refuse(shard, turn, number, (enum code)flight->code);
@@ -636,15 +679,16 @@ void place_busy(struct shard *shard, struct turn *turn, const struct message_bus
 }
 
 static void on_able(struct shard *shard, struct turn *turn, uint32_t number, uint32_t from,
-                    uint64_t warehouses)
+                    uint64_t warehouses, uint64_t later)
 {
     flight_at(&shard->flights, number)->able &= warehouses;
+    flight_at(&shard->flights, number)->later &= later;
     on_reply(shard, turn, number, from, PART_NOT_ASKED);
 }
 
 void place_able(struct shard *shard, struct turn *turn, const struct message_able *able)
 {
-    on_able(shard, turn, (uint32_t)able->flight, able->head.from, able->warehouses);
+    on_able(shard, turn, (uint32_t)able->flight, able->head.from, able->warehouses, able->later);
 }
 
 /* ---- at the SKUs' shard ------------------------------------------------------------------------ */
@@ -695,15 +739,17 @@ static void reply_busy(struct shard *shard, struct turn *turn, const struct hold
 static void reply_able(struct shard *shard, struct turn *turn, const struct hold_ask *ask,
                        const struct hold_line *lines)
 {
-    uint64_t warehouses = hold_able(&shard->stock, lines, ask->line_count);
+    uint64_t warehouses = hold_able(&shard->stock, lines, ask->line_count, false);
+    uint64_t later = hold_able(&shard->stock, lines, ask->line_count, true);
     if (ask->home == shard->options.shard) {
-        on_able(shard, turn, (uint32_t)ask->flight, ask->home, warehouses);
+        on_able(shard, turn, (uint32_t)ask->flight, ask->home, warehouses, later);
         return;
     }
     struct message_able *able =
         turn_send(turn, shard->options.shard, ask->home, MESSAGE_ABLE, (uint32_t)sizeof *able);
     able->flight = ask->flight;
     able->warehouses = warehouses;
+    able->later = later;
 }
 
 void place_ask_able(struct shard *shard, struct turn *turn, const struct message_hold *hold)
@@ -798,6 +844,39 @@ static void begin(struct shard *shard, struct turn *turn, const struct request *
     ask_all(shard, turn, number);
 }
 
+/* WAREHOUSE_NONE: there are several. */
+static uint8_t only_one(uint64_t warehouses)
+{
+    bool one = (warehouses & (warehouses - 1)) == 0;
+    return one ? (uint8_t)__builtin_ctzll(warehouses) : WAREHOUSE_NONE;
+}
+
+void place_take(struct shard *shard, struct turn *turn, const struct request *request,
+                const struct take *take)
+{
+    uint32_t known =
+        flight_find_same(&shard->flights, take->owner, request->command->op, take->digest);
+    if (known != 0) {
+        if (!flight_queue(&shard->flights, known, request, take->digest))
+            answer_plain(shard, turn, request, CODE_BUSY);
+        return;
+    }
+    make_plan(shard, shard->wanted, take->line_count, &shard->plan);
+    uint32_t number = flight_begin(&shard->flights, &shard->plan, request, take->owner);
+    if (number == 0) {
+        answer_plain(shard, turn, request, CODE_BUSY);
+        return;
+    }
+    struct flight *flight = flight_at(&shard->flights, number);
+    flight->digest = take->digest;
+    flight->at_ns = turn->now_ns;
+    flight->region = take->region;
+    flight->warehouse = only_one(take->warehouses);
+    flight->asks_able = flight->warehouse == WAREHOUSE_NONE;
+    flight->able = flight->later = take->warehouses;
+    ask_all(shard, turn, number);
+}
+
 static void decide(struct shard *shard, struct turn *turn, const struct request *request,
                    uint64_t id_hash)
 {
@@ -809,7 +888,7 @@ static void decide(struct shard *shard, struct turn *turn, const struct request 
         return;
     }
     struct judgement judgement = judge(shard, create);
-    make_plan(shard, create, plan);
+    make_plan(shard, create->lines, create->line_count, plan);
     struct hold_ask ask = {
         .at_ns = turn->now_ns,
         .buyer = buyer_of(create),
@@ -887,8 +966,12 @@ static void answer_queued(struct shard *shard, struct turn *turn)
     if (!flight->placed && queued->digest == flight->digest)
         answer_short(shard, turn, queued->origin, request.command->request, (enum code)flight->code,
                      flight_shorts(flight), flight->short_count);
-    else
+    else if (request.command->op == OP_ORDER_CREATE)
         place_request(shard, turn, &request);
+    else if (request.command->op == OP_RETURN_INSPECT)
+        takeback_request(shard, turn, &request);
+    else
+        parcel_request(shard, turn, &request);
     flights_queued_done(&shard->flights);
 }
 

@@ -12,11 +12,28 @@
  * An order that prefers a single parcel first asks which warehouses are able; then all are asked to
  * hold in the best of those; if that fails, line by line as above.
  *
+ * What an order that is there takes once more (for another warehouse, for a lost parcel, for an
+ * exchange) goes the same way; when all have granted, its command is decided again with the units in
+ * hand, and the slices that take them settle them.
+ *
  * Home's own shard takes its place in the order like any other. */
 #ifndef SPATE_CORE_PLACE_H
 #define SPATE_CORE_PLACE_H
 
 #include "core/shard_state.h"
+
+/* Units of stock that an order which is there already takes once more, by shard->wanted. */
+struct take {
+    uint64_t owner;  /* key_hash of the order's id */
+    uint64_t digest; /* of the request */
+    uint32_t line_count;
+    uint16_t region;     /* as in struct hold_ask */
+    uint64_t warehouses; /* all from one of these: one bit each */
+};
+/* Asks for holds of all lines, unless the same request is asking already. Refusals are answered; when
+ * all is granted, parcel_granted or takeback_granted is called, perhaps before this returns. */
+void place_take(struct shard *shard, struct turn *turn, const struct request *request,
+                const struct take *take);
 
 /* At home. */
 void place_request(struct shard *shard, struct turn *turn, const struct request *request);

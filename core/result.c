@@ -76,7 +76,7 @@ const char *return_state_name(enum return_state state)
 static const char *const return_move_names[RETURN_MOVE_COUNT] = {
     [RETURN_APPROVE] = "approve", [RETURN_PAY_BACK] = "approve", [RETURN_REFUSE] = "refuse",
     [RETURN_SHIP] = "ship",       [RETURN_RECEIVE] = "receive",  [RETURN_ACCEPT] = "inspect",
-    [RETURN_REJECT] = "inspect",  [RETURN_CLOSE] = "close",
+    [RETURN_REJECT] = "inspect",  [RETURN_CLOSE] = "close",      [RETURN_REPLACE] = "inspect",
 };
 
 const char *return_move_name(enum return_move move)

@@ -427,6 +427,7 @@ enum return_move {
     RETURN_ACCEPT,
     RETURN_REJECT,
     RETURN_CLOSE,
+    RETURN_REPLACE,
     RETURN_MOVE_COUNT
 };
 const char *return_move_name(enum return_move move);

@@ -207,6 +207,9 @@ static void count_line(struct line_progress *line, struct child_return_line *of,
         line->returning -= of->rejected;
         line->returned += of->accepted;
         return;
+    case RETURN_SWAPPED:
+        line->returning -= of->rejected;
+        return;
     }
 }
 

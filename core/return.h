@@ -22,6 +22,7 @@ enum return_effect {
     RETURN_GIVEN_UP, /* they stay with the buyer */
     RETURN_COMES,    /* into quarantine */
     RETURN_JUDGED,   /* accepted ones are paid back, rejected ones were never returned */
+    RETURN_SWAPPED,  /* others are sent for accepted ones */
 };
 
 /* from, move, to, what it means */
@@ -36,6 +37,7 @@ enum return_effect {
     X(RETURN_IN_TRANSIT, RETURN_RECEIVE,  RETURN_RECEIVED,   RETURN_COMES) \
     X(RETURN_RECEIVED,   RETURN_ACCEPT,   RETURN_REFUNDING,  RETURN_JUDGED) \
     X(RETURN_RECEIVED,   RETURN_REJECT,   RETURN_INSPECTED,  RETURN_JUDGED) \
+    X(RETURN_RECEIVED,   RETURN_REPLACE,  RETURN_INSPECTED,  RETURN_SWAPPED) \
     X(RETURN_INSPECTED,  RETURN_CLOSE,    RETURN_CLOSED,     RETURN_STAYS) \
     X(RETURN_REFUNDING,  RETURN_CLOSE,    RETURN_CLOSED,     RETURN_STAYS)
 /* clang-format on */

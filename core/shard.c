@@ -149,6 +149,17 @@ static enum shard_table apply(struct shard *shard, struct position position,
     }
 }
 
+/* Live, what takes free units has held them until now. */
+static enum shard_table apply_live(struct shard *shard, struct position position,
+                                   const struct event *event, const struct slice *slice)
+{
+    if (slice->kind == SLICE_STOCK_TAKE) {
+        shard_settle(shard, (const void *)slice);
+        return SHARD_TABLE_NONE;
+    }
+    return apply(shard, position, event, slice);
+}
+
 /* Slices of one kind of target in one message, in the order in which they stand in the event. */
 static void send_slices(struct shard *shard, struct turn *turn, const struct event *event,
                         uint32_t target, bool all)
@@ -187,7 +198,7 @@ void shard_apply(struct shard *shard, struct turn *turn, const struct event *eve
     const struct slice *slice = event_slices(event);
     for (uint32_t i = 0; i < event->slice_count; i++, slice = slice_next(slice)) {
         if (shard_owns(shard, slice->slot))
-            CHECK(apply(shard, position, event, slice) == SHARD_TABLE_NONE);
+            CHECK(apply_live(shard, position, event, slice) == SHARD_TABLE_NONE);
         else
             targets |= UINT64_C(1) << shard->options.slot_shard[slice->slot];
     }
@@ -416,7 +427,7 @@ static void slices_message(struct shard *shard, const struct message_slices *mes
 {
     const struct slice *slice = (const void *)(message + 1);
     for (uint32_t i = 0; i < message->slice_count; i++, slice = slice_next(slice))
-        CHECK(apply(shard, (struct position){0, 0}, NULL, slice) == SHARD_TABLE_NONE);
+        CHECK(apply_live(shard, (struct position){0, 0}, NULL, slice) == SHARD_TABLE_NONE);
 }
 
 static void effect_message(struct shard *shard, const struct message_slices *message)

@@ -305,8 +305,6 @@ static void count_exchange(struct orders *orders, const struct shipment *shipmen
     int64_t units = (int64_t)shipment_units(shipment);
     if (effect == UNITS_LEAVE || effect == UNITS_FREED || effect == UNITS_DROPPED)
         orders->committed_units -= units;
-    if (effect == UNITS_OWED)
-        orders->committed_units += units;
     if (effect == UNITS_DROPPED || effect == UNITS_WRITTEN_OFF)
         for (uint32_t i = 0; i < shipment->line_count; i++)
             progress[shipment->lines[i].line - 1].returned += shipment->lines[i].units;
@@ -430,8 +428,12 @@ static enum shard_table apply_moved(struct orders *orders, struct position posit
     const struct shipment_step *step =
         shipment_step((enum shipment_state)slice->from, (enum shipment_move)slice->move);
     count_effect(orders, order, shipment, step->effect);
+    if (step->effect != UNITS_OWED)
+        shipment->warehouse = slice->warehouse;
+    if ((step->effect == UNITS_MOVED || step->effect == UNITS_OWED) && !shipment->of_return)
+        for (uint32_t i = 0; i < shipment->line_count; i++)
+            order_move_line(order, shipment->lines[i].line - 1, slice->warehouse);
     shipment->state = slice->to;
-    shipment->warehouse = slice->warehouse;
     shipment->changed_ns = event->at_ns;
     order_touch(orders, number, position, event);
     return SHARD_TABLE_NONE;

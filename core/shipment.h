@@ -42,8 +42,10 @@ enum shipment_effect {
     X(SHIPMENT_PICKING,            SHIPMENT_TURN_DOWN, SHIPMENT_CARRIER_REJECTED,   UNITS_STAY) \
     X(SHIPMENT_PICK_SHORT,         SHIPMENT_CANCEL,    SHIPMENT_CANCELLED,          UNITS_FREED) \
     X(SHIPMENT_PICK_SHORT,         SHIPMENT_REFUND,    SHIPMENT_CANCELLED,          UNITS_DROPPED) \
+    X(SHIPMENT_PICK_SHORT,         SHIPMENT_RESHIP,    SHIPMENT_PLANNED,            UNITS_MOVED) \
     X(SHIPMENT_CARRIER_REJECTED,   SHIPMENT_CANCEL,    SHIPMENT_CANCELLED,          UNITS_FREED) \
     X(SHIPMENT_CARRIER_REJECTED,   SHIPMENT_REFUND,    SHIPMENT_CANCELLED,          UNITS_DROPPED) \
+    X(SHIPMENT_CARRIER_REJECTED,   SHIPMENT_RESHIP,    SHIPMENT_PLANNED,            UNITS_MOVED) \
     X(SHIPMENT_HANDED_OVER,        SHIPMENT_CARRY,     SHIPMENT_IN_TRANSIT,         UNITS_STAY) \
     X(SHIPMENT_HANDED_OVER,        SHIPMENT_DELAY,     SHIPMENT_DELAYED,            UNITS_STAY) \
     X(SHIPMENT_HANDED_OVER,        SHIPMENT_DELIVER,   SHIPMENT_DELIVERED,          UNITS_ARRIVE) \
@@ -59,7 +61,9 @@ enum shipment_effect {
     X(SHIPMENT_LOST,               SHIPMENT_DELIVER,   SHIPMENT_DELIVERED,          UNITS_ARRIVE) \
     X(SHIPMENT_LOST,               SHIPMENT_SEND_BACK, SHIPMENT_RETURNED_TO_SENDER, UNITS_COME_BACK) \
     X(SHIPMENT_LOST,               SHIPMENT_REFUND,    SHIPMENT_REFUNDED,           UNITS_WRITTEN_OFF) \
-    X(SHIPMENT_RETURNED_TO_SENDER, SHIPMENT_REFUND,    SHIPMENT_REFUNDED,           UNITS_WRITTEN_OFF)
+    X(SHIPMENT_LOST,               SHIPMENT_RESHIP,    SHIPMENT_RESHIPPED,          UNITS_OWED) \
+    X(SHIPMENT_RETURNED_TO_SENDER, SHIPMENT_REFUND,    SHIPMENT_REFUNDED,           UNITS_WRITTEN_OFF) \
+    X(SHIPMENT_RETURNED_TO_SENDER, SHIPMENT_RESHIP,    SHIPMENT_RESHIPPED,          UNITS_OWED)
 /* clang-format on */
 
 struct shipment_step {
@@ -111,7 +115,7 @@ struct slice_shipment_moved {
     uint8_t move;
     uint8_t from;
     uint8_t to;
-    uint8_t warehouse; /* from now on */
+    uint8_t warehouse; /* from now on; of units that are owed: where they are taken from */
     uint8_t order_bytes;
     uint8_t text_bytes[SHIPMENT_TEXTS];
     uint8_t reason_bytes;

@@ -3,61 +3,8 @@
 #include <string.h>
 
 #include "core/answer.h"
-#include "core/digest.h"
-#include "core/ledger.h"
-#include "core/move.h"
-#include "core/parcel.h"
-#include "core/return.h"
-
-/* ---- a request, taken apart -------------------------------------------------------------------- */
-
-struct deal {
-    struct shard *shard;
-    struct turn *turn;
-    const struct request *request;
-    const struct order_parcel *parcel;
-    const struct order *order;
-    struct text order_id;
-    struct text id;
-    struct cause cause;
-    struct slice_retry retry;
-    struct ledger ledger;
-    char why[sizeof "return " + ID_BYTES_MAX]; /* of a refund: which return it is for */
-};
-
-/* Of all that says what is asked, and not of when. */
-static uint64_t digest_of(const struct order_parcel *parcel)
-{
-    const char *from = (const char *)&parcel->eta_ns;
-    const char *end = (const char *)parcel + parcel->head.bytes;
-    return digest(from, (size_t)(end - from), parcel->head.op);
-}
-
-static void take_apart(struct deal *deal, struct shard *shard, struct turn *turn,
-                       const struct request *request)
-{
-    deal->shard = shard;
-    deal->turn = turn;
-    deal->request = request;
-    deal->parcel = (const void *)request->command;
-    deal->order_id = order_parcel_text(deal->parcel, PARCEL_ORDER);
-    deal->id = order_parcel_text(deal->parcel, PARCEL_ID);
-    deal->cause = (struct cause){.by = request->caller,
-                                 .reason = order_parcel_text(deal->parcel, PARCEL_REASON)};
-    memset(deal->why, 0, sizeof deal->why);
-    memcpy(deal->why, "return ", 7);
-    memcpy(deal->why + 7, deal->id.at, deal->id.bytes);
-}
-
-static void refuse(const struct deal *deal, enum code code)
-{
-    answer_plain(deal->shard, deal->turn, deal->request, code);
-}
-
-static void refuse_field(const struct deal *deal, enum code code, const char *field, uint32_t line)
-{
-    answer_fault(deal->shard, deal->turn, deal->request, code, field, line);
-}
+#include "core/carry.h"
+#include "core/resend.h"
 
 static uint32_t find(const struct deal *deal)
 {
@@ -71,20 +18,6 @@ static struct child_return *answer_return(const struct deal *deal, enum code cod
                                                deal->order, 1, return_answer_bytes(r, true));
     return_answer(r, true, out);
     return out;
-}
-
-static enum code has_room(const struct deal *deal, uint64_t bytes)
-{
-    struct shard *shard = deal->shard;
-    bytes += ledger_room(&deal->ledger) + order_more_room(deal->order);
-    bool over = order_state_is_terminal((enum order_state)deal->order->state);
-    if (!ledger_refunds_fit(&deal->ledger, over ? REFUNDS_MAX : REFUNDS_MAX - PAYMENTS_MAX))
-        return CODE_LIMIT;
-    if ((deal->cause.retry != NULL && !retries_have_room(&shard->retries)) ||
-        !orders_have_bytes(&shard->orders, bytes) ||
-        !orders_know_caller(&shard->orders, deal->request->caller))
-        return CODE_FULL;
-    return CODE_OK;
 }
 
 /* ---- a new return ------------------------------------------------------------------------------ */
@@ -106,7 +39,7 @@ static uint32_t take_lines(const struct deal *deal, struct child_return_line *ou
         const struct parcel_line *line = &deal->parcel->lines[i];
         bool known = line->line <= deal->order->line_count;
         if (!known || line->units > returnable(deal, line->line - 1)) {
-            refuse_field(deal, CODE_INVALID, known ? "units" : "line", i + 1);
+            deal_refuse_field(deal, CODE_INVALID, known ? "units" : "line", i + 1);
             return 0;
         }
         out[count++] = (struct child_return_line){.line = line->line, .units = line->units};
@@ -115,7 +48,7 @@ static uint32_t take_lines(const struct deal *deal, struct child_return_line *ou
         if (returnable(deal, i) > 0)
             out[count++] = (struct child_return_line){.line = i + 1, .units = returnable(deal, i)};
     if (count == 0)
-        refuse_field(deal, CODE_LIMIT, "lines", 0);
+        deal_refuse_field(deal, CODE_LIMIT, "lines", 0);
     return count;
 }
 
@@ -125,10 +58,10 @@ static void add_made(const struct deal *deal, struct event *event,
     struct text reason = deal->cause.reason;
     uint32_t line_bytes = line_count * (uint32_t)sizeof *lines;
     struct slice_return *slice;
-    slice = event_add(deal->turn, event, hash_slot(key_hash(deal->order_id)), SLICE_RETURN,
+    slice = event_add(deal->turn, event, deal_slot(deal), SLICE_RETURN,
                       (uint32_t)sizeof *slice + line_bytes + deal->order_id.bytes + deal->id.bytes +
                           reason.bytes);
-    slice->digest = digest_of(deal->parcel);
+    slice->digest = deal_digest(deal);
     slice->created_ns = deal->turn->now_ns;
     slice->line_count = (uint16_t)line_count;
     slice->kind = deal->parcel->choice;
@@ -152,7 +85,7 @@ static void create_new(struct deal *deal)
 {
     struct shard *shard = deal->shard;
     if (count_of(deal) == RETURNS_MAX) {
-        refuse_field(deal, CODE_LIMIT, "return_id", 0);
+        deal_refuse_field(deal, CODE_LIMIT, "return_id", 0);
         return;
     }
     struct child_return_line *lines = shard->return_lines;
@@ -160,13 +93,11 @@ static void create_new(struct deal *deal)
     if (line_count == 0)
         return;
     ledger_open(&deal->ledger, &shard->orders, deal->order);
-    enum code code =
-        has_room(deal, return_room(line_count, deal->id.bytes + deal->cause.reason.bytes) +
-                           order_progress_room(&shard->orders, deal->order));
-    if (code != CODE_OK) {
-        refuse(deal, code);
+    uint32_t text_bytes = deal->id.bytes + deal->cause.reason.bytes;
+    if (!deal_has_room(deal, false,
+                       return_room(line_count, text_bytes) +
+                           order_progress_room(&shard->orders, deal->order)))
         return;
-    }
     struct event *event =
         move_event(shard, deal->turn, deal->order, EVENT_RETURN_REQUESTED, &deal->cause);
     add_made(deal, event, lines, line_count);
@@ -187,14 +118,12 @@ static void answer_again(const struct deal *deal, uint32_t record)
 static void create(struct deal *deal)
 {
     uint32_t known = find(deal);
-    if (known == 0 && is_too_old(deal->shard, deal->turn, deal->parcel->issued_at_ns))
-        refuse(deal, CODE_EXPIRED_REQUEST);
-    else if (known == 0)
-        create_new(deal);
-    else if (return_at(&deal->shard->orders, known)->digest == digest_of(deal->parcel))
+    if (known != 0 && return_at(&deal->shard->orders, known)->digest == deal_digest(deal))
         answer_again(deal, known);
-    else
-        refuse(deal, CODE_KEY_REUSED);
+    else if (known != 0)
+        deal_refuse(deal, CODE_KEY_REUSED);
+    else if (!deal_is_too_old(deal))
+        create_new(deal);
 }
 
 /* ---- moves ------------------------------------------------------------------------------------- */
@@ -206,7 +135,7 @@ static bool judge_lines(const struct deal *deal, const struct order_return *r,
     const struct order_parcel *parcel = deal->parcel;
     memcpy(out, r->lines, r->line_count * sizeof *out);
     if (parcel->line_count != 0 && parcel->line_count != r->line_count) {
-        refuse_field(deal, CODE_INVALID, "lines", 0);
+        deal_refuse_field(deal, CODE_INVALID, "lines", 0);
         return false;
     }
     for (uint32_t i = 0; i < r->line_count; i++) {
@@ -215,7 +144,7 @@ static bool judge_lines(const struct deal *deal, const struct order_return *r,
         bool same_line = parcel->line_count == 0 || parcel->lines[i].line == out[i].line;
         if (same_line && (uint64_t)out[i].accepted + out[i].rejected == out[i].units)
             continue;
-        refuse_field(deal, CODE_INVALID, same_line ? "accepted" : "line", i + 1);
+        deal_refuse_field(deal, CODE_INVALID, same_line ? "accepted" : "line", i + 1);
         return false;
     }
     return true;
@@ -267,7 +196,9 @@ static enum return_move move_of(const struct deal *deal, const struct order_retu
     case OP_RETURN_RECEIVE:
         return RETURN_RECEIVE;
     case OP_RETURN_INSPECT:
-        return any_accepted ? RETURN_ACCEPT : RETURN_REJECT;
+        if (!any_accepted)
+            return RETURN_REJECT;
+        return r->kind == RETURN_EXCHANGE ? RETURN_REPLACE : RETURN_ACCEPT;
     default:
         return RETURN_CLOSE;
     }
@@ -298,7 +229,7 @@ static void add_moved(const struct deal *deal, struct event *event, const struct
     struct text reason = deal->cause.reason;
     uint32_t line_bytes = line_count * (uint32_t)sizeof *lines;
     struct slice_return_moved *slice;
-    slice = event_add(deal->turn, event, hash_slot(key_hash(deal->order_id)), SLICE_RETURN_MOVED,
+    slice = event_add(deal->turn, event, deal_slot(deal), SLICE_RETURN_MOVED,
                       (uint32_t)sizeof *slice + line_bytes + deal->order_id.bytes + deal->id.bytes +
                           reason.bytes);
     slice->deadline_ns = deadline_ns;
@@ -325,57 +256,48 @@ static void add_goods(const struct deal *deal, struct event *event, const struct
 }
 
 /* `lines` as they have been judged; NULL: this step judges none. */
-static void carry_out(struct deal *deal, uint32_t record, const struct return_step *step,
-                      const struct child_return_line *lines)
+static void carry_out_return(struct deal *deal, uint32_t record, const struct return_step *step,
+                             const struct child_return_line *lines)
 {
     struct shard *shard = deal->shard;
     const struct order_return *r = return_at(&shard->orders, record);
     uint32_t line_count = lines != NULL ? r->line_count : 0;
     ledger_open(&deal->ledger, &shard->orders, deal->order);
-    if (line_count > 0)
+    if (line_count > 0 && step->effect == RETURN_JUDGED)
         ledger_give_back_difference(&deal->ledger, order_due(&shard->orders, deal->order),
                                     due_without(deal, lines, line_count), deal->why);
-    enum code code = has_room(deal, 0);
-    if (code == CODE_LIMIT)
-        refuse_field(deal, code, "refunds", 0);
-    else if (code != CODE_OK)
-        refuse(deal, code);
-    if (code != CODE_OK)
+    if (!deal_has_room(deal, false, carry_exchange_room(deal->taken_count)))
         return;
     bool ends = step->to == RETURN_REFUSED || step->to == RETURN_CLOSED;
     bool others = returns_are_open(&shard->orders, deal->order, record);
-    uint64_t deadline_ns = ends && !others ? parcel_confirm_ns(shard, deal->turn) : 0;
+    uint64_t deadline_ns = ends && !others ? carry_confirm_ns(shard, deal->turn) : 0;
     struct event *event =
         move_event(shard, deal->turn, deal->order, event_of(deal->parcel->head.op), &deal->cause);
     add_moved(deal, event, step, deadline_ns, lines, line_count);
+    if (step->effect == RETURN_SWAPPED)
+        carry_add_exchange(deal, event);
     ledger_write(&deal->ledger, deal->turn, event, (struct text){"", 0});
     move_add_retry(deal->turn, event, deal->cause.retry);
     if (step->effect == RETURN_COMES)
         add_goods(deal, event, r);
+    carry_add_taken(deal, event);
     shard_apply(shard, deal->turn, event);
     answer_return(deal, CODE_OK, record);
 }
 
-/* True: it is a retry and has been answered, or it comes too late. */
-static bool is_over(struct deal *deal, uint32_t record)
+/* What is sent for accepted units is taken through holds, as any parcel's. False: it has not been. */
+static bool replace(struct deal *deal, const struct child_return_line *lines, uint32_t line_count)
 {
-    struct text key = order_parcel_text(deal->parcel, PARCEL_KEY);
-    if (key.bytes > 0) {
-        deal->retry =
-            move_retry(deal->turn, deal->request, deal->order_id, key, digest_of(deal->parcel));
-        deal->cause.retry = &deal->retry;
-        enum move_seen seen = move_seen(deal->shard, &deal->retry);
-        if (seen == MOVE_SEEN)
-            answer_return(deal, CODE_REPLAYED, record);
-        if (seen == MOVE_SEEN_OTHERWISE)
-            refuse(deal, CODE_KEY_REUSED);
-        if (seen != MOVE_NEW)
-            return true;
+    struct child_line *wanted = deal->shard->parcel_lines;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < line_count; i++)
+        if (lines[i].accepted > 0)
+            wanted[count++] = (struct child_line){lines[i].line, lines[i].accepted};
+    if (carry_count(deal) == SHIPMENTS_MAX) {
+        deal_refuse_field(deal, CODE_LIMIT, "shipment_id", 0);
+        return false;
     }
-    bool too_old = is_too_old(deal->shard, deal->turn, deal->parcel->issued_at_ns);
-    if (too_old)
-        refuse(deal, CODE_EXPIRED_REQUEST);
-    return too_old;
+    return resend_take(deal, wanted, count, UINT64_MAX);
 }
 
 static void refuse_state(const struct deal *deal, const struct order_return *r)
@@ -387,7 +309,10 @@ static void refuse_state(const struct deal *deal, const struct order_return *r)
 
 static void move(struct deal *deal, uint32_t record)
 {
-    if (is_over(deal, record))
+    enum move_seen seen = deal_seen(deal);
+    if (seen == MOVE_SEEN)
+        answer_return(deal, CODE_REPLAYED, record);
+    if (seen != MOVE_NEW || deal_is_too_old(deal))
         return;
     const struct order_return *r = return_at(&deal->shard->orders, record);
     struct child_return_line *lines = deal->shard->return_lines;
@@ -398,31 +323,50 @@ static void move(struct deal *deal, uint32_t record)
     bool any_accepted = judges && accepted_units(lines, r->line_count) > 0;
     const struct return_step *step =
         return_step((enum return_state)r->state, move_of(deal, r, any_accepted));
-    if (step == NULL || (step->move == RETURN_CLOSE && !is_paid_back(deal)))
+    if (step == NULL || (step->move == RETURN_CLOSE && !is_paid_back(deal))) {
         refuse_state(deal, r);
+        return;
+    }
+    if (step->effect != RETURN_SWAPPED && deal_said(deal, PARCEL_WAREHOUSE).bytes > 0) {
+        deal_refuse_field(deal, CODE_INVALID, "warehouse", 0);
+        return;
+    }
+    if (step->effect != RETURN_SWAPPED || replace(deal, lines, r->line_count))
+        carry_out_return(deal, record, step, judges ? lines : NULL);
+}
+
+/* ---- what comes in ----------------------------------------------------------------------------- */
+
+static void decide(struct deal *deal)
+{
+    enum op op = (enum op)deal->request->command->op;
+    if (!deal_find_order(deal))
+        return;
+    if (op == OP_RETURN_CREATE) {
+        create(deal);
+        return;
+    }
+    uint32_t record = find(deal);
+    if (record == 0)
+        deal_refuse_field(deal, CODE_NOT_FOUND, "return_id", 0);
+    else if (op == OP_RETURN_GET)
+        answer_return(deal, CODE_OK, record);
     else
-        carry_out(deal, record, step, judges ? lines : NULL);
+        move(deal, record);
 }
 
 void takeback_request(struct shard *shard, struct turn *turn, const struct request *request)
 {
     struct deal deal;
-    take_apart(&deal, shard, turn, request);
-    uint32_t order = order_find(&shard->orders, deal.order_id, key_hash(deal.order_id));
-    if (order == 0) {
-        refuse(&deal, CODE_NOT_FOUND);
-        return;
-    }
-    deal.order = order_at(&shard->orders, order);
-    if (request->command->op == OP_RETURN_CREATE) {
-        create(&deal);
-        return;
-    }
-    uint32_t record = find(&deal);
-    if (record == 0)
-        refuse_field(&deal, CODE_NOT_FOUND, "return_id", 0);
-    else if (request->command->op == OP_RETURN_GET)
-        answer_return(&deal, CODE_OK, record);
-    else
-        move(&deal, record);
+    deal_open(&deal, shard, turn, request);
+    decide(&deal);
+}
+
+void takeback_granted(struct shard *shard, struct turn *turn, const struct request *request,
+                      struct grant *grant)
+{
+    struct deal deal;
+    deal_open(&deal, shard, turn, request);
+    deal.grant = grant;
+    decide(&deal);
 }

@@ -145,7 +145,9 @@ static bool build_fail(struct route_request *request)
 
 static const char *const actions[] = {"refund", "reship", NULL};
 static const struct schema_field resolve_fields[] = {
-    CHOICE("action", actions), WHERE("Where it is shipped from again."), SAID};
+    CHOICE("action", actions),
+    WHERE("Of a reship: where it is sent from now. Without it: from wherever all of it can be."),
+    SAID};
 static SCHEMA(resolve_schema, "ShipmentResolveRequest", resolve_fields, struct form_parcel);
 
 static bool build_resolve(struct route_request *request)
@@ -170,9 +172,6 @@ static bool build_return(struct route_request *request)
 {
     return build(request, RETURN_GOODS);
 }
-
-static const struct schema_field receive_fields[] = {WHERE("Where it has arrived."), SAID};
-static SCHEMA(receive_schema, "ReturnReceiveRequest", receive_fields, struct form_parcel);
 
 struct form_verdict {
     int64_t line;
@@ -201,7 +200,7 @@ static bool add_verdict(struct schema_reader *reader, const void *item)
 static const struct schema_field inspect_fields[] = {
     FIELD(form_parcel, lines, .type = SCHEMA_LIST, .min = 1, .max = ORDER_LINES_MAX,
           .of = &verdict_schema, .take = add_verdict, .about = "Without it: all is accepted."),
-    WHERE("Where it was inspected."),
+    WHERE("Of an exchange: where what is sent for it is taken from. Without it: wherever it is."),
     SAID,
 };
 static SCHEMA(inspect_schema, "ReturnInspectRequest", inspect_fields, struct form_parcel);
@@ -267,7 +266,8 @@ static bool build_scans(struct route_request *request)
 
 #define PARCEL_REFUSALS                                                                            \
     REFUSALS(CODE_NOT_FOUND, CODE_ILLEGAL, CODE_LIMIT, CODE_OUT_OF_STOCK, CODE_EXPIRED_REQUEST,    \
-             CODE_KEY_REUSED, CODE_UNKNOWN_WAREHOUSE, CODE_OVERFLOW, CODE_STORAGE_FULL, CODE_FULL)
+             CODE_KEY_REUSED, CODE_UNKNOWN_WAREHOUSE, CODE_OVERFLOW, CODE_BUSY, CODE_STORAGE_FULL, \
+             CODE_FULL)
 #define PARCEL                                                                                     \
     .command_bytes = sizeof(struct order_parcel), .answer = &answer_shipment,                      \
     .refusals = PARCEL_REFUSALS
@@ -331,8 +331,9 @@ static const struct route routes[] = {
     POST(SHIPMENT "/cancel", "cancelShipment", "It is not sent after all.", OP_SHIPMENT_CANCEL,
          said_schema, build_plain),
     POST(SHIPMENT "/resolve", "resolveShipment",
-         "What was lost or has come back is paid back, or shipped again.", OP_SHIPMENT_RESOLVE,
-         resolve_schema, build_resolve),
+         "What was lost, came back or cannot leave is paid back or sent again: free stock is taken "
+         "first. What cannot leave goes to another warehouse, with all that is left of its lines.",
+         OP_SHIPMENT_RESOLVE, resolve_schema, build_resolve),
     {.method = ROUTE_POST,
      .pattern = RETURNS,
      .name = "createReturn",
@@ -355,11 +356,12 @@ static const struct route routes[] = {
     POST_BACK(RETURN "/approve", "approveReturn", "It may come back.", OP_RETURN_APPROVE,
               said_schema),
     POST_BACK(RETURN "/refuse", "refuseReturn", "It may not.", OP_RETURN_REFUSE, said_schema),
-    POST_BACK(RETURN "/ship", "shipReturn", "It is on its way back.", OP_RETURN_SHIP,
-              handover_schema),
+    POST_BACK(RETURN "/ship", "shipReturn", "It is on its way back.", OP_RETURN_SHIP, said_schema),
     POST_BACK(RETURN "/receive", "receiveReturn", "It is here, and in quarantine.",
-              OP_RETURN_RECEIVE, receive_schema),
-    POST_BACK(RETURN "/inspect", "inspectReturn", "What of it is accepted, and what is not.",
+              OP_RETURN_RECEIVE, said_schema),
+    POST_BACK(RETURN "/inspect", "inspectReturn",
+              "What of it is accepted, and what is not. For what an exchange accepts, a shipment "
+              "of as many units is planned.",
               OP_RETURN_INSPECT, inspect_schema),
     POST_BACK(RETURN "/close", "closeReturn", "Nothing is left to be done.", OP_RETURN_CLOSE,
               said_schema),

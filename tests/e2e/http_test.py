@@ -413,6 +413,43 @@ def what_comes_back_is_judged_and_paid_back(server):
                                     "lines": [{"line": 1, "units": 3}]})[0] in (409, 422), True)
 
 
+def a_parcel_that_cannot_leave_is_sent_from_elsewhere_and_a_lost_one_again(server):
+    stock_up(server)
+    server.ask("PUT", "/v1/warehouses/w2", {"priority": 2})
+    server.ask("POST", "/v1/stock/receive", {"sku": "SKU-1", "warehouse": "w2", "units": 4}, {"Idempotency-Key": "w2"})
+    server.ask("POST", "/v1/orders", order("O", lines=[("SKU-1", 3, 10)]))
+    server.ask("POST", "/v1/orders/O/payments", {"payment_id": "p", "amount": 30})
+    server.ask("POST", "/v1/orders/O/payments/p/capture")
+    base = "/v1/orders/O/shipments"
+    server.ask("POST", base, {"shipment_id": "s"})
+    server.ask("POST", base + "/s/fail", {"failure": "pick_short"})
+    equal(server.ask("GET", "/v1/orders/O")[2]["state"], "ship_failed")
+    status, _, parcel = server.ask("POST", base + "/s/resolve", {"action": "reship"}, {"Idempotency-Key": "k"})
+    equal((status, parcel["state"], parcel["warehouse"]), (200, "planned", "w2"))
+    replayed = server.ask("POST", base + "/s/resolve", {"action": "reship"}, {"Idempotency-Key": "k"})
+    equal((replayed[0], replayed[1]["Idempotent-Replayed"]), (200, "true"))
+    equal(server.ask("GET", "/v1/orders/O")[2]["state"], "paid")
+    server.ask("POST", base + "/s/handover")
+    server.ask("POST", base + "/s/fail", {"failure": "lost"})
+    status, _, problem = server.ask("POST", base + "/s/resolve", {"action": "reship", "warehouse": "w2"})
+    equal((status, problem["code"]), (409, "out_of_stock"))
+    equal(problem["lines"], [{"sku": "SKU-1", "requested": 3, "sellable": 1}])
+    status, _, parcel = server.ask("POST", base + "/s/resolve", {"action": "reship"})
+    equal((status, parcel["state"]), (200, "reshipped"))
+    server.ask("POST", base, {"shipment_id": "again"})
+    server.ask("POST", base + "/again/handover")
+    equal(server.ask("POST", base + "/again/deliver")[2]["state"], "delivered")
+    returns = "/v1/orders/O/returns"
+    equal(server.ask("POST", returns, {"return_id": "r", "kind": "exchange"})[0], 201)
+    for step in ("approve", "ship", "receive"):
+        equal(server.ask("POST", f"{returns}/r/{step}")[0], 200)
+    status, _, back = server.ask("POST", returns + "/r/inspect", {"warehouse": "w1"})
+    equal((status, back["state"]), (200, "inspected"))
+    parcel = server.ask("GET", "/v1/orders/O")[2]["shipments"][-1]
+    equal((parcel["shipment_id"], parcel["state"], parcel["warehouse"]), ("exchange-03", "planned", "w1"))
+    equal(server.ask("GET", "/v1/orders/O/payments/p")[2]["refunds"], [])
+
+
 def units_go_from_one_warehouse_to_another(server):
     stock_up(server)
     server.ask("PUT", "/v1/warehouses/w2", {"priority": 2})
