@@ -350,6 +350,13 @@ void env_disuse(struct env *env, void *at, uint64_t bytes)
     madvise(at, bytes, MADV_DONTNEED);
 }
 
+/* A kernel that does not know how leaves the pages to whoever needs them first. */
+int32_t env_touch(struct env *env, void *at, uint64_t bytes)
+{
+    (void)env;
+    return madvise(at, bytes, MADV_POPULATE_WRITE) < 0 && errno == ENOMEM ? -ENOMEM : 0;
+}
+
 void env_point(struct env *env, enum env_point point)
 {
     (void)env;

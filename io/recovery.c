@@ -15,7 +15,8 @@ static const uint64_t SAFETY_NET_NS = 10 * 1000 * 1000;
 static bool is_over(struct recovery *recovery)
 {
     recovery->stopped |= atomic_load(recovery->stop) != 0;
-    return recovery->stopped || atomic_load(&recovery->too_small) != SHARD_TABLE_NONE;
+    return recovery->stopped || atomic_load(&recovery->too_small) != SHARD_TABLE_NONE ||
+           atomic_load(&recovery->untouchable) != 0;
 }
 
 /* How many chunks every shard is done with. */
@@ -107,6 +108,11 @@ void recovery_init(struct recovery *recovery, void *memory, uint32_t shard_count
                                   .ring = memory};
 }
 
+void recovery_share(struct recovery *recovery, uint32_t number, struct env_memory share)
+{
+    recovery->shards[number].share = share;
+}
+
 void recovery_begin(struct recovery *recovery, struct env *env)
 {
     recovery->env = env;
@@ -118,6 +124,10 @@ bool recovery_finish(struct recovery *recovery)
     struct env_done none;
     if (recovery->filled_bytes > 0)
         publish(recovery, RECOVERY_GROUPS);
+    while (!is_over(recovery) && !put(recovery, NULL, 0))
+        (void)env_reap(env, &none, 1, env_clock(env) + SAFETY_NET_NS);
+    if (!is_over(recovery))
+        publish(recovery, RECOVERY_OVER);
     while (!is_over(recovery) && done_by_all(recovery) < atomic_load(&recovery->published))
         (void)env_reap(env, &none, 1, env_clock(env) + SAFETY_NET_NS);
     return !is_over(recovery);
@@ -201,6 +211,8 @@ static enum shard_table apply_chunk(const struct recovery *recovery,
     case RECOVERY_FORGET:
         shard_forget(shard);
         break;
+    case RECOVERY_OVER:
+        break;
     }
     return SHARD_TABLE_NONE;
 }
@@ -214,6 +226,8 @@ bool recovery_apply(struct recovery *recovery, struct env *env, uint32_t number,
         return false;
     const struct recovery_chunk *chunk = &recovery->chunks[done % RECOVERY_CHUNKS];
     enum shard_table full = apply_chunk(recovery, chunk, shard);
+    if (chunk->kind == RECOVERY_OVER && env_touch(env, self->share.at, self->share.bytes) < 0)
+        atomic_store(&recovery->untouchable, 1); /* pairs with is_over */
     if (full != SHARD_TABLE_NONE)
         (void)!atomic_swap_if(&recovery->too_small, SHARD_TABLE_NONE, (uint64_t)full);
     atomic_store(&self->done, done + 1); /* pairs with done_by_all */

@@ -7,7 +7,11 @@
  * other in a ring of bytes; one is overwritten when every shard is done with it. A shard sees all
  * groups in commit order, so each slot sees its own slices as they happened; between slots no order
  * is needed, since what concerns another's slot commutes. The ring is deep, because on a busy machine a
- * thread may have to wait for its turn longer than it takes the others to use up a few chunks. */
+ * thread may have to wait for its turn longer than it takes the others to use up a few chunks.
+ *
+ * When all is applied, each shard touches its share of the memory that will be worked with, so that no
+ * order waits for the kernel to find a page. Not before: clearing pages can take longer than
+ * recovering into them. */
 #ifndef SPATE_IO_RECOVERY_H
 #define SPATE_IO_RECOVERY_H
 
@@ -38,20 +42,25 @@ struct recovery {
             RECOVERY_IMAGE, /* a block of the snapshot */
             RECOVERY_IMAGE_END,
             RECOVERY_FORGET, /* everything that has come until now */
+            RECOVERY_OVER,   /* nothing comes any more */
         } kind;
     } chunks[RECOVERY_CHUNKS];
     _Alignas(128) struct atomic64 published; /* chunks */
     struct atomic64 too_small;               /* enum shard_table of whoever found it first */
+    struct atomic64 untouchable; /* not 0: the system has no page for this one's share */
     struct recovery_shard {
         _Alignas(128) struct atomic64 done; /* chunks that it needs no more */
+        struct env_memory share;            /* of what is touched at the end */
     } shards[SHARDS_MAX];
 };
 
 void recovery_init(struct recovery *recovery, void *memory, uint32_t shard_count,
                    const struct atomic64 *stop);
+void recovery_share(struct recovery *recovery, uint32_t number, struct env_memory share);
 
 /* By the helper: before start_open, and after it, when everything has been read: publishes what is
- * left and waits until every shard has applied it. False: a table is too small, or nobody wants it. */
+ * left and waits until every shard has applied it and touched its share. False: a table is too small,
+ * there is not enough memory, or nobody wants it. */
 void recovery_begin(struct recovery *recovery, struct env *env);
 bool recovery_finish(struct recovery *recovery) MUST_LOOK;
 

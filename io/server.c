@@ -200,6 +200,10 @@ static bool recover(struct server *server, struct env *env)
             "the data in %.200s does not fit: the table of %s is too small; start with a larger "
             "--memory",
             server->directory, shard_table_name(full));
+    } else if (!recovered && atomic_load(&recovery->untouchable) != 0) {
+        report->exit_code = EXIT_OS;
+        snprintf(report->message, sizeof report->message,
+                 "not enough memory; lower --memory or --connections");
     } else if (recovery->stopped) {
         *report = (struct start_report){.message = "stopped while recovering"};
     }
@@ -290,22 +294,30 @@ static bool addresses_are_vacant(const struct server_options *options, struct en
     return true;
 }
 
-/* One listener on every shard for an address; `bound` is where, once the kernel has chosen a port. */
+static bool is_name(const char *address)
+{
+    return strncmp(address, "unix:", 5) == 0;
+}
+
+/* One listener on every shard for an address: where the kernel has chosen the port, all have that one;
+ * a name, or what is open already, cannot be bound again and is doubled. */
 static bool listen_all(struct server *server, struct env *env, const char *address,
                        enum protocol protocol, uint32_t shard_count, const char *name,
                        struct start_report *report)
 {
-    char bound[ENV_ADDRESS_BYTES_MAX + 1] = "";
+    char bound[ENV_ADDRESS_BYTES_MAX + 1] = "", doubled[16] = "";
     if (address == NULL)
         return true;
+    const char *again = is_inherited(address) || is_name(address) ? doubled : bound;
     for (uint32_t i = 0; i < shard_count; i++) {
-        int32_t file = env_listen(env, i == 0 || is_inherited(address) ? address : bound, 1024);
+        int32_t file = env_listen(env, i == 0 ? address : again, 1024);
         if (file < 0)
             return cannot_listen(report, address, file);
         int32_t bytes = env_address(env, file, false, bound);
         if (bytes < 0)
             return cannot_listen(report, address, bytes);
         bound[bytes] = 0;
+        snprintf(doubled, sizeof doubled, "fd:%d", file);
         shard_loop_listen(server->loops[i], (struct listener){file, protocol});
     }
     char line[ENV_ADDRESS_BYTES_MAX + 32];
@@ -342,8 +354,7 @@ static bool listen_on_everything(struct server *server, struct env *env,
 {
     const struct server_options *options = &server->options;
     bool own = options->binary_address != NULL && strchr(options->binary_address, ':') != NULL &&
-               strncmp(options->binary_address, "unix:", 5) != 0 &&
-               !is_inherited(options->binary_address);
+               !is_name(options->binary_address) && !is_inherited(options->binary_address);
     return listen_all(server, env, options->binary_address, PROTOCOL_BINARY, options->shard_count,
                       "binary", report) &&
            (!own || listen_each(server, env, report)) &&
@@ -434,6 +445,16 @@ size_t server_tables_bytes(const struct server_options *options)
            compact_bytes(&options->compact);
 }
 
+/* Each shard its share of all that is worked with all the time. */
+static struct env_memory share_to_touch(struct server *server, uint32_t number)
+{
+    const uint64_t huge_page = 2 << 20;
+    uint64_t all = server_tables_bytes(&server->options);
+    uint64_t each = (all / server->options.shard_count + huge_page) & ~(huge_page - 1);
+    uint64_t begin = number * each < all ? number * each : all;
+    return (struct env_memory){(uint8_t *)server + begin, all - begin < each ? all - begin : each};
+}
+
 struct server *server_init(void *zeroed_memory, const struct server_options *options)
 {
     struct server wanted = described(options);
@@ -459,6 +480,8 @@ struct server *server_init(void *zeroed_memory, const struct server_options *opt
     server->scratch = pieces.scratch;
     server->compact = pieces.compact;
     recovery_init(&server->recovery, pieces.chunks, options->shard_count, &shared->stop);
+    for (uint32_t i = 0; i < options->shard_count; i++)
+        recovery_share(&server->recovery, i, share_to_touch(server, i));
     atomic_store(&server->running, options->shard_count);
     return server;
 }

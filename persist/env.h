@@ -136,6 +136,9 @@ env_allocated(struct env *env); /* bytes that this actor ever had from malloc; 0
  * anything. */
 void env_disuse(struct env *env, void *at, uint64_t bytes);
 
+/* Memory that will be needed: has the system find its pages now. 0, or -ENOMEM. */
+int32_t env_touch(struct env *env, void *at, uint64_t bytes) MUST_LOOK;
+
 /* Marks a place where another actor may run before this one goes on; nothing in production. */
 enum env_point {
     ENV_POINT_TAKE,

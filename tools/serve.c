@@ -20,9 +20,6 @@
 struct run {
     struct server *server;
     struct env_world *world;
-    uint8_t *memory;
-    size_t tables_bytes;
-    uint32_t shard_count;
     struct actor_thread {
         pthread_t thread;
         struct run *run;
@@ -40,27 +37,9 @@ static int fail(int exit_code, const char *message)
     return exit_code;
 }
 
-/* Touched before it serves, so that no order waits for the kernel to find a page: each shard does its
- * share of all of it, since clearing pages takes longer than recovering into them. */
-static bool touch_share(const struct run *run, uint32_t number)
-{
-    size_t huge_page = 2 << 20;
-    size_t share = (run->tables_bytes / run->shard_count + huge_page) & ~(huge_page - 1);
-    size_t begin = number * share;
-    if (begin >= run->tables_bytes)
-        return true;
-    size_t left = run->tables_bytes - begin;
-    return madvise(run->memory + begin, left < share ? left : share, MADV_POPULATE_WRITE) == 0 ||
-           errno != ENOMEM;
-}
-
 static bool enter(struct actor_thread *self, struct env **env)
 {
     char message[256];
-    if (!self->is_patient && !touch_share(self->run, self->actor)) {
-        self->exit_code = fail(EXIT_OS, "not enough memory; lower --memory or --connections");
-        return false;
-    }
     if (env_uring_open(self->run->world, self->actor, QUEUE_ENTRIES, env, message,
                        &self->exit_code))
         return true;
@@ -173,11 +152,7 @@ static int serve(struct steward *steward)
     if (!env_uring_open(&world, options->shard_count, QUEUE_ENTRIES, &env, message, &exit_code))
         return fail(exit_code, message);
     struct server *server = server_init(memory, options);
-    struct run run = {.server = server,
-                      .world = &world,
-                      .memory = memory,
-                      .tables_bytes = server_tables_bytes(options),
-                      .shard_count = options->shard_count};
+    struct run run = {.server = server, .world = &world};
     check_failed_seq = server_next_seq(server);
     if (steward->options.rules_path != NULL)
         CHECK(server_put_rules(server, steward->rules.text)); /* the first */

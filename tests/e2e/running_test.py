@@ -45,6 +45,20 @@ def bearer(token):
 # ---- the tests: each name is a sentence that is true or false ----------------------------------
 
 
+def every_shard_serves_one_name(directory):
+    """Two shards, one unix: address each for the binary protocol and HTTP; the connections are shared out."""
+    path = f"{directory}/http"
+    with server(directory, "--shards", "2", "--binary", f"unix:{directory}/binary", http=f"unix:{path}") as one:
+        def opened():
+            return [int(n) for n in re.findall(r"^spate_connections_opened_total\{.*\} (\d+)$", one.metrics(), re.M)]
+
+        while not all(count > 1 for count in opened()):
+            with socket.socket(socket.AF_UNIX) as s:
+                s.connect(path)
+                s.sendall(b"GET /v1/stock?sku=A HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                assert s.recv(100).startswith(b"HTTP/1.1 404 ")
+
+
 def the_sample_file_says_what_holds_without_it(directory):
     sample = serve("--help=sample").stdout
     path = write(f"{directory}/sample.conf", sample)
@@ -253,6 +267,7 @@ def the_manual_and_the_completion_are_made_for_every_command(directory):
 
 spate.run([
     the_manual_and_the_completion_are_made_for_every_command,
+    every_shard_serves_one_name,
     the_sample_file_says_what_holds_without_it,
     a_file_is_tested_without_starting_anything,
     sighup_takes_new_tokens_and_says_what_it_cannot_take,
