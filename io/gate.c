@@ -27,14 +27,19 @@ void gate_open(struct shard_loop *loop)
         arm(loop, i);
 }
 
+static void disarm(struct shard_loop *loop, uint32_t listener)
+{
+    env_submit(loop->env,
+               &(struct env_op){.kind = ENV_CANCEL,
+                                .file = loop->listeners[listener].file,
+                                .user = (uint64_t)USER_END << USER_SHIFT | CONNECTION_NONE});
+}
+
 void gate_close(struct shard_loop *loop)
 {
     loop->accepting = false;
     for (uint32_t i = 0; i < loop->listener_count; i++)
-        env_submit(loop->env,
-                   &(struct env_op){.kind = ENV_CANCEL,
-                                    .file = loop->listeners[i].file,
-                                    .user = (uint64_t)USER_END << USER_SHIFT | CONNECTION_NONE});
+        disarm(loop, i);
 }
 
 void gate_refused(struct shard_loop *loop, const struct env_done *done)
@@ -107,6 +112,8 @@ static void let_in(struct shard_loop *loop, int32_t file, enum protocol protocol
     metric_add(&loop->metrics, METRIC_CONNECTIONS_OPENED, 1);
 }
 
+/* Of those who wait at one socket, the kernel wakes whoever has waited longest: who has got one queues
+ * up again behind the others, or all connections were the first one's. */
 void gate_accepted(struct shard_loop *loop, const struct env_done *done)
 {
     uint32_t listener = (uint32_t)done->user;
@@ -114,6 +121,8 @@ void gate_accepted(struct shard_loop *loop, const struct env_done *done)
         let_in(loop, done->result, loop->listeners[listener].protocol);
     if (!(done->flags & ENV_FLAG_MORE) && loop->accepting)
         arm(loop, listener);
+    else if (loop->listeners[listener].is_shared && done->result >= 0 && loop->accepting)
+        disarm(loop, listener);
 }
 
 static void expire(struct shard_loop *loop, struct connection *c)

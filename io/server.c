@@ -318,7 +318,10 @@ static bool listen_all(struct server *server, struct env *env, const char *addre
             return cannot_listen(report, address, bytes);
         bound[bytes] = 0;
         snprintf(doubled, sizeof doubled, "fd:%d", file);
-        shard_loop_listen(server->loops[i], (struct listener){file, protocol});
+        shard_loop_listen(server->loops[i],
+                          (struct listener){.file = file,
+                                            .protocol = protocol,
+                                            .is_shared = again == doubled && shard_count > 1});
     }
     char line[ENV_ADDRESS_BYTES_MAX + 32];
     snprintf(line, sizeof line, "%s on %s", name, bound);
@@ -344,7 +347,8 @@ static bool listen_each(struct server *server, struct env *env, struct start_rep
             return cannot_listen(report, own, bytes);
         *at = (char)bytes;
         welcome->address_bytes += 1 + (uint32_t)bytes;
-        shard_loop_listen(server->loops[i], (struct listener){file, PROTOCOL_BINARY});
+        shard_loop_listen(server->loops[i],
+                          (struct listener){.file = file, .protocol = PROTOCOL_BINARY});
     }
     return true;
 }

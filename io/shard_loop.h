@@ -45,6 +45,7 @@ struct shared {
 struct listener {
     int32_t file;
     enum protocol protocol;
+    bool is_shared; /* other shards wait at the same socket */
 };
 
 enum { LISTENERS_MAX = 4, RECEIVE_BUFFERS = 256, RECEIVE_BUFFER_BYTES = 16384, GROUP_BUFFERS = 16 };
