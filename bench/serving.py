@@ -124,6 +124,32 @@ class Spate(Server):
         self.begin()
         return time.monotonic() - began
 
+    def stop_and_begin(self):
+        """The seconds until it has ended, and until it listens again."""
+        began = time.monotonic()
+        self.process.terminate()
+        if self.process.wait() != 0:
+            sys.exit(f'{self.name} ended with {self.process.returncode}')
+        ended = time.monotonic()
+        self.begin()
+        return ended - began, time.monotonic() - ended
+
+    def snapshot(self):
+        """The seconds until one is there that was asked for now."""
+        began, made = time.monotonic(), self.metrics()['spate_snapshots_total']
+        asked = urllib.request.Request(f'http://127.0.0.1:{self.admin_port}/snapshots', method='POST')
+        urllib.request.urlopen(asked, timeout=10).close()
+        while (now := self.metrics())['spate_snapshots_total'] == made:
+            if now['spate_snapshot_failures_total'] > 0:
+                sys.exit(f'{self.name}: a snapshot could not be made')
+            time.sleep(0.05)
+        return time.monotonic() - began
+
+    def said(self, pattern):
+        """What it has said last that looks like this: the groups of the match."""
+        with open(os.path.join(self.directory, 'log'), encoding='utf-8') as log:
+            return re.findall(pattern, log.read())[-1]
+
     def load(self, seconds=0, **wish):
         """What spate-load says: orders/s, the latencies of a frame in us, CPU-ns of the server per order."""
         wish = {**self.wish, **wish}
