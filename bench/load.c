@@ -118,12 +118,14 @@ void load_places(uint64_t order, uint32_t *places)
         places[line] = (places[line - 1] + step) % (uint32_t)wish.skus;
 }
 
+/* On a schedule, `orders` have become a time at which it ends. */
 static uint64_t frame_left(const struct client *c)
 {
-    uint64_t left = looking              ? c->created_count - c->asked
-                    : wish.orders == 0   ? wish.batch
-                    : sent < wish.orders ? wish.orders - sent
-                                         : 0;
+    uint64_t left = wish.batch;
+    if (looking)
+        left = c->created_count - c->asked;
+    else if (wish.orders != 0 && wish.rate == 0)
+        left = sent < wish.orders ? wish.orders - sent : 0;
     return left < wish.batch ? left : wish.batch;
 }
 

@@ -13,16 +13,21 @@ static struct frame_welcome welcome;
 static char addresses[SHARDS_MAX][256];
 static uint32_t sku_numbers[65536];
 
-static struct frame *ask(struct client *c, enum frame_kind kind, uint32_t bytes, uint32_t count)
+static struct frame *hear(struct client *c)
 {
-    frame_seal((struct frame *)(void *)c->out, kind, bytes, count, 0);
-    CHECK(send(c->file, c->out, bytes, MSG_NOSIGNAL) == (ssize_t)bytes);
     struct frame *answer = (void *)c->in;
     CHECK(recv(c->file, answer, sizeof *answer, MSG_WAITALL) == sizeof *answer);
     uint32_t rest = answer->bytes - (uint32_t)sizeof *answer;
     CHECK(recv(c->file, answer + 1, rest, MSG_WAITALL) == (ssize_t)rest);
     CHECK(answer->kind != FRAME_ERROR && frame_check(answer) == FRAME_OK);
     return answer;
+}
+
+static struct frame *ask(struct client *c, enum frame_kind kind, uint32_t bytes, uint32_t count)
+{
+    frame_seal((struct frame *)(void *)c->out, kind, bytes, count, 0);
+    CHECK(send(c->file, c->out, bytes, MSG_NOSIGNAL) == (ssize_t)bytes);
+    return hear(c);
 }
 
 static void greet(struct client *c)
@@ -36,6 +41,9 @@ static void greet(struct client *c)
     const uint8_t *at = (const uint8_t *)(answer + 1) + sizeof welcome;
     for (uint32_t i = 0; i < welcome.shard_count && *at != 0; i++, at += 1 + *at)
         snprintf(addresses[i], sizeof addresses[i], "%.*s", *at, at + 1);
+    CHECK(wish.batch <= welcome.credits);
+    if (wish.window * wish.batch > welcome.credits)
+        wish.window = welcome.credits / wish.batch;
 }
 
 /* The first connection goes where it is told to and learns where the shards are. */
@@ -50,46 +58,83 @@ void binary_open(struct client *c, uint32_t shard)
     c->shard = welcome.shard;
 }
 
-static const struct result *run(struct client *c, struct command *command, uint32_t op,
-                                const void *text, uint32_t text_bytes, uint32_t fixed_bytes)
+/* ---- stock: many commands a frame, since each answer waits for the disk ----------------------------- */
+
+enum { TOGETHER = 250 };
+
+static uint32_t finish(struct command *command, uint32_t op, uint32_t fixed_bytes,
+                       uint32_t text_bytes, uint64_t request)
 {
-    memcpy((char *)command + fixed_bytes, text, text_bytes);
     command->op = (uint16_t)op;
+    command->request = request;
     command->bytes = (fixed_bytes + text_bytes + 7) & ~7u;
-    const struct frame *answer =
-        ask(c, FRAME_COMMANDS, (uint32_t)sizeof(struct frame) + command->bytes, 1);
-    const struct result *result = (const void *)(answer + 1);
-    CHECK(result->code == CODE_OK || result->code == CODE_CREATED || result->code == CODE_REPLAYED);
-    return result;
+    return command->bytes;
+}
+
+static uint32_t write_warehouse(void *at, uint64_t request)
+{
+    struct warehouse_put *warehouse = at;
+    warehouse->id_bytes = 2;
+    memcpy(warehouse + 1, "w1", 2);
+    return finish(&warehouse->head, OP_WAREHOUSE_PUT, sizeof *warehouse, 2, request);
+}
+
+static uint32_t write_sku(void *at, uint64_t request)
+{
+    struct sku_put *sku = at;
+    sku->currency = CURRENCY('C', 'N', 'Y');
+    sku->list_price = 1999;
+    sku->code_bytes = (uint8_t)sprintf((char *)(sku + 1), "SKU-%u", (unsigned)request);
+    return finish(&sku->head, OP_SKU_PUT, sizeof *sku, sku->code_bytes, request);
+}
+
+static uint32_t write_receive(void *at, uint64_t request)
+{
+    struct stock_receive *receive = at;
+    receive->sku = sku_numbers[request];
+    receive->ok_units = UINT64_C(1) << 40;
+    receive->warehouse_bytes = 2;
+    int bytes = sprintf((char *)(receive + 1), "w1r-%u-%llu", (unsigned)request,
+                        (unsigned long long)wish.first);
+    receive->key_bytes = (uint8_t)(bytes - 2);
+    return finish(&receive->head, OP_STOCK_RECEIVE, sizeof *receive, (uint32_t)bytes, request);
+}
+
+static void take_results(const struct frame *frame)
+{
+    const struct result *result = (const void *)(frame + 1);
+    for (uint32_t i = 0; i < frame->count; i++) {
+        CHECK(result->code == CODE_OK || result->code == CODE_CREATED ||
+              result->code == CODE_REPLAYED);
+        if (result->kind == RESULT_SKU)
+            sku_numbers[result->request] = ((const struct result_sku *)(const void *)result)->sku;
+        result = (const void *)((const char *)result + result->bytes);
+    }
+}
+
+static void run_all(struct client *c, uint64_t count, uint32_t write(void *at, uint64_t request))
+{
+    for (uint64_t done = 0; done < count;) {
+        uint32_t bytes = sizeof(struct frame), asked = 0;
+        memset(c->out, 0, TOGETHER * 256);
+        for (; asked < TOGETHER && done + asked < count; asked++)
+            bytes += write(c->out + bytes, done + asked);
+        done += asked;
+        const struct frame *answer = ask(c, FRAME_COMMANDS, bytes, asked);
+        for (uint32_t answered = answer->count;; answered += answer->count) {
+            take_results(answer);
+            if (answered == asked)
+                break;
+            answer = hear(c);
+        }
+    }
 }
 
 void binary_stock_up(struct client *c)
 {
-    void *body = c->out + sizeof(struct frame);
-    char text[64];
-    memset(body, 0, 256);
-    struct warehouse_put *warehouse = body;
-    warehouse->id_bytes = 2;
-    (void)run(c, &warehouse->head, OP_WAREHOUSE_PUT, "w1", 2, sizeof *warehouse);
-    for (uint32_t i = 0; i < wish.skus; i++) {
-        memset(body, 0, 256);
-        struct sku_put *sku = body;
-        sku->currency = CURRENCY('C', 'N', 'Y');
-        sku->list_price = 1999;
-        int bytes = snprintf(text, sizeof text, "SKU-%u", i);
-        sku->code_bytes = (uint8_t)bytes;
-        sku_numbers[i] = ((const struct result_sku *)(const void *)run(
-                              c, &sku->head, OP_SKU_PUT, text, (uint32_t)bytes, sizeof *sku))
-                             ->sku;
-        memset(body, 0, 256);
-        struct stock_receive *receive = body;
-        receive->sku = sku_numbers[i];
-        receive->ok_units = UINT64_C(1) << 40;
-        receive->warehouse_bytes = 2;
-        bytes = snprintf(text, sizeof text, "w1r-%u-%llu", i, (unsigned long long)wish.first);
-        receive->key_bytes = (uint8_t)(bytes - 2);
-        (void)run(c, &receive->head, OP_STOCK_RECEIVE, text, (uint32_t)bytes, sizeof *receive);
-    }
+    run_all(c, 1, write_warehouse);
+    run_all(c, wish.skus, write_sku);
+    run_all(c, wish.skus, write_receive);
 }
 
 /* The SKU at that place, or the next one behind it that the connection's orders may take. */
@@ -136,6 +181,9 @@ uint32_t binary_seal_frame(struct client *c, uint32_t bytes, uint32_t count)
 static void take_frame(struct client *c, const struct frame *frame)
 {
     const struct result *result = (const void *)(frame + 1);
+    const struct frame_error *error = (const void *)(frame + 1);
+    if (frame->kind == FRAME_ERROR)
+        fprintf(stderr, "spate-load: told: %.*s\n", (int)error->reason_bytes, error->reason);
     CHECK(frame->kind == FRAME_RESULTS);
     for (uint32_t i = 0; i < frame->count; i++) {
         on_answer(c,

@@ -29,37 +29,87 @@ static uint32_t answer_bytes(const char *at, uint32_t available)
     return bytes <= available ? bytes : 0;
 }
 
-static void ask(struct client *c, const char *line, const char *key, const char *body)
+/* ---- stock: many requests one behind the other, since each answer waits for the disk ---------------- */
+
+enum { TOGETHER = 100 };
+
+static void send_all(const struct client *c, uint32_t bytes)
 {
-    int bytes = snprintf((char *)c->out, 1024,
-                         "%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                         "%s%s%sContent-Length: %zu\r\n\r\n%s",
-                         line, key[0] != 0 ? "Idempotency-Key: " : "", key,
-                         key[0] != 0 ? "\r\n" : "", strlen(body), body);
-    CHECK(send(c->file, c->out, (size_t)bytes, MSG_NOSIGNAL) == bytes);
-    c->in_bytes = 0;
-    do {
+    for (uint32_t done = 0; done < bytes;) {
+        ssize_t more = send(c->file, c->out + done, bytes - done, MSG_NOSIGNAL);
+        CHECK(more > 0);
+        done += (uint32_t)more;
+    }
+}
+
+static void hear_all(struct client *c, uint32_t answers)
+{
+    uint32_t at = 0, bytes;
+    for (c->in_bytes = 0; answers > 0;) {
         ssize_t got = recv(c->file, c->in + c->in_bytes, IN_BYTES_MAX - c->in_bytes, 0);
         CHECK(got > 0);
         c->in_bytes += (uint32_t)got;
-    } while (answer_bytes((const char *)c->in, c->in_bytes) == 0);
-    CHECK(memcmp(c->in + 9, "20", 2) == 0);
+        while ((bytes = answer_bytes((const char *)c->in + at, c->in_bytes - at)) > 0) {
+            CHECK(memcmp(c->in + at + 9, "20", 2) == 0);
+            at += bytes;
+            answers--;
+        }
+    }
     c->in_bytes = 0;
+}
+
+static uint32_t write_request(void *at, const char *line, const char *headers, const char *body)
+{
+    return (uint32_t)sprintf(at,
+                             "%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                             "%sContent-Length: %zu\r\n\r\n%s",
+                             line, headers, strlen(body), body);
+}
+
+static uint32_t write_warehouse(void *at, uint64_t number)
+{
+    (void)number;
+    return write_request(at, "PUT /v1/warehouses/w1", "", "{\"priority\":1}");
+}
+
+static uint32_t write_sku(void *at, uint64_t number)
+{
+    char line[64];
+    snprintf(line, sizeof line, "PUT /v1/skus/SKU-%llu", (unsigned long long)number);
+    return write_request(at, line, "", "{\"currency\":\"CNY\",\"list_price\":1999}");
+}
+
+static uint32_t write_receive(void *at, uint64_t number)
+{
+    char key[96], body[128];
+    snprintf(key, sizeof key, "Idempotency-Key: r-%llu-%llu\r\n", (unsigned long long)number,
+             (unsigned long long)wish.first);
+    snprintf(body, sizeof body,
+             "{\"sku\":\"SKU-%llu\",\"warehouse\":\"w1\",\"units\":1000000000000}",
+             (unsigned long long)number);
+    return write_request(at, "POST /v1/stock/receive", key, body);
+}
+
+static void run_all(struct client *c, uint64_t count, uint32_t write(void *at, uint64_t number))
+{
+    for (uint64_t done = 0; done < count;) {
+        uint32_t bytes = 0, asked = 0;
+        for (; asked < TOGETHER && done + asked < count; asked++)
+            bytes += write(c->out + bytes, done + asked);
+        send_all(c, bytes);
+        hear_all(c, asked);
+        done += asked;
+    }
 }
 
 void http_stock_up(struct client *c)
 {
-    char line[64], key[64], body[128];
-    ask(c, "PUT /v1/warehouses/w1", "", "{\"priority\":1}");
-    for (uint32_t i = 0; i < wish.skus; i++) {
-        snprintf(line, sizeof line, "PUT /v1/skus/SKU-%u", i);
-        ask(c, line, "", "{\"currency\":\"CNY\",\"list_price\":1999}");
-        snprintf(key, sizeof key, "r-%u-%llu", i, (unsigned long long)wish.first);
-        snprintf(body, sizeof body,
-                 "{\"sku\":\"SKU-%u\",\"warehouse\":\"w1\",\"units\":1000000000000}", i);
-        ask(c, "POST /v1/stock/receive", key, body);
-    }
+    run_all(c, 1, write_warehouse);
+    run_all(c, wish.skus, write_sku);
+    run_all(c, wish.skus, write_receive);
 }
+
+/* ---- orders --------------------------------------------------------------------------------------- */
 
 static void note(struct client *c, uint64_t order)
 {

@@ -29,20 +29,39 @@ def run(*command, timeout=300, **options):
     return done.stdout
 
 
+def arguments_of(usage, flags=(), options=()):
+    """Whether the first flag was given, and the options by name; help and wrong usage end us."""
+    words, given, values = sys.argv[1:], set(), {}
+    while words:
+        word = words.pop(0)
+        if word in flags:
+            given.add(word)
+        elif word in options and words:
+            values[word] = words.pop(0)
+        else:
+            asked = word in ('--help', '-h')
+            print(usage if asked else f'{os.path.basename(sys.argv[0])}: what is {word}?\n{usage}',
+                  file=sys.stdout if asked else sys.stderr)
+            sys.exit(0 if asked else 2)
+    return bool(flags) and flags[0] in given, values
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         return probe.getsockname()[1]
 
 
-def wait_for(port, process, seconds=60):
+def listens(port, process, seconds=60):
+    """Waits until somebody answers there; False: the process has ended, or it takes too long."""
     for _ in range(100 * seconds):
         with contextlib.suppress(ConnectionRefusedError):
-            return socket.create_connection(('127.0.0.1', port)).close()
+            socket.create_connection(('127.0.0.1', port)).close()
+            return True
         if process.poll() is not None:
             break
         time.sleep(0.01)
-    sys.exit(f'{process.args[0]} does not listen')
+    return False
 
 
 def cpu_seconds(root):
@@ -62,7 +81,7 @@ class Server:
 
     def __init__(self, stack, name, user=None):
         self.name, self.user, self.rounds = name, user, []
-        self.port = free_port()
+        self.port = self.last_port = free_port()  # the last to listen
         self.directory = stack.enter_context(tempfile.TemporaryDirectory(prefix='spate-peer-', dir='/var/tmp'))
         if user:
             shutil.chown(self.directory, user)
@@ -73,7 +92,9 @@ class Server:
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                         cwd=self.directory, user=self.user)
         self.stack.callback(self.end, self.process, stop)
-        wait_for(self.port, self.process)
+        if not listens(self.last_port, self.process):
+            with open(log.name, encoding='utf-8', errors='replace') as said:
+                sys.exit(f"{' '.join(command)}\ndoes not listen:\n{said.read()[-2000:]}")
 
     def end(self, process, stop):
         process.send_signal(stop)
@@ -107,7 +128,8 @@ class Spate(Server):
     def __init__(self, stack, name=None, shards=1, memory='4G', wish=None, **options):
         super().__init__(stack, name or f'Spate, {shards} shard{"s" * (shards > 1)}')
         self.wish, self.options = wish or {}, {'shards': shards, 'memory': memory, **options}
-        self.http_port, self.admin_port, self.first = free_port(), free_port(), 0
+        self.http_port, self.last_port, self.first = free_port(), free_port(), 0
+        self.admin_port = self.last_port
         self.begin()
 
     def begin(self):
@@ -166,6 +188,14 @@ class Spate(Server):
     def round(self, seconds):
         got = self.load(seconds, found=1)
         self.rounds.append((got['rate'], got['cpu_ns']))
+
+    def orders(self):
+        """In memory; the gauge is renewed now and then, so until it stands still."""
+        before, now = None, 0
+        while before != now:
+            before, now = now, self.metrics()['spate_orders']
+            time.sleep(0.3)
+        return int(now)
 
     def metrics(self):
         """Each metric's sum over the shards."""
