@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 static void draw_lines(struct oracle *oracle, struct order_wish *wish)
 {
     struct stream *workload = world_stream(oracle->run->world, STREAM_WORKLOAD);
@@ -78,8 +81,61 @@ void oracle_asks_create(struct oracle *oracle, struct order_fact *order, struct 
         was->received[i] = fact_of(oracle, order->wish.lines[i].sku)->received;
     for (uint32_t i = 0; order->asked == 0 && i < order->wish.line_count; i++)
         fact_of(oracle, order->wish.lines[i].sku)->wanted += order->wish.lines[i].units;
-    order->asked++;
+    was->asked_ns = world_now(oracle->run->world);
+    if (order->asked++ == 0)
+        order->asked_ns = was->asked_ns;
     order->waiting++;
+}
+
+static void is_there(struct oracle *oracle, struct order_fact *order)
+{
+    order->known = ORDER_IS_THERE;
+    if (order->there_ns == 0)
+        order->there_ns = world_now(oracle->run->world);
+}
+
+static void is_gone(struct oracle *oracle, struct order_fact *order)
+{
+    if (order->gone_ns == 0)
+        order->gone_ns = world_now(oracle->run->world);
+}
+
+/* An order's history is one line: no answer is older than what was known when it was asked for. */
+static void saw_version(struct oracle *oracle, struct order_fact *order,
+                        const struct order_fact *was, uint32_t version)
+{
+    if (version < was->version)
+        run_fail(oracle->run, "order %s is answered with version %u after version %u", order->id,
+                 version, was->version);
+    if (version > order->version) {
+        order->version = version;
+        order->digest = 0;
+    }
+}
+
+/* And one version looks the same to everybody. */
+static void saw_record(struct oracle *oracle, struct order_fact *order,
+                       const struct result_order *seen)
+{
+    uint64_t digest = XXH3_64bits(&seen->head + 1, seen->head.bytes - sizeof seen->head) | 1;
+    if (seen->currency == 0 || seen->version != order->version)
+        return; /* heard over HTTP, which leaves some of it out; or others have seen a later one */
+    if (order->digest != 0 && order->digest != digest)
+        run_fail(oracle->run, "order %s is seen in two ways, both of them version %u", order->id,
+                 order->version);
+    order->digest = digest;
+}
+
+static void note_refusal(struct oracle *oracle, const struct order_fact *order,
+                         const struct order_fact *was)
+{
+    if (oracle->refusal_count == REFUSALS_MAX)
+        return;
+    struct refusal *refusal = &oracle->refusals[oracle->refusal_count++];
+    *refusal = (struct refusal){.order = (uint32_t)(order - oracle->orders),
+                                .asked_ns = was->asked_ns,
+                                .answered_ns = world_now(oracle->run->world)};
+    memcpy(refusal->received, was->received, sizeof refusal->received);
 }
 
 bool oracle_is_later(const struct result *result)
@@ -119,6 +175,8 @@ bool oracle_created(struct oracle *oracle, struct order_fact *order, const struc
             run_fail(run, "order %s is there, and yet refused", order->id);
         if (!limited && is_plentiful(oracle, was))
             run_fail(run, "order %s is refused, though there is enough for everybody", order->id);
+        if (!limited)
+            note_refusal(oracle, order, was);
         if (order->waiting == 0 && order->known == ORDER_OPEN)
             order->known = ORDER_REFUSED;
         return true;
@@ -134,7 +192,9 @@ bool oracle_created(struct oracle *oracle, struct order_fact *order, const struc
     if (result->kind == RESULT_ORDER_PLACED && placed->total != order->total)
         run_fail(run, "order %s costs %lld instead of %lld", order->id, (long long)placed->total,
                  (long long)order->total);
-    order->known = ORDER_IS_THERE;
+    if (result->kind == RESULT_ORDER_PLACED && result->code == CODE_CREATED)
+        saw_version(oracle, order, was, placed->version);
+    is_there(oracle, order);
     return true;
 }
 
@@ -250,8 +310,13 @@ bool oracle_got(struct oracle *oracle, struct order_fact *order, const struct or
     check_order(oracle, order, seen);
     check_state(oracle, order, was, (enum order_state)seen->state);
     check_money(oracle, order, was, seen);
-    order->known = ORDER_IS_THERE;
-    order->state = (enum order_state)seen->state;
+    saw_version(oracle, order, was, seen->version);
+    saw_record(oracle, order, seen);
+    is_there(oracle, order);
+    if (seen->state == ORDER_CANCELLED || seen->state == ORDER_EXPIRED)
+        is_gone(oracle, order);
+    if (seen->version == order->version)
+        order->state = (enum order_state)seen->state;
     return true;
 }
 
@@ -268,7 +333,8 @@ bool oracle_cancelled(struct oracle *oracle, struct order_fact *order, const str
     if (result->code != CODE_OK && result->code != CODE_REPLAYED)
         fail_code(oracle, "cancelling", order->id, result);
     order->cancelled = true;
-    order->known = ORDER_IS_THERE;
+    is_gone(oracle, order);
+    is_there(oracle, order);
     return true;
 }
 
@@ -309,6 +375,8 @@ bool oracle_captured(struct oracle *oracle, struct order_fact *order, const stru
         return true;
     if (result->code != CODE_OK && result->code != CODE_REPLAYED)
         fail_code(oracle, "capturing", order->id, result);
+    if (!order->captured)
+        order->captured_ns = world_now(oracle->run->world);
     order->captured = true;
     return true;
 }
@@ -371,8 +439,93 @@ static uint64_t on_hand(const struct result_stock *stock)
     return sum;
 }
 
+static uint64_t units_of(const struct order_fact *order, uint32_t sku)
+{
+    uint64_t units = 0;
+    for (uint32_t i = 0; i < order->wish.line_count; i++)
+        units += order->wish.lines[i].sku == sku ? order->wish.lines[i].units : 0;
+    return units;
+}
+
+/* How many units of a SKU orders must have, and may have, at some moment between a question and now. */
+struct bounds {
+    uint64_t least;
+    uint64_t least_paid;
+    uint64_t most;
+};
+
+static struct bounds bounds_of(const struct oracle *oracle, uint32_t sku, uint64_t asked_ns)
+{
+    struct bounds bounds = {0};
+    for (uint32_t i = 0; i < oracle->order_count; i++) {
+        const struct order_fact *order = &oracle->orders[i];
+        uint64_t units = order->asked == 0 ? 0 : units_of(order, sku);
+        if (units == 0)
+            continue;
+        bool stays = !order->cancel_asked && !oracle->orders_expire;
+        if (stays && order->there_ns != 0 && order->there_ns < asked_ns)
+            bounds.least += units;
+        if (stays && order->captured_ns != 0 && order->captured_ns < asked_ns)
+            bounds.least_paid += units;
+        bool never = order->known == ORDER_REFUSED && order->waiting == 0;
+        bool over = order->gone_ns != 0 && order->gone_ns < asked_ns;
+        if (!never && !over)
+            bounds.most += units;
+    }
+    return bounds;
+}
+
+/* All lines of an order that was acknowledged are seen by whoever looks afterwards, on whatever shard;
+ * none of one that is refused or gone ever is. */
+static void check_bounds(struct oracle *oracle, const struct sku_fact *sku, uint64_t asked_ns,
+                         const struct result_stock *stock)
+{
+    struct bounds bounds = bounds_of(oracle, sku->sku, asked_ns);
+    uint64_t reserved = 0, committed = 0;
+    for (uint32_t i = 0; i < stock->cell_count; i++) {
+        reserved += stock->cells[i].reserved;
+        committed += stock->cells[i].committed;
+    }
+    if (reserved + committed < bounds.least || reserved + committed > bounds.most ||
+        committed < bounds.least_paid)
+        run_fail(oracle->run,
+                 "%s: %llu units reserved, %llu committed; orders have at least %llu, of them %llu "
+                 "paid, at most %llu",
+                 sku->code, (unsigned long long)reserved, (unsigned long long)committed,
+                 (unsigned long long)bounds.least, (unsigned long long)bounds.least_paid,
+                 (unsigned long long)bounds.most);
+}
+
+static bool could_be_served(const struct oracle *oracle, const struct refusal *refusal)
+{
+    const struct order_fact *refused = &oracle->orders[refusal->order];
+    for (uint32_t k = 0; k < refused->wish.line_count; k++) {
+        uint32_t sku = refused->wish.lines[k].sku;
+        uint64_t used = units_of(refused, sku);
+        for (uint32_t i = 0; i < oracle->order_count; i++) {
+            const struct order_fact *order = &oracle->orders[i];
+            bool was_over = order->gone_ns != 0 && order->gone_ns < refusal->asked_ns;
+            if (order != refused && order->known == ORDER_IS_THERE && !was_over &&
+                order->asked_ns <= refusal->answered_ns)
+                used += units_of(order, sku);
+        }
+        if (used > refusal->received[k])
+            return false;
+    }
+    return true;
+}
+
+void oracle_check_refusals(const struct oracle *oracle)
+{
+    for (uint32_t i = 0; i < oracle->refusal_count; i++)
+        if (could_be_served(oracle, &oracle->refusals[i]))
+            run_fail(oracle->run, "order %s was refused at %.6f s, though there was enough",
+                     oracle->orders[oracle->refusals[i].order].id,
+                     (double)oracle->refusals[i].answered_ns / 1e9);
+}
+
 bool oracle_stock(struct oracle *oracle, struct sku_fact *sku, uint64_t received_before,
-                  const struct result *result)
+                  uint64_t asked_ns, const struct result *result)
 {
     if (oracle_is_later(result))
         return false;
@@ -384,6 +537,7 @@ bool oracle_stock(struct oracle *oracle, struct sku_fact *sku, uint64_t received
                  "%llu units of %s are on hand; %llu were acknowledged, %llu asked for",
                  (unsigned long long)units, sku->code, (unsigned long long)received_before,
                  (unsigned long long)sku->received_asked);
+    check_bounds(oracle, sku, asked_ns, (const void *)result);
     return true;
 }
 

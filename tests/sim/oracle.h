@@ -31,7 +31,22 @@ struct order_fact {
     bool cancelled;                      /* acknowledged */
     enum order_state state;              /* as last seen */
     uint64_t received[ORDER_WISH_LINES]; /* in `was`: of each line's SKU, acknowledged by then */
+    uint64_t asked_ns;                   /* in `was`: when; otherwise when for the first time */
+    uint64_t there_ns;                   /* when it was known to be there; 0: never */
+    uint64_t captured_ns;                /* likewise, acknowledged as captured */
+    uint64_t gone_ns;                    /* likewise, cancelled or expired */
+    uint32_t version;                    /* the highest that any answer said */
+    uint64_t digest;                     /* of how it was seen with that version; 0: it was not */
 };
+
+/* A create that was answered with "out of stock". */
+struct refusal {
+    uint32_t order;
+    uint64_t asked_ns;
+    uint64_t answered_ns;
+    uint64_t received[ORDER_WISH_LINES]; /* of each line's SKU, acknowledged when it was asked */
+};
+enum { REFUSALS_MAX = 2000 };
 
 struct sku_fact {
     char code[16];
@@ -58,6 +73,8 @@ struct oracle {
     bool orders_expire;
     struct order_fact orders[ORACLE_ORDERS_MAX];
     uint32_t order_count;
+    struct refusal refusals[REFUSALS_MAX]; /* the first ones */
+    uint32_t refusal_count;
     struct sku_fact skus[ORACLE_SKUS_MAX];
     uint32_t sku_count;
 };
@@ -87,7 +104,7 @@ bool oracle_refunded(struct oracle *oracle, struct order_fact *order, const stru
 bool oracle_received(struct oracle *oracle, struct sku_fact *sku, uint64_t units,
                      const struct result *result);
 bool oracle_stock(struct oracle *oracle, struct sku_fact *sku, uint64_t received_before,
-                  const struct result *result);
+                  uint64_t asked_ns, const struct result *result);
 
 /* A create of a known id that asks for something else. */
 bool oracle_other_body(struct oracle *oracle, const struct order_fact *was,
@@ -95,6 +112,9 @@ bool oracle_other_body(struct oracle *oracle, const struct order_fact *was,
 
 /* Answers that say "not now". */
 bool oracle_is_later(const struct result *result);
+
+/* When everything is known: nobody was refused who could have been served, whatever was only held. */
+void oracle_check_refusals(const struct oracle *oracle);
 
 /* When everything is known: as many were sold as could be, and no more. */
 void oracle_check_rush(struct oracle *oracle);

@@ -40,6 +40,7 @@ struct wish {
     struct sku_fact *sku;
     uint64_t units;
     uint64_t received_before;
+    uint64_t asked_ns;
     char key[24];
 };
 
@@ -151,6 +152,7 @@ static void note_asking(struct oracle *oracle, struct wish *wish)
         wish->was = *wish->order;
     if (wish->kind == WISH_CREATE)
         oracle_asks_create(oracle, wish->order, &wish->was);
+    wish->asked_ns = world_now(oracle->run->world);
     if (wish->kind == WISH_STOCK)
         wish->received_before = wish->sku->received;
     if (wish->kind == WISH_CANCEL)
@@ -199,7 +201,8 @@ static void on_result(void *who, const struct result *result)
         wish->answered = oracle_received(oracle, wish->sku, wish->units, result);
         break;
     case WISH_STOCK:
-        wish->answered = oracle_stock(oracle, wish->sku, wish->received_before, result);
+        wish->answered =
+            oracle_stock(oracle, wish->sku, wish->received_before, wish->asked_ns, result);
         if (buyer == &buyer->stage->auditor && wish->answered)
             oracle_check_cell(oracle, wish->sku, (const void *)result);
         break;
@@ -569,6 +572,7 @@ static void audit(struct stage *stage)
             order->state == ORDER_PENDING_PAYMENT)
             run_fail(stage->run, "order %s does not expire", order->id);
     }
+    oracle_check_refusals(oracle);
     if (oracle->rush.on)
         oracle_check_rush(oracle);
     for (uint32_t i = 0; i < oracle->sku_count; i++)
