@@ -133,6 +133,14 @@ void *command_warehouse(void *at, uint64_t request, const char *id)
     return end_command(&put->head, OP_WAREHOUSE_PUT, request, put_text(put + 1, id));
 }
 
+void *command_rules(void *at, uint64_t request, const char *text)
+{
+    struct rules_put *put = at;
+    memset(put, 0, sizeof *put);
+    put->text_bytes = (uint32_t)strlen(text);
+    return end_command(&put->head, OP_RULES_PUT, request, put_text(put + 1, text));
+}
+
 /* --- the connection --- */
 
 static void on_change(void *who)

@@ -66,6 +66,7 @@ void *command_sku_put(void *at, uint64_t request, const char *code, int64_t pric
 void *command_stock_get(void *at, uint64_t request, uint32_t sku);
 void *command_receive(void *at, uint64_t request, uint32_t sku, const char *warehouse,
                       const char *key, uint64_t units);
+void *command_rules(void *at, uint64_t request, const char *text);
 void *command_warehouse(void *at, uint64_t request, const char *id);
 
 #endif

@@ -183,6 +183,11 @@ struct env_knobs *machine_knobs(struct machine *machine)
     return &machine->knobs;
 }
 
+uint64_t machine_wall_ns(const struct machine *machine)
+{
+    return WALL_BEGIN_NS + world_now(machine->world) + (uint64_t)machine->wall_offset_ns;
+}
+
 struct machine_counts machine_counts(const struct machine *machine)
 {
     return machine->counts;
@@ -974,7 +979,7 @@ uint64_t env_now(struct env *env)
         uint64_t step = stream_below(clock, machine->knobs.wall_step_ns_max);
         machine->wall_offset_ns += stream_hit(clock, 2) ? (int64_t)step : -(int64_t)step;
     }
-    return WALL_BEGIN_NS + world_now(machine->world) + (uint64_t)machine->wall_offset_ns;
+    return machine_wall_ns(machine);
 }
 
 uint64_t env_clock(struct env *env)

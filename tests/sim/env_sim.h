@@ -68,6 +68,8 @@ struct machine_counts {
     uint64_t power_losses;
 };
 struct machine_counts machine_counts(const struct machine *machine);
+/* What the wall clock says. */
+uint64_t machine_wall_ns(const struct machine *machine);
 
 /* One process at a time works well with a data directory; the machine does not care. */
 struct process *process_begin(struct machine *machine);

@@ -63,5 +63,6 @@ void run_free(void *memory, size_t bytes);
 void log_scenario(struct run *run);
 void server_scenario(struct run *run);
 void rush_scenario(struct run *run);
+void shop_scenario(struct run *run);
 
 #endif

@@ -21,8 +21,10 @@ struct scenario {
     void (*run)(struct run *run);
 };
 
-static const struct scenario scenarios[] = {
-    {"log", log_scenario}, {"server", server_scenario}, {"rush", rush_scenario}};
+static const struct scenario scenarios[] = {{"log", log_scenario},
+                                            {"server", server_scenario},
+                                            {"rush", rush_scenario},
+                                            {"shop", shop_scenario}};
 enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
 
 static const char *const planted_names[] = {
@@ -50,6 +52,12 @@ static const struct pinned {
     {"short_write_taken_for_whole", "log", 30},
     {"failed_write_ignored", "log", 100},
     {"failed_sync_ignored", "log", 300},
+    {"refused-keeps-hold", "server", 30},
+    {"unordered-second", "rush", 60},
+    {"progress-not-awaited", "server", 30},
+    {"paid-units-free", "server", 30},
+    {"missing-stays", "shop", 30},
+    {"rules-ignored", "shop", 30},
     {"lock_not_kept", "log", 30},
     {"epoch-reused", "log", 30},
     {"multishot_not_rearmed", "server", 30},
@@ -263,7 +271,7 @@ static void print_bugs(void)
 
 static const char usage[] =
     "usage: spate-sim [--seeds N] [--from SEED] [--hours H] [--seed S] [--scenario "
-    "log|server|rush]\n"
+    "log|server|rush|shop]\n"
     "                 [--bug NAME] [--bugs] [--table] [--marks] [--trace] [--talk]\n"
     "  --seeds N     this many seeds (default 20), from --from on (default 1)\n"
     "  --hours H     as many as fit into H hours of real time\n"

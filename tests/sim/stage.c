@@ -205,7 +205,7 @@ void stage_await(struct stage *stage, bool (*over)(const void *who), const void 
                  const char *failure)
 {
     struct world *world = stage->run->world;
-    uint64_t until_ns = world_now(world) + 300ull * SECOND_NS;
+    uint64_t until_ns = world_now(world) + 60ull * SECOND_NS;
     while (!over(who) && world_now(world) < until_ns)
         world_sleep(world, until_ns);
     if (!over(who))
