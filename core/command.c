@@ -591,6 +591,20 @@ static enum code check_stock_get(const struct stock_get *get, struct command_fau
     return get->sku != 0 ? CODE_OK : wrong(fault, CODE_UNKNOWN_SKU, "sku", 0);
 }
 
+static enum code check_past_get(const struct past_get *get, struct command_fault *fault)
+{
+    bool of_order = get->head.op == OP_ORDER_HISTORY;
+    if (get->head.bytes < sizeof *get ||
+        !ends_after(&get->head, (uint32_t)sizeof *get + get->id_bytes) ||
+        (of_order ? get->sku != 0 : get->id_bytes != 0) || (get->seq == 0 && get->index != 0))
+        return wrong(fault, CODE_MALFORMED, "history", 0);
+    if (get->limit == 0 || get->limit > PAST_EVENTS_MAX)
+        return wrong(fault, CODE_INVALID, "limit", 0);
+    if (!of_order)
+        return get->sku != 0 ? CODE_OK : wrong(fault, CODE_UNKNOWN_SKU, "sku", 0);
+    return id_valid(past_get_order(get)) ? CODE_OK : wrong(fault, CODE_INVALID, "order_id", 0);
+}
+
 static enum code check_receive_texts(const struct stock_receive *receive,
                                      struct command_fault *fault)
 {
@@ -863,6 +877,9 @@ enum code command_check(const struct command *command, uint64_t available,
     case OP_STOCK_GET:
     case OP_SKU_GET:
         return check_stock_get((const void *)command, fault);
+    case OP_ORDER_HISTORY:
+    case OP_STOCK_MOVEMENTS:
+        return check_past_get((const void *)command, fault);
     case OP_STOCK_RECEIVE:
         return check_stock_receive((const void *)command, fault);
     case OP_STOCK_EXPECT:
@@ -926,9 +943,10 @@ static uint32_t slot_of(struct text key)
 
 bool command_only_looks(const struct command *command)
 {
-    static const enum op looks[] = {OP_ORDER_GET,  OP_ORDER_LIST,   OP_PAYMENT_GET, OP_SHIPMENT_GET,
-                                    OP_RETURN_GET, OP_RULES_GET,    OP_SKU_RESOLVE, OP_STOCK_GET,
-                                    OP_SKU_GET,    OP_TRANSFER_GET, OP_CELL_LIST,   OP_AUDIT};
+    static const enum op looks[] = {
+        OP_ORDER_HISTORY, OP_STOCK_MOVEMENTS, OP_ORDER_GET, OP_ORDER_LIST,  OP_PAYMENT_GET,
+        OP_SHIPMENT_GET,  OP_RETURN_GET,      OP_RULES_GET, OP_SKU_RESOLVE, OP_STOCK_GET,
+        OP_SKU_GET,       OP_TRANSFER_GET,    OP_CELL_LIST, OP_AUDIT};
     for (uint32_t i = 0; i < sizeof looks / sizeof looks[0]; i++)
         if (command->op == looks[i])
             return true;
@@ -970,6 +988,8 @@ uint32_t command_slot(const struct command *command)
         const struct sku_put *put = fixed;
         return slot_of(sku_put_code(put));
     }
+    case OP_ORDER_HISTORY:
+        return slot_of(past_get_order(fixed));
     case OP_STOCK_GET:
     case OP_SKU_GET:
         return sku_slot(((const struct stock_get *)fixed)->sku);
@@ -1021,6 +1041,7 @@ uint32_t command_slot(const struct command *command)
     case OP_AUDIT:
         return TOPOLOGY_SLOT;
     case OP_SKU_RESOLVE:
+    case OP_STOCK_MOVEMENTS:
         break;
     }
     return SLOT_COUNT;

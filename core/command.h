@@ -19,6 +19,7 @@ enum op {
     OP_ORDER_LIST = 8,
     OP_ORDER_REVIEW = 4, /* both: struct order_act */
     OP_ORDER_CONFIRM = 5,
+    OP_ORDER_HISTORY = 6,   /* this and OP_STOCK_MOVEMENTS: struct past_get */
     OP_PAYMENT_CREATE = 16, /* this to OP_PAYMENT_NOTICE: struct order_money */
     OP_PAYMENT_GET = 17,
     OP_PAYMENT_AUTHORIZE = 18,
@@ -67,6 +68,7 @@ enum op {
     OP_TRANSFER_RECEIVE = 77,
     OP_TRANSFER_GET = 78,
     OP_CELL_LIST = 79,
+    OP_STOCK_MOVEMENTS = 80,
     OP_WAREHOUSE_PUT = 96,
     OP_AUDIT = 112, /* nothing but the head */
     OP_REGION_COSTS = 97,
@@ -149,6 +151,19 @@ struct order_list {
     uint8_t customer_bytes;
     uint8_t after_bytes;
     uint8_t tracking_bytes;
+};
+
+enum { PAST_EVENTS_MAX = 100 };
+
+/* What has happened to an order or a SKU, newest first, as the log still has it. Behind it: the id of
+ * the order, or nothing. */
+struct past_get {
+    struct command head;
+    uint64_t seq;   /* 0: from the newest on; or where the answer to the last one says */
+    uint32_t sku;   /* 0: of an order */
+    uint16_t index; /* likewise */
+    uint8_t limit;  /* 1..PAST_EVENTS_MAX */
+    uint8_t id_bytes;
 };
 
 struct cancel_line {
@@ -511,6 +526,10 @@ struct text region_costs_warehouse(const struct region_costs *costs, uint32_t wh
 
 /* Of checked commands about orders, and about shipments and returns. */
 struct text order_act_text(const struct order_act *act, enum act_text which);
+static inline struct text past_get_order(const struct past_get *get)
+{
+    return (struct text){(const char *)(get + 1), get->id_bytes};
+}
 struct text order_parcel_text(const struct order_parcel *parcel, enum parcel_text which);
 /* 0: the order's id; 1: the shipment's; 2 + 2 * i: scan i's code; 3 + 2 * i: its place. */
 struct text order_scans_text(const struct order_scans *scans, uint32_t which);

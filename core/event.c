@@ -16,24 +16,6 @@ static uint32_t padded(uint32_t bytes)
     return (bytes + 7u) & ~7u;
 }
 
-const char *event_name(uint32_t kind)
-{
-    switch (kind) {
-#define X(id, number, name)                                                                        \
-    case id:                                                                                       \
-        return name;
-        EVENTS(X)
-#undef X
-    default:
-        return "unknown";
-    }
-}
-
-struct text event_by(const struct event *event)
-{
-    return (struct text){(const char *)(event + 1), event->by_bytes};
-}
-
 /* Each looks at what apply would otherwise take on trust: lengths, and numbers that name a place in
  * an array. */
 

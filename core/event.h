@@ -82,7 +82,7 @@ enum event_kind {
 #undef X
 };
 
-/* "unknown" for a number that stands for none. */
+/* "unknown" for a number that stands for none. (core/shape.c) */
 const char *event_name(uint32_t kind);
 
 struct event {
@@ -155,7 +155,10 @@ bool event_valid(const struct event *event, uint64_t available);
 /* The same of one slice, whose head and whole length are there. */
 bool slice_valid(const struct slice *slice);
 
-struct text event_by(const struct event *event);
+static inline struct text event_by(const struct event *event)
+{
+    return (struct text){(const char *)(event + 1), event->by_bytes};
+}
 
 static inline const struct slice *event_slices(const struct event *event)
 {

@@ -29,6 +29,7 @@ enum result_kind {
     RESULT_ORDERS = 65,     /* struct result_orders */
     RESULT_TRANSFER = 66,   /* struct result_transfer */
     RESULT_CELLS = 67,      /* struct result_cells */
+    RESULT_EVENTS = 68,     /* struct result_events */
     RESULT_AUDIT = 112,     /* struct result_audit */
 };
 /* clang-format on */
@@ -515,6 +516,31 @@ enum {
     ORDER_LIST_BYTES_MAX = 160 + ORDER_LINES_MAX * 32 + ADJUSTMENTS_MAX * 16 +
                            (ORDER_TEXTS + 2) * 64 + CHILDREN_BYTES_MAX,
     RESULT_BYTES_MAX = ORDER_LIST_BYTES_MAX + (int)sizeof(struct result_orders) + TEXT_BYTES_MAX,
+};
+
+enum events_end {
+    EVENTS_GO_ON,     /* maybe: `next_seq` and `next_index` say where */
+    EVENTS_BEGAN,     /* there were none before */
+    EVENTS_TRUNCATED, /* what was before `next_seq` is no longer in the log or its archive */
+};
+
+/* The past of an order or a SKU, newest first. Behind it: events, each of them whole but for the slices
+ * that are about something else. */
+struct result_events {
+    struct result head;
+    uint64_t next_seq;
+    uint16_t next_index;
+    uint16_t event_count;
+    uint8_t end; /* enum events_end */
+    uint8_t zero[3];
+};
+
+struct result_event { /* behind it: a struct event (core/event.h) */
+    uint64_t seq;
+    uint16_t index;
+    uint8_t order_bytes; /* 0: no order's */
+    uint8_t zero[5];
+    char order[ID_BYTES_MAX];
 };
 
 /* Parts of a result_order. */

@@ -26,7 +26,7 @@ static const struct shape_item placed_line[] = {
     ITEM("units", NUMBER, PLACED_LINE, units),
     ITEM("unit_price", AMOUNT, PLACED_LINE, unit_price),
     ITEM("window_s", NUMBER, PLACED_LINE, window_s),
-    ITEM("warehouse", NUMBER, PLACED_LINE, warehouse),
+    ITEM("warehouse", WAREHOUSE, PLACED_LINE, warehouse),
     ITEM("capped", NUMBER, PLACED_LINE, capped),
     END};
 
@@ -119,7 +119,7 @@ static const struct shape_item rules_put[] = {
 #define UNITS struct slice_stock_units
 static const struct shape_item stock_units[] = {
     ITEM("sku", SKU, UNITS, sku),
-    ITEM("warehouse", NUMBER, UNITS, warehouse),
+    ITEM("warehouse", WAREHOUSE, UNITS, warehouse),
     ITEM("units", NUMBER, UNITS, units),
     ITEM("window_s", NUMBER, UNITS, window_s),
     ITEM("customer_hash", HASH, UNITS, customer),
@@ -141,7 +141,7 @@ static const struct shape_item shipment[] = {
     ITEM("digest", HASH, PARCEL, digest),
     ITEM("created", TIME, PARCEL, created_ns),
     ITEM("eta", TIME, PARCEL, eta_ns),
-    ITEM("warehouse", NUMBER, PARCEL, warehouse),
+    ITEM("warehouse", WAREHOUSE, PARCEL, warehouse),
     ITEM("of_return", NUMBER, PARCEL, of_return),
     ARRAY("lines", PARCEL, line_count, struct child_line, parcel_line),
     ITEM("order", ORDER, PARCEL, order_bytes),
@@ -157,7 +157,7 @@ static const struct shape_item shipment_moved[] = {
     ITEM("move", SHIPMENT_MOVE, PARCEL_MOVED, move),
     ITEM("from", SHIPMENT_STATE, PARCEL_MOVED, from),
     ITEM("to", SHIPMENT_STATE, PARCEL_MOVED, to),
-    ITEM("warehouse", NUMBER, PARCEL_MOVED, warehouse),
+    ITEM("warehouse", WAREHOUSE, PARCEL_MOVED, warehouse),
     ITEM("order", ORDER, PARCEL_MOVED, order_bytes),
     ITEM("shipment", TEXT, PARCEL_MOVED, text_bytes[SHIPMENT_ID]),
     ITEM("carrier", TEXT, PARCEL_MOVED, text_bytes[SHIPMENT_CARRIER]),
@@ -229,7 +229,7 @@ static const struct shape_item sku_put[] = {
 #define CHANGE struct slice_stock_change
 static const struct shape_item stock_change[] = {
     ITEM("sku", SKU, CHANGE, sku),
-    ITEM("warehouse", NUMBER, CHANGE, warehouse),
+    ITEM("warehouse", WAREHOUSE, CHANGE, warehouse),
     ITEM("free", AMOUNT, CHANGE, free),
     ITEM("quarantined", AMOUNT, CHANGE, quarantined),
     ITEM("incoming", AMOUNT, CHANGE, incoming),
@@ -246,7 +246,7 @@ static const struct shape_item stock_change[] = {
 #define POLICY struct slice_stock_policy
 static const struct shape_item stock_policy[] = {
     ITEM("sku", SKU, POLICY, sku),
-    ITEM("warehouse", NUMBER, POLICY, warehouse),
+    ITEM("warehouse", WAREHOUSE, POLICY, warehouse),
     ITEM("safety", NUMBER, POLICY, safety),
     ITEM("reorder_point", NUMBER, POLICY, reorder_point),
     END};
@@ -254,7 +254,7 @@ static const struct shape_item stock_policy[] = {
 #define WARNING struct slice_stock_warning
 static const struct shape_item stock_warning[] = {
     ITEM("sku", SKU, WARNING, sku),
-    ITEM("warehouse", NUMBER, WARNING, warehouse),
+    ITEM("warehouse", WAREHOUSE, WARNING, warehouse),
     ITEM("warned", NUMBER, WARNING, warned),
     END};
 
@@ -278,15 +278,15 @@ static const struct shape_item windows_forgotten[] = {
 #define TASK struct slice_stock_task
 static const struct shape_item stock_task[] = {
     ITEM("sku", SKU, TASK, sku),
-    ITEM("warehouse", NUMBER, TASK, warehouse),
+    ITEM("warehouse", WAREHOUSE, TASK, warehouse),
     ITEM("opened", TIME, TASK, opened_ns),
     END};
 
 #define SHIPPED struct slice_transfer_shipped
 static const struct shape_item transfer_shipped[] = {
     ITEM("sku", SKU, SHIPPED, sku),
-    ITEM("from", NUMBER, SHIPPED, from),
-    ITEM("to", NUMBER, SHIPPED, to),
+    ITEM("from", WAREHOUSE, SHIPPED, from),
+    ITEM("to", WAREHOUSE, SHIPPED, to),
     ITEM("units", NUMBER, SHIPPED, units),
     ITEM("at", TIME, SHIPPED, at_ns),
     ITEM("digest", HASH, SHIPPED, digest),
@@ -330,14 +330,14 @@ static const struct shape_item forgotten[] = {
 
 #define WAREHOUSE struct slice_warehouse_put
 static const struct shape_item warehouse_put[] = {
-    ITEM("warehouse", NUMBER, WAREHOUSE, warehouse),
+    ITEM("warehouse", WAREHOUSE, WAREHOUSE, warehouse),
     ITEM("priority", NUMBER, WAREHOUSE, priority),
     ITEM("id", TEXT, WAREHOUSE, id_bytes),
     END};
 
 #define COST_ROW struct slice_cost_row
 static const struct shape_item cost_row[] = {
-    ITEM("warehouse", NUMBER, COST_ROW, warehouse),
+    ITEM("warehouse", WAREHOUSE, COST_ROW, warehouse),
     ITEM("distance", NUMBER, COST_ROW, distance),
     ITEM("weight", NUMBER, COST_ROW, weight),
     END};
@@ -385,6 +385,19 @@ static const struct shape_item region_costs[] = {
     X(SLICE_WAREHOUSE_PUT,   "warehouse_put",   WAREHOUSE, warehouse_put) \
     X(SLICE_REGION_COSTS,    "region_costs",    COSTS,     region_costs)
 /* clang-format on */
+
+const char *event_name(uint32_t kind)
+{
+    switch (kind) {
+#define X(id, number, name)                                                                        \
+    case id:                                                                                       \
+        return name;
+        EVENTS(X)
+#undef X
+    default:
+        return "unknown";
+    }
+}
 
 const struct shape *shape_of(uint32_t slice_kind)
 {

@@ -15,7 +15,8 @@ enum shape_type {
     SHAPE_HASH,
     SHAPE_TIME, /* ns since the epoch; 0: none */
     SHAPE_CURRENCY,
-    SHAPE_SKU, /* its number */
+    SHAPE_SKU,       /* its number */
+    SHAPE_WAREHOUSE, /* likewise; WAREHOUSE_NONE: none */
     SHAPE_CODE,
     SHAPE_ORDER_STATE,
     SHAPE_ORDER_MOVE,

@@ -255,6 +255,14 @@ static void get_order(struct shard *shard, struct turn *turn, const struct reque
                      request->origin, request->command->request, CODE_OK);
 }
 
+bool shard_last_event(const struct shard *shard, struct text id, struct position *position)
+{
+    uint32_t record = order_find(&shard->orders, id, key_hash(id));
+    if (record != 0)
+        *position = order_position(order_at(&shard->orders, record));
+    return record != 0;
+}
+
 /* ---- what comes in ----------------------------------------------------------------------------- */
 
 static const struct order_create *create_of(const struct command *command)
@@ -401,6 +409,10 @@ void shard_request(struct shard *shard, struct turn *turn, const struct request 
         break;
     case OP_RULES_GET:
         judge_get_rules(shard, turn, request);
+        break;
+    case OP_ORDER_HISTORY: /* the log knows, not the shard: io/recall.h */
+    case OP_STOCK_MOVEMENTS:
+        answer_plain(shard, turn, request, CODE_NOT_FOUND);
         break;
     case OP_AUDIT:
         audit_request(shard, turn, request);

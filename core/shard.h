@@ -88,6 +88,10 @@ enum { EXPIRE_MAX = 64 };
 /* When shard_expire wants to be called next; 0: at once; UINT64_MAX: no deadline. */
 uint64_t shard_deadline_ns(const struct shard *shard);
 
+/* Where the last event of an order stands; sequence 0: it is one of this turn. False: no such order. */
+bool shard_last_event(const struct shard *shard, struct text id,
+                      struct position *position) MUST_LOOK;
+
 /* The newest sequence that the catalogue has shown to this shard: its answers have seen it too. */
 uint64_t shard_seen(const struct shard *shard);
 

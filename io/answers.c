@@ -272,6 +272,9 @@ void answer_write(struct json_writer *writer, const struct http_server *server,
     case RESULT_STATE:
         write_state(writer, (const void *)result);
         return;
+    case RESULT_EVENTS:
+        answer_write_events(writer, server, (const void *)result);
+        return;
     case RESULT_AUDIT:
         write_audit(writer, (const void *)result);
         return;

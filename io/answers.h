@@ -15,6 +15,10 @@ void answer_write(struct json_writer *writer, const struct http_server *server,
 const void *answer_write_listed(struct json_writer *writer, const struct http_server *server,
                                 const struct route *route, const void *item);
 
+/* The part of it that is about the past (io/answer_past.c). */
+void answer_write_events(struct json_writer *writer, const struct http_server *server,
+                         const struct result_events *events);
+
 /* The version of the one resource in it, which an If-Match may name; 0: it has none. */
 uint64_t answer_version(const struct result *result);
 
@@ -22,6 +26,7 @@ uint64_t answer_version(const struct result *result);
 extern const struct schema answer_audit;
 extern const struct schema answer_change;
 extern const struct schema answer_done;
+extern const struct schema answer_events;
 extern const struct schema answer_health;
 extern const struct schema answer_order;
 extern const struct schema answer_order_results;

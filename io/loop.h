@@ -3,6 +3,7 @@
 #ifndef SPATE_IO_LOOP_H
 #define SPATE_IO_LOOP_H
 
+#include "io/recall.h"
 #include "io/shard_loop.h"
 #include "io/time_text.h"
 
@@ -59,7 +60,8 @@ struct shard_loop {
     struct pile requests;
     uint32_t requests_read;
     uint32_t requests_covered;
-    uint32_t forwarded; /* commands of our connections that other shards are to answer */
+    uint32_t
+        forwarded; /* commands of our connections that other shards, or recall, are to answer */
 
     struct due *due;
     uint32_t due_mask;
@@ -89,7 +91,7 @@ static inline bool mailboxes_empty(struct shard_loop *loop)
         if (from != loop->number && !mailbox_empty(mailbox))
             return false;
     }
-    return true;
+    return mailbox_empty(recall_answers(loop->shared->recall, loop->number));
 }
 
 /* Ends the process with that exit code: nothing more is acknowledged. (shard_loop.c) */

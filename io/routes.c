@@ -101,7 +101,7 @@ static const struct route admin_routes[] = {
 static const struct route_table admin = {admin_routes,
                                          sizeof admin_routes / sizeof admin_routes[0]};
 static const struct route_table *const shop_tables[] = {
-    &route_orders, &route_money, &route_parcels, &route_stock, &route_logistics, NULL};
+    &route_orders, &route_money, &route_parcels, &route_stock, &route_logistics, &route_past, NULL};
 static const struct route_table *const admin_tables[] = {&admin, NULL};
 
 const struct route *route_at(bool is_admin, uint32_t index)

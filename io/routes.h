@@ -88,6 +88,7 @@ extern const struct route_table route_logistics;
 extern const struct route_table route_money;
 extern const struct route_table route_orders;
 extern const struct route_table route_parcels;
+extern const struct route_table route_past;
 extern const struct route_table route_stock;
 
 /* All routes of the admin listener, or of the shop's, one after the other; NULL behind the last. */

@@ -7,6 +7,7 @@
 
 #include "io/cut.h"
 #include "io/problem.h"
+#include "io/recall.h"
 #include "io/recovery.h"
 #include "io/shard_loop.h"
 #include "persist/sync.h"
@@ -138,6 +139,7 @@ struct pieces {
     void *mailboxes[SHARDS_MAX][SHARDS_MAX];
     void *loops[SHARDS_MAX];
     void *compact;
+    void *recall;
 };
 
 static void lay_out(struct cut *cut, const struct server *wanted, struct pieces *pieces)
@@ -159,6 +161,7 @@ static void lay_out(struct cut *cut, const struct server *wanted, struct pieces 
     for (uint32_t i = 0; i < options->shard_count; i++)
         pieces->loops[i] = cut_off(cut, shard_loop_bytes(options));
     pieces->compact = cut_off(cut, compact_bytes(&options->compact));
+    pieces->recall = cut_off(cut, recall_bytes(options->shard_count));
 }
 
 static struct server described(const struct server_options *options)
@@ -446,7 +449,7 @@ static void refusal_fill(struct refusal *refusal, enum frame_fault fault, enum c
 size_t server_tables_bytes(const struct server_options *options)
 {
     return server_bytes(options) - options->shard_count * shard_loop_bytes(options) -
-           compact_bytes(&options->compact);
+           compact_bytes(&options->compact) - recall_bytes(options->shard_count);
 }
 
 /* Each shard its share of all that is worked with all the time. */
@@ -483,6 +486,7 @@ struct server *server_init(void *zeroed_memory, const struct server_options *opt
     }
     server->scratch = pieces.scratch;
     server->compact = pieces.compact;
+    shared->recall = recall_init(pieces.recall, options->shard_count);
     recovery_init(&server->recovery, pieces.chunks, options->shard_count, &shared->stop);
     for (uint32_t i = 0; i < options->shard_count; i++)
         recovery_share(&server->recovery, i, share_to_touch(server, i));
@@ -536,6 +540,8 @@ static bool get_compact_ready(struct server *server, struct env *env)
         return false;
     }
     server->compact = compact_init(server->compact, &options);
+    recall_begin(server->shared.recall, options.directory, options.archive,
+                 server->start.begin.log_id);
     return true;
 }
 
@@ -647,6 +653,8 @@ static int run_compact(struct server *server, struct env *env)
         log.hurry = pressure != COMPACT_AT_EASE;
         log_set_over_budget(server->shared.log, pressure == COMPACT_OVER);
         uint64_t until = compact_step(server->compact, env, &log);
+        uint64_t answering = recall_work(server->shared.recall, env, log.watermark);
+        until = answering < until ? answering : until;
         uint64_t latest = env_clock(env) + SAFETY_NET_NS;
         (void)env_reap(env, done, 4, until < latest ? until : latest);
     }

@@ -72,9 +72,8 @@ static void on_effect(struct shard_loop *loop, const struct message *message)
 }
 
 /* False: the turn has no room for more, and this mailbox has not been read to its end. */
-static bool read_mailbox(struct shard_loop *loop, uint32_t from)
+static bool read_mailbox(struct shard_loop *loop, struct mailbox *mailbox)
 {
-    struct mailbox *mailbox = loop->shared->mailboxes[from][loop->number];
     env_point(loop->env, ENV_POINT_MAILBOX);
     uint64_t end = mailbox_end(mailbox);
     const struct message *message;
@@ -98,7 +97,9 @@ static bool read_mailboxes(struct shard_loop *loop)
     bool all = true;
     for (uint32_t from = 0; from < loop->shard_count; from++)
         if (from != loop->number)
-            all &= read_mailbox(loop, from);
+            all &= read_mailbox(loop, loop->shared->mailboxes[from][loop->number]);
+    if (loop->forwarded > 0)
+        all &= read_mailbox(loop, recall_answers(loop->shared->recall, loop->number));
     return all;
 }
 
@@ -182,6 +183,16 @@ static void note_wanted(struct shard_loop *loop, const struct command *command)
     hot_order(&loop->metrics.hot, create->lines, create->line_count);
 }
 
+/* A command whose home is here. */
+static void run_command(struct shard_loop *loop, const struct request *request)
+{
+    if (!recall_is_asked(request->command))
+        shard_request(loop->shard, &loop->turn, request);
+    else if (recall_note(loop->shared->recall, loop->shard, loop->number, &loop->turn, request,
+                         log_watermark(loop->shared->log)))
+        loop->forwarded += request->origin.shard == loop->number; /* else it is already counted */
+}
+
 static void execute(struct shard_loop *loop, const struct asked *asked)
 {
     uint32_t home;
@@ -197,7 +208,7 @@ static void execute(struct shard_loop *loop, const struct asked *asked)
         };
         if (asked->command->op == OP_ORDER_CREATE)
             note_wanted(loop, asked->command);
-        shard_request(loop->shard, &loop->turn, &request);
+        run_command(loop, &request);
     }
 }
 
@@ -324,7 +335,7 @@ static void run_requests(struct shard_loop *loop)
             .caller = {caller, forwarded->caller_bytes},
             .command = (const void *)(caller + ((forwarded->caller_bytes + 7u) & ~7u)),
         };
-        shard_request(loop->shard, &loop->turn, &request);
+        run_command(loop, &request);
         metric_add(&loop->metrics, METRIC_COMMANDS, 1);
     }
     if (loop->requests_read == requests->used_bytes) {
@@ -568,6 +579,8 @@ static void turn(struct shard_loop *loop)
     upkeep_turn(loop);
     take_sequence_and_publish(loop);
     ring_doorbells(loop);
+    if (recall_publish(loop->shared->recall, loop->number, loop->seen))
+        env_doorbell(loop->env, loop->shard_count + 1);
     write_answers(loop);
     note_due(loop);
 }

@@ -16,12 +16,15 @@
 #include "io/web.h"
 #include "persist/log.h"
 
+struct recall;
+
 /* What the shards of one server share. Everything but the atomics is fixed before they run. */
 struct shared {
     const struct server_options *options;
     struct log *log;
     struct catalogue *catalogue;
     struct mailbox *mailboxes[SHARDS_MAX][SHARDS_MAX]; /* [from][to] */
+    struct recall *recall;                             /* whom questions about the past go to */
     uint8_t slot_shard[SLOT_COUNT];
     struct binary_welcome welcome;
     struct web_pages pages;

@@ -8,10 +8,10 @@
 #include "core/result.h"
 #include "core/shape.h"
 #include "core/stock.h"
+#include "io/shape_text.h"
 #include "io/time_text.h"
 #include "tools/log.h"
 #include "tools/log_state.h"
-#include "tools/shape_text.h"
 
 struct dump {
     struct start_visitor visitor;

@@ -16,10 +16,10 @@
 #include "core/shipment.h"
 #include "core/stock.h"
 #include "core/topology.h"
+#include "io/shape_text.h"
 #include "io/time_text.h"
 #include "tools/log.h"
 #include "tools/log_state.h"
-#include "tools/shape_text.h"
 
 enum sheet {
     ORDERS,
@@ -114,7 +114,7 @@ static void put_item(const struct export *export, FILE *file, const struct shape
     char out[SHAPE_TEXT_BYTES_MAX];
     if (item->type == SHAPE_SKU)
         put_next(file, sku_text(export, (uint32_t)shape_number(item, from)));
-    else if (strcmp(item->name, "warehouse") == 0)
+    else if (item->type == SHAPE_WAREHOUSE)
         put_next(file, warehouse_text(export, shape_number(item, from)));
     else
         put_next(file, shape_text(item, from, out));

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Snapshots, backups and what to do when something is wrong, with a real server and the real tool: every
-step of persist/RUNBOOK.md.  usage: snapshot_test.py BUILD_DIR
+step of persist/RUNBOOK.md.  usage: snapshot_test.py BUILD_DIR [TEST...]
 
 Prints TAP. Each test gets an empty directory of its own."""
 import csv
@@ -218,6 +218,70 @@ def compaction_from_outside_does_the_same(directory):
     server.stop()
 
 
+# ---- the past --------------------------------------------------------------------------------------------
+
+def pages(server, path):
+    """Every item of all pages, and the last page."""
+    items, cursor = [], ""
+    while True:
+        status, text, _ = server.ask("GET", path + cursor)
+        assert status == 200, text
+        page = json.loads(text)
+        items += page["items"]
+        if "next_cursor" not in page:
+            return items, page
+        cursor = f"{'&' if '?' in path else '?'}cursor={page['next_cursor']}"
+
+
+def a_life(server, number):
+    """One order from its beginning to its end."""
+    assert server.order(number)[0] == 201
+    path = f"/v1/orders/o{number}"
+    assert server.ask("POST", path + "/payments", {"payment_id": "p", "method": "alipay", "amount": 1999})[0] == 201
+    assert server.ask("POST", path + "/payments/p/capture", {})[0] == 200
+    assert server.ask("POST", path + "/cancel", {"reason": "not any more"})[0] == 200
+
+
+LIFE = ["order_cancelled", "payment_captured", "payment_created", "order_placed"]
+
+
+def an_orders_history_and_a_skus_movements_come_from_the_log_and_its_archive(directory):
+    archive = directory + "/archive"
+    os.mkdir(archive)
+    server = Server(directory + "/data", "--archive", archive, "--snapshot-every", "1M")
+    server.set_up()
+    a_life(server, 0)
+    number = 2
+    while not segments(archive):
+        server.orders(range(number, number + 20))
+        number += 20
+    a_life(server, number)
+    for path in "/v1/orders/o0/history", f"/v1/orders/o{number}/history":
+        items, last = pages(server, path)
+        assert [item["event"] for item in items] == LIFE and "truncated_before" not in last, items
+        assert pages(server, path + "?limit=1")[0] == items
+    assert "not any more" in json.dumps(items[0]) and items[3]["slices"][0]["lines"][0]["sku"] == "A", items
+    moved, last = pages(server, "/v1/stock/movements?sku=A")
+    assert "truncated_before" not in last
+    assert len(moved) == number // 2 + 7, len(moved)  # a put, a receipt, and two more for each of the lives
+    assert {item["order_id"] for item in moved if item["event"] == "order_placed"} == \
+        {f"o{n}" for n in range(0, number + 1, 2)}
+    assert pages(server, "/v1/stock/movements?sku=A&limit=7")[0] == moved
+    assert [item["seq"] for item in moved] == sorted((item["seq"] for item in moved), reverse=True)
+    server.kill()
+    server = Server(directory + "/data", shards=3)  # which knows of no archive
+    items, last = pages(server, "/v1/orders/o0/history")
+    assert items == [] and last["truncated_before"] > 0, last
+    assert pages(server, "/v1/stock/movements?sku=A")[1]["truncated_before"] > 0
+    assert [item["event"] for item in pages(server, f"/v1/orders/o{number}/history")[0]] == LIFE
+    for path, code in (("/v1/orders/nobody/history", 404), ("/v1/stock/movements?sku=none", 404),
+                       ("/v1/orders/o0/history?cursor=999999999.0", 422), ("/v1/orders/o0/history?cursor=x", 422),
+                       (f"/v1/orders/o0/history?cursor={moved[0]['seq']}.0", 422),
+                       ("/v1/orders/o0/history?limit=101", 422)):
+        assert server.ask("GET", path)[0] == code, path
+    server.stop()
+
+
 # ---- backups ---------------------------------------------------------------------------------------------
 
 def a_backup_under_load_has_what_was_acknowledged_before_it_and_starts(directory):
@@ -396,6 +460,7 @@ TESTS = [
     segments_go_to_the_archive_and_are_whole_there,
     a_log_over_its_budget_refuses_orders_and_goes_on_by_itself,
     compaction_from_outside_does_the_same,
+    an_orders_history_and_a_skus_movements_come_from_the_log_and_its_archive,
     a_backup_under_load_has_what_was_acknowledged_before_it_and_starts,
     a_backup_goes_nowhere_but_into_an_empty_directory,
     an_export_has_every_order_line_and_movement,
@@ -410,8 +475,9 @@ TESTS = [
 
 def main():
     failed = 0
-    print(f"1..{len(TESTS)}", flush=True)
-    for number, test in enumerate(TESTS, 1):
+    tests = [test for test in TESTS if not sys.argv[2:] or test.__name__ in sys.argv[2:]]
+    print(f"1..{len(tests)}", flush=True)
+    for number, test in enumerate(tests, 1):
         try:
             with tempfile.TemporaryDirectory() as directory:
                 test(directory)

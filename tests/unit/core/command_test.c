@@ -329,6 +329,24 @@ static struct cell_list *draft_cells(struct draft *draft)
     return list;
 }
 
+static struct past_get *draft_history(struct draft *draft)
+{
+    struct past_get *get = draft_begin(draft, OP_ORDER_HISTORY, sizeof *get);
+    get->limit = PAST_EVENTS_MAX;
+    get->id_bytes = 10;
+    draft_text(draft, "20201111-1");
+    draft_end(draft);
+    return get;
+}
+
+static struct past_get *draft_movements(struct draft *draft)
+{
+    struct past_get *get = draft_begin(draft, OP_STOCK_MOVEMENTS, sizeof *get);
+    get->sku = sku_17;
+    get->limit = 1;
+    return get;
+}
+
 typedef void draft_any(struct draft *draft);
 #define DRAFT(name)                                                                                \
     static void any_##name(struct draft *draft)                                                    \
@@ -359,6 +377,8 @@ DRAFT(arrive)
 DRAFT(audit)
 DRAFT(transfer)
 DRAFT(cells)
+DRAFT(history)
+DRAFT(movements)
 
 /* clang-format off */
 static draft_any *const drafts[] = {
@@ -385,6 +405,8 @@ static draft_any *const drafts[] = {
     any_arrive,
     any_transfer,
     any_cells,
+    any_history,
+    any_movements,
     any_audit,
 };
 /* clang-format on */
@@ -465,6 +487,22 @@ static void a_command_longer_than_any_is_too_large(void **state)
     struct draft draft;
     draft_get(&draft)->head.bytes = COMMAND_BYTES_MAX + 8;
     assert_wrong(&draft, CODE_TOO_LARGE, "bytes", 0);
+}
+
+static void a_question_about_the_past_names_an_order_or_a_sku_and_a_limit(void **state)
+{
+    (void)state;
+    struct draft draft;
+    draft_history(&draft)->sku = sku_17;
+    assert_wrong(&draft, CODE_MALFORMED, "history", 0);
+    draft_history(&draft)->index = 1; /* of no sequence */
+    assert_wrong(&draft, CODE_MALFORMED, "history", 0);
+    draft_history(&draft)->limit = 0;
+    assert_wrong(&draft, CODE_INVALID, "limit", 0);
+    draft_movements(&draft)->limit = PAST_EVENTS_MAX + 1;
+    assert_wrong(&draft, CODE_INVALID, "limit", 0);
+    draft_movements(&draft)->sku = 0;
+    assert_wrong(&draft, CODE_UNKNOWN_SKU, "sku", 0);
 }
 
 static void unknown_kinds_and_flags_are_malformed(void **state)
@@ -1006,6 +1044,8 @@ static void a_command_goes_to_the_slot_of_its_order_or_sku(void **state)
         5,
         5,
         5,
+        order_slot,
+        SLOT_COUNT,
         TOPOLOGY_SLOT,
     };
     /* clang-format on */
@@ -1068,6 +1108,7 @@ int main(void)
         cmocka_unit_test(every_command_as_it_should_be_is_good),
         cmocka_unit_test(a_length_that_does_not_fit_is_malformed),
         cmocka_unit_test(a_command_longer_than_any_is_too_large),
+        cmocka_unit_test(a_question_about_the_past_names_an_order_or_a_sku_and_a_limit),
         cmocka_unit_test(unknown_kinds_and_flags_are_malformed),
         cmocka_unit_test(bytes_without_a_meaning_must_be_zero),
         cmocka_unit_test(a_create_has_one_to_twelve_hundred_lines),

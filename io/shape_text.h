@@ -1,6 +1,6 @@
-/* tools/shape_text.h - a field of a slice (core/shape.h) as a text. */
-#ifndef SPATE_TOOLS_SHAPE_TEXT_H
-#define SPATE_TOOLS_SHAPE_TEXT_H
+/* io/shape_text.h - a field of a slice (core/shape.h) as a text. */
+#ifndef SPATE_IO_SHAPE_TEXT_H
+#define SPATE_IO_SHAPE_TEXT_H
 
 #include "core/shape.h"
 

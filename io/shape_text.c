@@ -1,4 +1,4 @@
-#include "tools/shape_text.h"
+#include "io/shape_text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -47,6 +47,7 @@ static const char *name_of(enum shape_type type, uint32_t number)
     case SHAPE_TIME:
     case SHAPE_CURRENCY:
     case SHAPE_SKU:
+    case SHAPE_WAREHOUSE:
     case SHAPE_TEXT:
     case SHAPE_ORDER:
     case SHAPE_CHARS:
@@ -59,7 +60,8 @@ static const char *name_of(enum shape_type type, uint32_t number)
 bool shape_is_number(const struct shape_item *item)
 {
     return item->type == SHAPE_NUMBER || item->type == SHAPE_AMOUNT || item->type == SHAPE_SKU ||
-           item->type == SHAPE_TEXT || item->type == SHAPE_ORDER || item->type == SHAPE_ARRAY;
+           item->type == SHAPE_WAREHOUSE || item->type == SHAPE_TEXT || item->type == SHAPE_ORDER ||
+           item->type == SHAPE_ARRAY;
 }
 
 struct text shape_text(const struct shape_item *item, const void *from,
