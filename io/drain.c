@@ -2,6 +2,10 @@
 
 #include "io/gate.h"
 
+static const uint64_t NEWCOMERS_NS = 100 * 1000 * 1000;
+/* For what has begun to arrive; a connection that has never said anything may as well be none. */
+static const uint64_t PATIENCE_NS = UINT64_C(1000) * 1000 * 1000;
+
 /* For a while everything is still taken, but /readyz says no and answers ask for another connection:
  * whoever balances the load has time to look away. True: that while is over. */
 static bool has_said_goodbye(struct shard_loop *loop)
@@ -14,18 +18,37 @@ static bool has_said_goodbye(struct shard_loop *loop)
     return clock >= loop->drain_at;
 }
 
-/* No new connection, no new byte; what has come in is executed and answered. */
-static void begin_drain(struct shard_loop *loop)
+/* Whoever has connected already must not find the door shut: it is shut when nobody has come in since
+ * the last look. A flood of newcomers does not keep it open for ever. True: it is shut. */
+static bool has_shut_the_door(struct shard_loop *loop)
 {
+    uint64_t clock = env_clock(loop->env);
+    if (loop->draining)
+        return true;
+    if (!loop->drain_looked || (loop->accepted && clock - loop->drain_at < NEWCOMERS_NS)) {
+        loop->drain_looked = true;
+        loop->accepted = false;
+        loop->worked = true; /* look again without waiting */
+        return false;
+    }
     loop->draining = true;
     gate_close(loop);
+    return true;
+}
+
+/* A request has begun, or a connection has come whose first one is under way. */
+static bool may_still_ask(const struct connection *c, uint64_t clock)
+{
+    return c->partial_since_ns != 0 && clock - c->partial_since_ns < PATIENCE_NS;
 }
 
 static void drain_connections(struct shard_loop *loop)
 {
+    uint64_t clock = env_clock(loop->env);
     for (uint32_t i = 0; i < loop->connections.count_max; i++) {
         struct connection *c = &loop->connections.at[i];
-        if (c->phase == CONNECTION_OPEN && !c->ready && !c->waiting && c->open_commands == 0)
+        if (c->phase == CONNECTION_OPEN && !c->ready && !c->waiting && c->open_commands == 0 &&
+            !may_still_ask(c, clock))
             connection_end(&loop->connections, loop->env, c);
     }
 }
@@ -49,10 +72,8 @@ bool drain_over(struct shard_loop *loop)
         return false;
     if (loop->stop_seen > 1)
         return true;
-    if (!has_said_goodbye(loop))
+    if (!has_said_goodbye(loop) || !has_shut_the_door(loop))
         return false;
-    if (!loop->draining)
-        begin_drain(loop);
     drain_connections(loop);
     if (!loop->drained && !own_work_left(loop)) {
         loop->drained = true;

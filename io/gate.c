@@ -38,8 +38,11 @@ static void disarm(struct shard_loop *loop, uint32_t listener)
 void gate_close(struct shard_loop *loop)
 {
     loop->accepting = false;
-    for (uint32_t i = 0; i < loop->listener_count; i++)
+    for (uint32_t i = 0; i < loop->listener_count; i++) {
         disarm(loop, i);
+        if (!loop->listeners[i].is_shared) /* or others would find it closed */
+            close_file(loop, loop->listeners[i].file);
+    }
 }
 
 void gate_refused(struct shard_loop *loop, const struct env_done *done)
@@ -117,6 +120,7 @@ static void let_in(struct shard_loop *loop, int32_t file, enum protocol protocol
 void gate_accepted(struct shard_loop *loop, const struct env_done *done)
 {
     uint32_t listener = (uint32_t)done->user;
+    loop->accepted |= done->result >= 0;
     if (done->result >= 0)
         let_in(loop, done->result, loop->listeners[listener].protocol);
     if (!(done->flags & ENV_FLAG_MORE) && loop->accepting)

@@ -31,8 +31,10 @@ struct shard_loop {
     struct listener listeners[LISTENERS_MAX];
     uint32_t listener_count;
     bool accepting;
+    bool accepted; /* somebody, since the drain last looked */
     bool draining;
     uint64_t drain_at; /* env_clock; once http.draining */
+    bool drain_looked; /* whether anybody still comes in */
     bool drained;
     uint64_t stop_seen;
 

@@ -787,6 +787,41 @@ def a_drain_says_so_first_then_finishes_its_work(server, directory):
         again.kill()
 
 
+def whoever_gets_in_while_a_server_drains_is_answered(server):
+    stock_up(server, units=100000)
+    answers, broken, stop = [], [], threading.Event()
+
+    def come_and_go(thread):
+        for i in range(100000):
+            body = json.dumps(order(f"d-{thread}-{i}")).encode()
+            try:
+                s = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+            except (ConnectionRefusedError, ConnectionResetError):
+                return
+            with s:
+                try:
+                    s.sendall(b"POST /v1/orders HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                              b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body))
+                    s.sendall(body)
+                    answers.append(s.recv(65536)[:12])
+                except OSError as error:
+                    broken.append(str(error))
+            if stop.is_set():
+                return
+
+    threads = [threading.Thread(target=come_and_go, args=(t,)) for t in range(6)]
+    for t in threads:
+        t.start()
+    server.until(lambda: len(answers) > 100, "busy")
+    equal(server.stop(), 0)
+    stop.set()
+    for t in threads:
+        t.join()
+    # One who knocks in the very moment in which the door is shut cannot be told from one who comes later.
+    assert len(broken) + answers.count(b"") <= 2, (broken, answers.count(b""))
+    equal(set(answers) - {b""}, {b"HTTP/1.1 201"})
+
+
 def min_seq_is_answered_only_when_it_can_be_seen(server):
     stock_up(server)
     seq = int(server.ask("POST", "/v1/orders", order("o-1"))[1]["X-Commit-Seq"])
