@@ -4,6 +4,7 @@
 
 #include "core/result.h"
 #include "io/answers.h"
+#include "io/callers.h"
 #include "io/openapi.h"
 #include "tests/unit/io/shop_double.h"
 #include "tests/unit/test.h"
@@ -28,16 +29,18 @@ static struct pile command = {command_memory, 0, sizeof command_memory};
 static struct pile out = {out_memory, 0, sizeof out_memory};
 static char request_memory[300000];
 
+#define TYPE_HEADER  "Content-Type: application/json\r\n"
+#define KEY_HEADER   "Idempotency-Key: key-1\r\n"
+#define MATCH_HEADER "If-Match: \"7\"\r\n"
+
 /* One request on a connection of its own. */
-static enum http_step ask(const char *head, const char *body)
+static enum http_step ask_with(const char *head, const char *headers, const char *body)
 {
     struct http http;
     uint32_t consumed;
-    int bytes =
-        snprintf(request_memory, sizeof request_memory,
-                 "%s HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-                 "Idempotency-Key: key-1\r\nIf-Match: \"7\"\r\nContent-Length: %zu\r\n\r\n%s",
-                 head, strlen(body), body);
+    int bytes = snprintf(request_memory, sizeof request_memory,
+                         "%s HTTP/1.1\r\nHost: a\r\n%sContent-Length: %zu\r\n\r\n%s", head, headers,
+                         strlen(body), body);
     assert_in_range(bytes, 1, sizeof request_memory - 1);
     http_init(&http, 1, (void *)walk_memory);
     command.used_bytes = out.used_bytes = 0;
@@ -51,6 +54,11 @@ static enum http_step ask(const char *head, const char *body)
 static const char *said(void)
 {
     return (const char *)out.at;
+}
+
+static enum http_step ask(const char *head, const char *body)
+{
+    return ask_with(head, TYPE_HEADER KEY_HEADER MATCH_HEADER, body);
 }
 
 /* ---- every field of every body, wrong in every way --------------------------------------------- */
@@ -401,6 +409,116 @@ static void every_path_refuses_the_methods_that_it_does_not_take(void **state)
     }
 }
 
+/* ---- every endpoint, asked wrongly as a whole ---------------------------------------------------- */
+
+static void expect_code(const struct route *route, const char *headers, const char *body,
+                        const char *status, const char *code)
+{
+    char head[256], member[64];
+    put_head(head, sizeof head, route);
+    snprintf(member, sizeof member, "\"code\":\"%s\"", code);
+    enum http_step step = ask_with(head, headers, body);
+    if (step == HTTP_COMMAND || step == HTTP_MORE || strstr(said(), status) == NULL ||
+        strstr(said(), member) == NULL ||
+        strstr(said(), "Content-Type: application/problem+json\r\n") == NULL)
+        fail_msg("%s\n%s%.200s\nwants %s %s, got %d\n%s", head, headers, body, status, code, step,
+                 said());
+    assert_int_equal(command.used_bytes, 0);
+}
+
+static void every_body_of_another_media_type_is_refused(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"", "Content-Type: text/plain\r\n",
+                                        "Content-Type: application/jsonx\r\n",
+                                        "Content-Type: application/x-www-form-urlencoded\r\n"};
+    const struct route *route;
+    for (uint32_t i = 0; (route = route_at(false, i)) != NULL; i++)
+        for (uint32_t k = 0; route->body != NULL && k < sizeof types / sizeof *types; k++) {
+            char headers[256];
+            snprintf(headers, sizeof headers, KEY_HEADER MATCH_HEADER "%s", types[k]);
+            expect_code(route, headers, "{}", "415 ", "media_type");
+        }
+}
+
+static void every_endpoint_without_a_body_refuses_one(void **state)
+{
+    (void)state;
+    const struct route *route;
+    for (uint32_t i = 0; (route = route_at(false, i)) != NULL; i++)
+        if (route->body == NULL)
+            expect_code(route, TYPE_HEADER KEY_HEADER MATCH_HEADER, "{}", "400 ", "malformed");
+}
+
+static void every_endpoint_refuses_a_body_that_is_too_large(void **state)
+{
+    (void)state;
+    static char body[300000];
+    const struct route *route;
+    memset(body, ' ', sizeof body - 4096);
+    for (uint32_t i = 0; (route = route_at(false, i)) != NULL; i++)
+        expect_code(route, TYPE_HEADER KEY_HEADER MATCH_HEADER, body, "413 ", "too_large");
+}
+
+static void every_endpoint_wants_the_headers_that_it_needs(void **state)
+{
+    (void)state;
+    const struct route *route;
+    uint32_t keys = 0, matches = 0;
+    for (uint32_t i = 0; (route = route_at(false, i)) != NULL; i++) {
+        if (route->key == ROUTE_NEEDS) {
+            expect_code(route, TYPE_HEADER MATCH_HEADER, "{}", "400 ", "idempotency_key_missing");
+            keys++;
+        }
+        if (route->match == ROUTE_NEEDS) {
+            expect_code(route, TYPE_HEADER KEY_HEADER, "{}", "428 ", "if_match_required");
+            matches++;
+        }
+        if (route->match != ROUTE_TAKES_NOT)
+            expect_code(route, TYPE_HEADER KEY_HEADER "If-Match: W/\"7\"\r\n", "{}", "400 ",
+                        "malformed");
+    }
+    assert_true(keys >= 7 && matches >= 1);
+}
+
+static void no_endpoint_listens_to_strangers(void **state)
+{
+    (void)state;
+    static struct callers callers;
+    static const char *const wrong[] = {"", "Authorization: Bearer aaaaaaaaaaaaaaab\r\n",
+                                        "Authorization: Basic aaaaaaaaaaaaaaaa\r\n"};
+    const struct route *route;
+    uint32_t line;
+    assert_null(callers_read(&callers, (struct text){"shop:aaaaaaaaaaaaaaaa", 21}, &line));
+    server.callers = &callers;
+    for (uint32_t i = 0; (route = route_at(false, i)) != NULL; i++)
+        for (uint32_t k = 0; k < sizeof wrong / sizeof *wrong; k++) {
+            char headers[256];
+            snprintf(headers, sizeof headers, TYPE_HEADER KEY_HEADER MATCH_HEADER "%s", wrong[k]);
+            expect_code(route, headers, route->body != NULL ? "{}" : "", "401 ", "unauthorized");
+        }
+    server.callers = NULL;
+}
+
+static void every_query_refuses_what_it_does_not_know_or_has_had(void **state)
+{
+    (void)state;
+    static const char *const more[] = {"nonsense=1",  "min_seq=1&min_seq=1",
+                                       "min_seq=x",   "min_seq=9007199254740993",
+                                       "min_seq=%zz", "min_seq="};
+    const struct route *route;
+    for (uint32_t i = 0; (route = route_at(false, i)) != NULL; i++)
+        for (uint32_t k = 0; k < sizeof more / sizeof *more; k++) {
+            char head[256];
+            put_head(head, sizeof head - 64, route);
+            strcat(strcat(head, strchr(head, '?') == NULL ? "?" : "&"), more[k]);
+            assert_int_not_equal(ask(head, route->body != NULL ? "{}" : ""), HTTP_COMMAND);
+            if (strstr(said(), "HTTP/1.1 400 ") == NULL &&
+                strstr(said(), "HTTP/1.1 422 ") == NULL && strstr(said(), "HTTP/1.1 401 ") == NULL)
+                fail_msg("%s\n%s", head, said());
+        }
+}
+
 /* The body is what the table of routes says about it, and nothing else. */
 static void expect_shape(const struct schema *schema)
 {
@@ -499,44 +617,6 @@ static void what_is_refused_says_where_and_why(void **state)
         assert_non_null(strstr(said(), "Content-Type: application/problem+json\r\n"));
         expect_shape(&answer_problem);
     }
-}
-
-static void a_body_of_another_type_is_refused(void **state)
-{
-    (void)state;
-    static const char *const types[] = {"", "Content-Type: text/plain\r\n",
-                                        "Content-Type: application/jsonx\r\n",
-                                        "Content-Type: application/x-www-form-urlencoded\r\n"};
-    for (uint32_t i = 0; i < sizeof types / sizeof types[0]; i++) {
-        struct http http;
-        uint32_t consumed;
-        int bytes = snprintf(request_memory, sizeof request_memory,
-                             "PUT /v1/warehouses/w1 HTTP/1.1\r\nHost: a\r\n%s"
-                             "Content-Length: 14\r\n\r\n{\"priority\":1}",
-                             types[i]);
-        http_init(&http, 1, (void *)walk_memory);
-        out.used_bytes = 0;
-        assert_int_equal(http_feed(&http, &server, request_memory, (uint32_t)bytes, &consumed,
-                                   &command, &out, 1),
-                         HTTP_ANSWERED);
-        assert_non_null(strstr(said(), "HTTP/1.1 415 "));
-    }
-}
-
-static void units_received_need_an_idempotency_key(void **state)
-{
-    (void)state;
-    struct http http;
-    uint32_t consumed;
-    char request[] = "POST /v1/stock/receive HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n"
-                     "Content-Type: application/json; charset=utf-8\r\n\r\n{}";
-    http_init(&http, 1, (void *)walk_memory);
-    out.used_bytes = 0;
-    assert_int_equal(
-        http_feed(&http, &server, request, sizeof request - 1, &consumed, &command, &out, 1),
-        HTTP_ANSWERED);
-    assert_non_null(strstr(said(), "HTTP/1.1 400 "));
-    assert_non_null(strstr(said(), "\"code\":\"idempotency_key_missing\""));
 }
 
 static const struct order_create *created(void)
@@ -971,9 +1051,13 @@ int main(void)
         cmocka_unit_test(every_field_that_is_wrong_in_any_way_is_refused_and_pointed_to),
         cmocka_unit_test(every_body_with_only_what_is_required_is_taken),
         cmocka_unit_test(every_path_refuses_the_methods_that_it_does_not_take),
+        cmocka_unit_test(every_body_of_another_media_type_is_refused),
+        cmocka_unit_test(every_endpoint_without_a_body_refuses_one),
+        cmocka_unit_test(every_endpoint_refuses_a_body_that_is_too_large),
+        cmocka_unit_test(every_endpoint_wants_the_headers_that_it_needs),
+        cmocka_unit_test(no_endpoint_listens_to_strangers),
+        cmocka_unit_test(every_query_refuses_what_it_does_not_know_or_has_had),
         cmocka_unit_test(what_is_refused_says_where_and_why),
-        cmocka_unit_test(a_body_of_another_type_is_refused),
-        cmocka_unit_test(units_received_need_an_idempotency_key),
         cmocka_unit_test(every_field_of_an_order_reaches_its_command),
         cmocka_unit_test(every_field_of_a_sku_reaches_its_command),
         cmocka_unit_test(cancelled_lines_reach_their_command_in_ascending_order),
