@@ -26,7 +26,7 @@ struct compact_options {
     uint64_t every_bytes;  /* of log; 0: never by itself */
     uint64_t every_ns;     /* 0: never by itself */
     uint64_t budget_bytes; /* of log that is kept; 0: as much as there is room for */
-    uint64_t rate_bytes;   /* a second, read and written; 0: as fast as it goes */
+    uint64_t rate_bytes;   /* a second, read and written, unless it falls behind; 0: any */
     uint64_t lane_bytes_max;
     uint64_t shard_bytes_max;
 };

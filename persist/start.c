@@ -53,6 +53,7 @@ struct starting {
     uint64_t witness; /* w */
     uint64_t blank_from;
     uint64_t begun_ns;
+    uint64_t part_ns; /* when what is read now was begun: the snapshot, or the log */
     uint64_t said_ns;
 };
 
@@ -336,20 +337,19 @@ static void mark_place(struct starting *s)
         s->marks[s->mark_count++ % MARKS] = s->scan.at;
 }
 
-static void say_progress(struct starting *s)
+/* `done` of `all` pieces of something, `count` events or records in what is done. */
+static void say_progress(struct starting *s, const char *what, uint64_t count, const char *piece,
+                         uint64_t done, uint64_t all)
 {
     uint64_t now = env_clock(s->env);
     if (now - s->said_ns < PROGRESS_NS)
         return;
     s->said_ns = now;
-    uint64_t seconds_10 = (now - s->begun_ns) / (PROGRESS_NS / 10);
-    uint64_t done = s->scan.at.serial - s->manifest->begin_serial;
-    uint64_t all = s->last_serial + 1 - s->manifest->begin_serial;
+    uint64_t seconds_10 = (now - s->part_ns) / (PROGRESS_NS / 10);
     char line[160];
     snprintf(line, sizeof line,
-             "recovering: %llu events, %llu a second; segment %llu of %llu, about %llu s left",
-             (unsigned long long)s->report->events,
-             (unsigned long long)(s->report->events * 10 / seconds_10),
+             "recovering: %llu %s, %llu a second; %s %llu of %llu, about %llu s left",
+             (unsigned long long)count, what, (unsigned long long)(count * 10 / seconds_10), piece,
              (unsigned long long)(done + 1), (unsigned long long)all,
              (unsigned long long)((all - done) * seconds_10 / (done + 1) / 10));
     env_say(s->env, line);
@@ -373,11 +373,13 @@ static bool read_groups(struct starting *s)
     bool good = true;
     const struct group_head *head;
     mark_place(s);
+    s->part_ns = s->said_ns = env_clock(s->env);
     while (good && (head = scan_next(&s->scan, &error)) != NULL) {
         good = hand_over(s, head);
         mark_place(s);
         if (s->report->groups % 1024 == 0)
-            say_progress(s);
+            say_progress(s, "events", s->report->events, "segment",
+                         s->scan.at.serial - s->first.serial, s->last_serial + 1 - s->first.serial);
     }
     s->end = s->scan.at;
     if (good && error == 0)
@@ -445,10 +447,15 @@ static enum loaded load_failed(struct starting *s, const char *name, int32_t err
 static enum loaded load_blocks(struct starting *s, struct snapshot_reader *reader, const char *name)
 {
     const struct snapshot_block *block;
+    uint64_t records = 0;
     int32_t error;
-    while ((block = snapshot_next(reader, &error)) != NULL)
+    while ((block = snapshot_next(reader, &error)) != NULL) {
+        records += block->record_count;
+        say_progress(s, "records", records, "megabyte", reader->next_block - 1,
+                     reader->head.block_count);
         if (!show_image(s, START_IMAGE_BLOCK, block))
             return LOADED_REFUSED;
+    }
     if (!show_image(s, error < 0 ? START_IMAGE_FORGET : START_IMAGE_END, NULL))
         return LOADED_REFUSED;
     if (error < 0)
@@ -502,7 +509,7 @@ static bool read_log(struct starting *s)
     s->blank_from = s->last_serial + 1;
     if (manifest->epoch_count == 0)
         return true;
-    s->begun_ns = s->said_ns = env_clock(s->env);
+    s->begun_ns = s->part_ns = s->said_ns = env_clock(s->env);
     if (s->visitor->on_image != NULL && !load_snapshot(s))
         return false;
     scan_begin(&s->scan, s->env, s->start->directory, manifest, s->scan_memory, s->first);

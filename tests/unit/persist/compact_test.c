@@ -460,6 +460,34 @@ static void a_full_disk_only_puts_it_off(void **state)
     restart(f);
 }
 
+/* True: it wants to wait between two steps. */
+static bool is_held_back(struct fixture *f, uint64_t bytes_meanwhile)
+{
+    struct compact_options options = compact_options_default();
+    options.directory = f->start.directory;
+    options.lane_bytes_max = LANE_BYTES;
+    options.shard_bytes_max = SHARD_BYTES;
+    options.every_bytes = 1000;
+    options.rate_bytes = 1;
+    f->compact = compact_init(f->compact_memory, &options);
+    struct compact_log log = {.watermark = log_watermark(f->log), .bytes = options.every_bytes};
+    bool waits = false;
+    (void)compact_step(f->compact, f->env, &log);
+    assert_true(compact_is_running(f->compact));
+    log.bytes += bytes_meanwhile;
+    while (compact_is_running(f->compact))
+        waits |= compact_step(f->compact, f->env, &log) > env_clock(f->env);
+    return waits;
+}
+
+static void a_round_is_held_back_until_the_next_one_is_due(void **state)
+{
+    struct fixture *f = *state;
+    trade(f, 60);
+    assert_true(is_held_back(f, 999));
+    assert_false(is_held_back(f, 1000));
+}
+
 static void epochs_behind_the_older_snapshot_are_forgotten(void **state)
 {
     struct fixture *f = *state;
@@ -638,6 +666,7 @@ int main(void)
         TEST(a_damaged_group_stops_compaction_and_everything_is_kept),
         TEST(a_round_can_be_interrupted_after_any_change_and_run_again),
         TEST(a_full_disk_only_puts_it_off),
+        TEST(a_round_is_held_back_until_the_next_one_is_due),
         TEST(epochs_behind_the_older_snapshot_are_forgotten),
         TEST(an_orders_history_is_followed_back_as_far_as_the_log_goes),
         TEST(a_skus_movements_are_all_found_newest_first_page_by_page),
