@@ -122,7 +122,7 @@ static void draw_create(struct draft *draft)
     create->head.flags = (uint16_t)(hit(draft, 3) ? below(draft, 4) : 0);
     create->issued_at_ns = issued_at_ns(draft);
     create->pay_by_ns =
-        hit(draft, 4) ? draft->any->now_ns + below(draft, UINT64_C(20000000000)) : 0;
+        hit(draft, 4) ? draft->any->now_ns + draft->any->pay_within_ns - below(draft, 1000) : 0;
     create->currency = cny(draft);
     create->line_count = (uint16_t)(1 + below(draft, 5));
     create->adjustment_count = (uint8_t)(hit(draft, 3) ? below(draft, 3) : 0);

@@ -17,7 +17,8 @@ struct any {
     struct stream *workload;
     uint32_t skus[ANY_SKUS];
     uint64_t now_ns;
-    uint64_t keys; /* that were used so far */
+    uint64_t pay_within_ns; /* the latest that an order says */
+    uint64_t keys;          /* that were used so far */
     uint32_t caller;
     uint64_t *drawn;       /* commands, by everybody: what they are about moves on with it */
     uint32_t weights[128]; /* by op: how often; see any_mix */

@@ -574,6 +574,7 @@ void shop_scenario(struct run *run)
         struct caller *caller = &shop->callers[i];
         caller->shop = shop;
         caller->any = (struct any){.workload = world_stream(run->world, STREAM_WORKLOAD),
+                                   .pay_within_ns = shop->stage.options.payment_deadline_ns,
                                    .drawn = &shop->drawn,
                                    .caller = i};
         any_mix(&caller->any);
