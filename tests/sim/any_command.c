@@ -91,6 +91,16 @@ static uint8_t put_reason(struct draft *draft)
     return put_one_of(draft, reasons, 4);
 }
 
+static uint8_t put_new_sku(struct draft *draft)
+{
+    char text[24];
+    uint64_t newest = 2 + *draft->any->drawn / 20;
+    newest = newest < ANY_NEW_SKUS ? newest : ANY_NEW_SKUS;
+    snprintf(text, sizeof text, "NEW-%llu",
+             (unsigned long long)(newest - 1 - below(draft, newest < 4 ? newest : 4)));
+    return put(draft, text);
+}
+
 static uint32_t sku(const struct draft *draft)
 {
     return draft->any->skus[below(draft, ANY_SKUS)];
@@ -391,13 +401,15 @@ static void draw_sku(struct draft *draft)
         caps[i].channel_bytes = (uint8_t)strlen(channels[i]);
         memcpy(caps[i].channel, channels[i], caps[i].channel_bytes);
     }
-    put_sku->code_bytes = put_numbered(draft, "SKU-", ANY_SKUS);
+    put_sku->code_bytes =
+        hit(draft, 2) ? put_new_sku(draft) : put_numbered(draft, "SKU-", ANY_SKUS);
 }
 
 static void draw_resolve(struct draft *draft)
 {
     struct sku_resolve *resolve = fixed(draft, sizeof *resolve);
-    resolve->code_bytes = put_numbered(draft, "SKU-", ANY_SKUS + 1);
+    resolve->code_bytes =
+        hit(draft, 4) ? put_numbered(draft, "SKU-", ANY_SKUS) : put_new_sku(draft);
 }
 
 /* --- logistics, rules, audits --- */
@@ -491,8 +503,8 @@ static const struct row {
     {OP_RETURN_CLOSE, 4, draw_parcel},
     {OP_RULES_PUT, 2, draw_rules},
     {OP_RULES_GET, 1, draw_head},
-    {OP_SKU_PUT, 2, draw_sku},
-    {OP_SKU_RESOLVE, 1, draw_resolve},
+    {OP_SKU_PUT, 6, draw_sku},
+    {OP_SKU_RESOLVE, 8, draw_resolve},
     {OP_SKU_GET, 2, draw_stock_get},
     {OP_STOCK_GET, 12, draw_stock_get},
     {OP_STOCK_RECEIVE, 20, draw_receive},
@@ -590,6 +602,24 @@ bool any_is_known_again(const struct command *command)
     default:
         return false;
     }
+}
+
+uint32_t any_new_sku(const struct command *command)
+{
+    const struct sku_put *put_sku = (const void *)command;
+    const struct sku_resolve *resolve = (const void *)command;
+    const char *code = (const void *)(resolve + 1);
+    uint32_t bytes = resolve->code_bytes;
+    if (command->op == OP_SKU_PUT) {
+        code = (const void *)(put_sku->caps + put_sku->cap_count);
+        bytes = put_sku->code_bytes;
+    }
+    if ((command->op != OP_SKU_PUT && command->op != OP_SKU_RESOLVE) || code[0] != 'N')
+        return ANY_NEW_SKUS;
+    uint32_t number = 0;
+    for (uint32_t i = 4; i < bytes; i++)
+        number = number * 10 + (uint32_t)(code[i] - '0');
+    return number;
 }
 
 struct text any_order(const struct command *command)

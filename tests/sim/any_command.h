@@ -8,6 +8,7 @@
 
 enum {
     ANY_SKUS = 6,
+    ANY_NEW_SKUS = 200, /* that come into being meanwhile: NEW-0 ... */
     ANY_WAREHOUSES = 3,
     ANY_ORDERS = 500,
     ANY_COMMAND_BYTES_MAX = 4096,
@@ -35,6 +36,8 @@ uint32_t any_command(struct any *any, void *at, uint64_t request);
 
 /* Done again, it gets the first answer again: it is known by its id or its key. */
 bool any_is_known_again(const struct command *command);
+/* Which of the new SKUs it puts or asks for; ANY_NEW_SKUS: none. */
+uint32_t any_new_sku(const struct command *command);
 /* The order that it is about; empty: none. */
 struct text any_order(const struct command *command);
 

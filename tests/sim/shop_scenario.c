@@ -36,6 +36,7 @@ struct wish {
     uint16_t kind;
     int64_t total;
     uint32_t version; /* of its order, as it was known when this was asked */
+    uint32_t sku;     /* likewise the number of the new SKU that it is about */
     _Alignas(8) uint8_t command[ANY_COMMAND_BYTES_MAX];
 };
 
@@ -62,7 +63,8 @@ struct shop {
         ends_open; /* some goods were sent again or exchanged: lines do not tell the stock's counts */
     uint32_t skus[ANY_SKUS];
     uint32_t fresh_sku;
-    uint64_t drawn; /* commands */
+    uint32_t new_skus[ANY_NEW_SKUS + 1]; /* their numbers, once somebody has heard them */
+    uint64_t drawn;                      /* commands */
     struct order_heard orders[ANY_ORDERS];
     struct caller callers[CALLERS_MAX];
     uint32_t caller_count;
@@ -167,10 +169,28 @@ static void check_equations(const struct shop *shop, const struct result_audit *
     }
 }
 
+/* A number that was heard once stays that SKU's. */
+static void hear_sku(struct shop *shop, const struct wish *wish, uint32_t which,
+                     const struct result *result)
+{
+    const struct result_sku *sku = (const void *)result;
+    if (result->code == CODE_UNKNOWN_SKU && wish->sku != 0)
+        run_fail(shop->run, "NEW-%u was there, and is gone", which);
+    if (result->kind != RESULT_SKU)
+        return;
+    if (shop->new_skus[which] != 0 && shop->new_skus[which] != sku->sku)
+        run_fail(shop->run, "NEW-%u has the number %u, and had %u", which, sku->sku,
+                 shop->new_skus[which]);
+    shop->new_skus[which] = sku->sku;
+}
+
 static void hear(struct shop *shop, const struct wish *wish, const struct result *result)
 {
     const struct command *command = (const void *)wish->command;
     struct order_heard *heard = heard_of(shop, command);
+    uint32_t new_sku = any_new_sku(command);
+    if (new_sku != ANY_NEW_SKUS)
+        hear_sku(shop, wish, new_sku, result);
     bool replayed = result->code == CODE_REPLAYED; /* says what was so when it was done */
     if (result->kind == RESULT_ORDER)
         check_money(shop, (const void *)result);
@@ -305,6 +325,7 @@ static bool ask_once(struct caller *caller)
         if (wish->answered)
             continue;
         wish->version = heard != NULL ? heard->version : 0;
+        wish->sku = caller->shop->new_skus[any_new_sku(command)];
         memcpy(caller->commands + bytes, command, command->bytes);
         bytes += command->bytes;
         count++;
