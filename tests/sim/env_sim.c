@@ -104,6 +104,7 @@ struct machine {
     struct lock locks[LOCKS_MAX];
     uint64_t boot_ns;
     int64_t wall_offset_ns;
+    uint64_t drifted_until_ns;
 };
 
 /* 2020-11-11 00:00:00 UTC */
@@ -970,10 +971,19 @@ int64_t env_free_bytes(struct env *env, int32_t directory)
     return (int64_t)disk_free_bytes(env->process->machine->disk);
 }
 
+static void drift(struct machine *machine)
+{
+    uint64_t now_ns = world_now(machine->world);
+    int64_t passed_us = (int64_t)((now_ns - machine->drifted_until_ns) / MICROSECOND_NS);
+    machine->wall_offset_ns += passed_us * machine->knobs.drift_ppm / 1000;
+    machine->drifted_until_ns = now_ns;
+}
+
 uint64_t env_now(struct env *env)
 {
     cross(env);
     struct machine *machine = env->process->machine;
+    drift(machine);
     struct stream *clock = chance(machine, STREAM_CLOCK);
     if (stream_hit(clock, machine->knobs.wall_step_one_in)) {
         uint64_t step = stream_below(clock, machine->knobs.wall_step_ns_max);

@@ -47,6 +47,7 @@ struct env_knobs {
     uint32_t
         late_hand_over_one_in; /* submissions that the kernel sees at once: never (0) to always (1) */
     uint64_t wall_step_ns_max; /* the wall clock jumps by so much, forwards or back */
+    int32_t drift_ppm;         /* how much faster the wall clock runs than time does */
     uint32_t wall_step_one_in; /* looks at the wall clock */
     bool no_registration;      /* env_register is refused with ENOMEM */
 };

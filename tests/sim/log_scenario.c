@@ -357,7 +357,7 @@ static void doom_sometimes(struct scene *scene, uint32_t one_in, uint64_t calls_
 {
     struct stream *crash = world_stream(scene->run->world, STREAM_CRASH);
     uint64_t calls = stream_skewed(crash, calls_max);
-    if (stream_hit(crash, one_in))
+    if (run_has(scene->run, FAULT_KILLS, stream_hit(crash, one_in)))
         process_doom(scene->process, calls + 1, scene->driver);
 }
 
@@ -441,7 +441,8 @@ static void drive(void *argument)
 {
     struct scene *scene = argument;
     struct world *world = scene->run->world;
-    uint64_t lives = stream_between(world_stream(world, STREAM_WORKLOAD), 1, LIVES_MAX);
+    uint64_t drawn = stream_between(world_stream(world, STREAM_WORKLOAD), 1, LIVES_MAX);
+    uint64_t lives = run_lives(scene->run, drawn);
     while (lives-- > 0)
         if (begin_life(scene, false))
             live(scene, false);
@@ -475,7 +476,7 @@ void log_scenario(struct run *run)
     scene = (struct scene){.run = run, .visitor = {.on_group = on_group}};
     run_swarm(run);
     draw_options(&scene);
-    scene.rot_one_in = run_knob(run, 1, 6);
+    scene.rot_one_in = run_knob(run, FAULT_ROT, 1, 6);
     struct start_options options = start_options(&scene);
     scene.scratch = run_memory(start_scratch_bytes(&options));
     scene.memory = run_memory(log_bytes(&scene.options));

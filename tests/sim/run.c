@@ -11,10 +11,16 @@ static struct run *the_run;
 
 enum { EXIT_FOUND = 1 };
 
+const char *const fault_names[FAULT_COUNT] = {
+#define X(id, name) [id] = name,
+    FAULTS(X)
+#undef X
+};
+
 void run_open(struct run *run, uint64_t seed, const char *scenario, enum planted planted,
-              struct totals *totals)
+              const struct less *less, struct totals *totals)
 {
-    *run = (struct run){.seed = seed, .scenario = scenario, .totals = totals};
+    *run = (struct run){.seed = seed, .scenario = scenario, .totals = totals, .less = *less};
     run->world = world_open(seed);
     run->machine = machine_open(run->world);
     machine_knobs(run->machine)->planted = planted;
@@ -34,11 +40,29 @@ void run_close(struct run *run)
     totals->trace = world_trace_hash(run->world);
 }
 
-uint32_t run_knob(struct run *run, uint64_t low, uint64_t high)
+uint32_t run_knob(struct run *run, enum fault fault, uint64_t low, uint64_t high)
 {
     struct stream *swarm = world_stream(run->world, STREAM_SWARM);
     uint32_t drawn = (uint32_t)stream_between(swarm, low, high);
-    return stream_hit(swarm, 2) ? drawn : 0;
+    bool on = stream_hit(swarm, 2);
+    return run_has(run, fault, on) ? drawn : 0;
+}
+
+bool run_has(const struct run *run, enum fault fault, bool drawn)
+{
+    return drawn && !run->less.without[fault];
+}
+
+uint64_t run_lives(const struct run *run, uint64_t drawn)
+{
+    uint64_t most = run->less.lives == 0 ? drawn : run->less.lives - 1;
+    return drawn < most ? drawn : most;
+}
+
+uint32_t run_clients(const struct run *run, uint32_t drawn)
+{
+    uint32_t most = run->less.clients == 0 ? drawn : run->less.clients;
+    return drawn < most ? drawn : most;
 }
 
 static void draw_schedule(struct run *run)
@@ -46,9 +70,9 @@ static void draw_schedule(struct run *run)
     struct stream *swarm = world_stream(run->world, STREAM_SWARM);
     *world_knobs(run->world) = (struct world_knobs){
         .shuffle_ties = stream_hit(swarm, 2),
-        .switch_one_in = run_knob(run, 1, 20),
+        .switch_one_in = run_knob(run, FAULT_SWITCHES, 1, 20),
         .switch_ns_max = stream_skewed(swarm, MILLISECOND_NS),
-        .pause_one_in = run_knob(run, 100, 5000),
+        .pause_one_in = run_knob(run, FAULT_PAUSES, 100, 5000),
         .pause_ns_max = stream_skewed(swarm, 100 * MILLISECOND_NS),
     };
 }
@@ -58,17 +82,19 @@ static void draw_disk(struct run *run)
     struct stream *swarm = world_stream(run->world, STREAM_SWARM);
     *disk_knobs(machine_disk(run->machine)) = (struct disk_knobs){
         .capacity_bytes = (8ull << 20) + stream_skewed(swarm, 256ull << 20),
-        .keep_one_in = run_knob(run, 1, 8),
-        .garble_one_in = run_knob(run, 2, 40),
-        .tear_one_in = run_knob(run, 1, 4),
-        .failed_sync_one_in = run_knob(run, 20, 3000),
-        .failed_write_one_in = run_knob(run, 20, 3000),
-        .failed_read_one_in = run_knob(run, 20, 3000),
-        .short_write_one_in = run_knob(run, 20, 3000),
+        .keep_one_in = run_knob(run, FAULT_TORN_WRITES, 1, 8),
+        .garble_one_in = run_knob(run, FAULT_GARBAGE, 2, 40),
+        .tear_one_in = run_knob(run, FAULT_TORN_WRITES, 1, 4),
+        .failed_sync_one_in = run_knob(run, FAULT_FAILED_SYNCS, 20, 3000),
+        .failed_write_one_in = run_knob(run, FAULT_FAILED_WRITES, 20, 3000),
+        .failed_read_one_in = run_knob(run, FAULT_FAILED_READS, 20, 3000),
+        .short_write_one_in = run_knob(run, FAULT_SHORT_WRITES, 20, 3000),
         .latency_ns_max = stream_skewed(swarm, 5 * MILLISECOND_NS),
-        .slow_one_in = run_knob(run, 10, 1000),
+        .slow_one_in = run_knob(run, FAULT_SLOW_DISK, 10, 1000),
         .slow_ns_max = stream_skewed(swarm, 300 * MILLISECOND_NS),
     };
+    if (run->less.without[FAULT_FULL_DISK])
+        disk_knobs(machine_disk(run->machine))->capacity_bytes = UINT64_MAX / 2;
 }
 
 static void draw_network(struct run *run)
@@ -76,9 +102,9 @@ static void draw_network(struct run *run)
     struct stream *swarm = world_stream(run->world, STREAM_SWARM);
     *net_knobs(machine_net(run->machine)) = (struct net_knobs){
         .socket_bytes = 64 + (uint32_t)stream_skewed(swarm, 256 << 10),
-        .piece_bytes_max = run_knob(run, 1, 20000),
+        .piece_bytes_max = run_knob(run, FAULT_PIECES, 1, 20000),
         .latency_ns_max = stream_skewed(swarm, 20 * MILLISECOND_NS),
-        .reset_one_in = run_knob(run, 20, 2000),
+        .reset_one_in = run_knob(run, FAULT_RESETS, 20, 2000),
     };
 }
 
@@ -89,12 +115,14 @@ void run_swarm(struct run *run)
     draw_schedule(run);
     draw_disk(run);
     draw_network(run);
-    env->multishot_ends_one_in = run_knob(run, 2, 50);
-    env->part_receive_one_in = run_knob(run, 1, 10);
-    env->buffers_max = run_knob(run, 1, 8);
-    env->early_return_one_in = run_knob(run, 2, 50);
-    env->late_hand_over_one_in = run_knob(run, 1, 10);
-    env->wall_step_one_in = run_knob(run, 50, 5000);
+    env->multishot_ends_one_in = run_knob(run, FAULT_MULTISHOTS, 2, 50);
+    env->part_receive_one_in = run_knob(run, FAULT_BUFFERS, 1, 10);
+    env->buffers_max = run_knob(run, FAULT_BUFFERS, 1, 8);
+    env->early_return_one_in = run_knob(run, FAULT_EARLY_RETURNS, 2, 50);
+    env->late_hand_over_one_in = run_knob(run, FAULT_LATE_OPS, 1, 10);
+    env->wall_step_one_in = run_knob(run, FAULT_CLOCK, 50, 5000);
+    env->drift_ppm = (int32_t)run_knob(run, FAULT_CLOCK, 1, 200000) -
+                     (int32_t)run_knob(run, FAULT_CLOCK, 1, 200000);
     env->wall_step_ns_max = stream_skewed(swarm, 3600ull * SECOND_NS);
     env->no_registration = stream_hit(swarm, 4);
 }
@@ -126,10 +154,12 @@ void run_calm(struct run *run)
     disk->capacity_bytes = UINT64_MAX / 2;
     net_knobs(machine_net(run->machine))->reset_one_in = 0;
     env->wall_step_one_in = 0;
+    env->drift_ppm = 0;
 }
 
-static _Noreturn void end_found(const struct run *run, const char *what)
+static _Noreturn void end_found(struct run *run, const char *what)
 {
+    run_close(run);
     fflush(stdout);
     fprintf(stderr, "%s  (at %.6f s of seed %llu, scenario %s)\n", what,
             (double)world_now(run->world) / 1e9, (unsigned long long)run->seed, run->scenario);
@@ -139,12 +169,13 @@ static _Noreturn void end_found(const struct run *run, const char *what)
 
 void run_fail(const struct run *run, const char *format, ...)
 {
+    CHECK(run == the_run);
     char what[512];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
-    end_found(run, what);
+    end_found(the_run, what);
 }
 
 _Noreturn void check_failed(const char *file, int line, const char *claim)

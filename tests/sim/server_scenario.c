@@ -432,8 +432,8 @@ static void open_client(struct market *market, struct client *client)
     bool web = stream_hit(world_stream(run->world, STREAM_SWARM), 3);
     client_open(client, run, web ? STAGE_HTTP : STAGE_BINARY);
     client->oracle = web ? market->oracle : NULL;
-    client->slow_one_in = run_knob(run, 5, 100);
-    client->keep_one_in = run_knob(run, 1, 4);
+    client->slow_one_in = run_knob(run, FAULT_SLOW_READERS, 5, 100);
+    client->keep_one_in = run_knob(run, FAULT_OLD_ENDS, 1, 4);
 }
 
 static void run_scenario(struct run *run, bool rush)
@@ -447,7 +447,7 @@ static void run_scenario(struct run *run, bool rush)
     stage_open(&market->stage, run);
     draw_rush(market);
     struct stream *swarm = world_stream(run->world, STREAM_SWARM);
-    market->buyer_count = 1 + (uint32_t)stream_below(swarm, CLIENTS_MAX);
+    market->buyer_count = run_clients(run, 1 + (uint32_t)stream_below(swarm, CLIENTS_MAX));
     for (uint32_t i = 0; i < market->buyer_count; i++) {
         market->buyers[i].market = market;
         market->buyers[i].number = i;

@@ -601,7 +601,7 @@ void shop_scenario(struct run *run)
     run_swarm(run);
     stage_open(&shop->stage, run);
     draw_times(shop);
-    shop->caller_count = 1 + (uint32_t)stream_below(swarm, CALLERS_MAX);
+    shop->caller_count = run_clients(run, 1 + (uint32_t)stream_below(swarm, CALLERS_MAX));
     for (uint32_t i = 0; i < shop->caller_count; i++) {
         struct caller *caller = &shop->callers[i];
         caller->shop = shop;
@@ -611,8 +611,8 @@ void shop_scenario(struct run *run)
                                    .caller = i};
         any_mix(&caller->any);
         client_open(&caller->client, run, STAGE_BINARY);
-        caller->client.slow_one_in = run_knob(run, 5, 100);
-        caller->client.keep_one_in = run_knob(run, 1, 4);
+        caller->client.slow_one_in = run_knob(run, FAULT_SLOW_READERS, 5, 100);
+        caller->client.keep_one_in = run_knob(run, FAULT_OLD_ENDS, 1, 4);
     }
     shop->auditor.shop = shop;
     client_open(&shop->auditor.client, run, STAGE_BINARY);

@@ -94,9 +94,12 @@ struct wanted {
     bool talks;
     bool traces;
     bool table;
+    bool shrink;
+    struct less less;
     bool marks;
 };
 
+enum { LIVES_TRIED = 12, CLIENTS_TRIED = 6 };
 enum { RUN_SECONDS_MAX = 120, FAILURES_MAX = 10 /* enough to look at */ };
 
 static void run_one(const struct scenario *scenario, uint64_t seed, const struct wanted *wanted,
@@ -104,7 +107,7 @@ static void run_one(const struct scenario *scenario, uint64_t seed, const struct
 {
     static struct run run;
     alarm(RUN_SECONDS_MAX); /* a run that hangs is a failure too */
-    run_open(&run, seed, scenario->name, wanted->planted, totals);
+    run_open(&run, seed, scenario->name, wanted->planted, &wanted->less, totals);
     run.shard_bug[wanted->shard_bug] = wanted->shard_bug != BUG_NONE;
     if (wanted->talks)
         world_talk(run.world, stdout);
@@ -164,6 +167,71 @@ static void print_totals(const struct totals *sum, uint64_t runs, uint64_t failu
            (unsigned long long)sum->kills, (unsigned long long)sum->power_losses);
 }
 
+/* The line that brings it back. */
+static void print_failure(const struct wanted *wanted, const struct scenario *scenario,
+                          uint64_t seed)
+{
+    const char *comma = " --without ";
+    printf("%s: spate-sim --scenario %s --seed %llu%s%s", wanted->bug != NULL ? "FOUND" : "FAILED",
+           scenario->name, (unsigned long long)seed, wanted->bug != NULL ? " --bug " : "",
+           wanted->bug != NULL ? wanted->bug : "");
+    for (uint32_t i = 0; i < FAULT_COUNT; i++)
+        if (wanted->less.without[i]) {
+            printf("%s%s", comma, fault_names[i]);
+            comma = ",";
+        }
+    if (wanted->less.lives != 0)
+        printf(" --lives %u", wanted->less.lives - 1);
+    if (wanted->less.clients != 0)
+        printf(" --clients %u", wanted->less.clients);
+    printf("   # spate %s\n", version_text());
+}
+
+/* Keeps a smaller run if it fails too, whatever it is that fails then; says so. */
+static bool try_less(struct wanted *wanted, struct less less, const struct scenario *scenario,
+                     uint64_t seed, struct totals *shared)
+{
+    struct wanted tried = *wanted;
+    tried.less = less;
+    tried.quiet = true;
+    memset(shared, 0, sizeof *shared);
+    if (survives(scenario, seed, &tried, shared))
+        return false;
+    wanted->less = less;
+    return true;
+}
+
+/* Leaves out whatever the failure does not need: faults one by one, then lives, then clients. */
+static void shrink(const struct wanted *failed, const struct scenario *scenario, uint64_t seed,
+                   struct totals *shared)
+{
+    struct wanted wanted = *failed;
+    uint64_t before = shared->happenings;
+    for (uint32_t i = 0; i < FAULT_COUNT; i++) {
+        struct less less = wanted.less;
+        less.without[i] = true;
+        (void)try_less(&wanted, less, scenario, seed, shared);
+    }
+    bool found = false;
+    for (uint32_t lives = 0; !found && lives < LIVES_TRIED; lives++) {
+        struct less less = wanted.less;
+        less.lives = lives + 1;
+        found = try_less(&wanted, less, scenario, seed, shared);
+    }
+    found = false;
+    for (uint32_t clients = 1; !found && clients < CLIENTS_TRIED; clients++) {
+        struct less less = wanted.less;
+        less.clients = clients;
+        found = try_less(&wanted, less, scenario, seed, shared);
+    }
+    wanted.quiet = false;
+    memset(shared, 0, sizeof *shared);
+    (void)survives(scenario, seed, &wanted, shared);
+    print_failure(&wanted, scenario, seed);
+    printf("shrunk from %llu happenings to %llu\n", (unsigned long long)before,
+           (unsigned long long)shared->happenings);
+}
+
 static bool is_wanted(const struct wanted *wanted, const struct scenario *scenario)
 {
     return wanted->scenario == NULL || strcmp(wanted->scenario, scenario->name) == 0;
@@ -194,10 +262,9 @@ static int run_all(const struct wanted *wanted, struct totals *shared)
                        (unsigned long long)shared->trace);
             if (survived)
                 continue;
-            printf("%s: spate-sim --scenario %s --seed %llu%s%s\n",
-                   wanted->bug != NULL ? "FOUND" : "FAILED", scenario->name,
-                   (unsigned long long)seed, wanted->bug != NULL ? " --bug " : "",
-                   wanted->bug != NULL ? wanted->bug : "");
+            print_failure(wanted, scenario, seed);
+            if (wanted->shrink)
+                shrink(wanted, scenario, seed, shared);
             if (wanted->bug != NULL) {
                 printf("found %s after %llu runs\n", wanted->bug, (unsigned long long)runs);
                 return 0;
@@ -261,6 +328,25 @@ static int print_table(struct totals *shared)
     return result;
 }
 
+/* Names with commas between them. */
+static bool leave_out(struct wanted *wanted, char *names)
+{
+    for (char *name = strtok(names, ","); name != NULL; name = strtok(NULL, ",")) {
+        uint32_t i = 0;
+        while (i < FAULT_COUNT && strcmp(fault_names[i], name) != 0)
+            i++;
+        if (i == FAULT_COUNT) {
+            fprintf(stderr, "there is no fault %s; there are:", name);
+            for (i = 0; i < FAULT_COUNT; i++)
+                fprintf(stderr, " %s", fault_names[i]);
+            fputc('\n', stderr);
+            return false;
+        }
+        wanted->less.without[i] = true;
+    }
+    return true;
+}
+
 static void print_bugs(void)
 {
     for (uint32_t i = 1; i < PLANTED_COUNT; i++)
@@ -273,12 +359,15 @@ static const char usage[] =
     "usage: spate-sim [--seeds N] [--from SEED] [--hours H] [--seed S] [--scenario "
     "log|server|rush|shop]\n"
     "                 [--bug NAME] [--bugs] [--table] [--marks] [--trace] [--talk]\n"
+    "                 [--shrink] [--without FAULT,...] [--lives N] [--clients N]\n"
     "  --seeds N     this many seeds (default 20), from --from on (default 1)\n"
     "  --hours H     as many as fit into H hours of real time\n"
     "  --seed S      this one alone\n"
     "  --bug NAME    with this bug planted: succeeds when it is found; --bugs names them all\n"
     "  --table       each planted bug, and which of its pinned seeds finds it\n"
     "  --marks       which of the marks in the code were reached; fails if one never was\n"
+    "  --shrink      leaves out of a failing run whatever it does not need to fail\n"
+    "  --without ... leaves these faults out; --lives, --clients: no more than that\n"
     "  --trace       the hash of each run's trace; the same in every build\n"
     "  --talk        what happens, line by line\n";
 
@@ -290,7 +379,9 @@ static bool parse(int count, char **arguments, struct wanted *wanted)
         {"scenario", required_argument, NULL, 'c'}, {"bug", required_argument, NULL, 'b'},
         {"bugs", no_argument, NULL, 'l'},           {"trace", no_argument, NULL, 't'},
         {"talk", no_argument, NULL, 'v'},           {"table", no_argument, NULL, 'T'},
-        {"marks", no_argument, NULL, 'm'},          {0}};
+        {"marks", no_argument, NULL, 'm'},          {"shrink", no_argument, NULL, 'k'},
+        {"without", required_argument, NULL, 'w'},  {"lives", required_argument, NULL, 'L'},
+        {"clients", required_argument, NULL, 'C'},  {0}};
     int option;
     while ((option = getopt_long(count, arguments, "", options, NULL)) != -1) {
         switch (option) {
@@ -328,6 +419,19 @@ static bool parse(int count, char **arguments, struct wanted *wanted)
             break;
         case 'm':
             wanted->marks = true;
+            break;
+        case 'k':
+            wanted->shrink = true;
+            break;
+        case 'w':
+            if (!leave_out(wanted, optarg))
+                return false;
+            break;
+        case 'L':
+            wanted->less.lives = (uint32_t)strtoul(optarg, NULL, 10) + 1;
+            break;
+        case 'C':
+            wanted->less.clients = (uint32_t)strtoul(optarg, NULL, 10);
             break;
         default:
             return false;

@@ -67,7 +67,7 @@ static void doom_sometimes(struct stage *stage, uint32_t one_in, uint64_t calls_
 {
     struct stream *crash = world_stream(stage->run->world, STREAM_CRASH);
     uint64_t calls = stream_skewed(crash, calls_max);
-    if (stream_hit(crash, one_in))
+    if (run_has(stage->run, FAULT_KILLS, stream_hit(crash, one_in)))
         process_doom(stage->process, calls + 1, stage->driver);
 }
 
@@ -194,7 +194,7 @@ void stage_live_through(struct stage *stage, uint64_t lives)
     if (stage->has_intruder)
         world_spawn(world, STAGE_STACK_BYTES, intrude, &stage->intruder);
     run_resume(stage->run);
-    while (lives-- > 0)
+    for (lives = run_lives(stage->run, lives); lives > 0; lives--)
         if (stage_begin(stage, false))
             stage_live(stage);
     run_calm(stage->run);
@@ -251,8 +251,8 @@ void stage_open(struct stage *stage, struct run *run)
     options->retry_window_ns = year_ns;
     draw_log(run, options);
     memcpy(options->bug, run->shard_bug, sizeof options->bug);
-    stage->rot_one_in = run_knob(run, 1, 4);
-    stage->has_intruder = stream_hit(swarm, 2);
+    stage->rot_one_in = run_knob(run, FAULT_ROT, 1, 4);
+    stage->has_intruder = run_has(run, FAULT_INTRUDER, stream_hit(swarm, 2));
     stage->intruder = (struct intruder){
         .run = run, .addresses = {STAGE_BINARY, STAGE_HTTP}, .end = &stage->guests_end};
 }
