@@ -44,6 +44,7 @@
     X(BUG_WATERMARK_AHEAD,      "watermark-ahead")      /* the watermark is one sequence ahead of the disk */ \
     X(BUG_ANSWERS_AT_ONCE,      "answers-at-once")      /* answers leave before what they have seen is durable */ \
     X(BUG_SEEN_FORGOTTEN,       "seen-forgotten")       /* what a message has seen counts for nothing */ \
+    X(BUG_SYNCS_OVERLAP,        "syncs-overlap")        /* a sync begins while another of its file is under way */ \
     X(BUG_EPOCH_REUSED,         "epoch-reused")         /* a start serves under the epoch of the one before */ \
     X(BUG_PUBLISHED_TOO_EARLY,  "published-too-early")  /* catalogue entries carry the sequence before theirs */
 /* clang-format on */

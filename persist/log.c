@@ -230,10 +230,16 @@ static bool is_published(const struct log *log, uint64_t seq)
     return atomic_load(&slot_of(log, seq)->seq) == seq; /* pairs with the store in log_publish */
 }
 
+static bool is_planted(const struct log *log, enum bug bug)
+{
+    return log->options.bug != NULL && log->options.bug[bug];
+}
+
 /* [2] */
 static bool slot_is_free(const struct log *log)
 {
-    uint64_t most = log->options.sync == LOG_SYNC_FDATASYNC ? 1 : WRITES;
+    bool alone = log->options.sync == LOG_SYNC_FDATASYNC && !is_planted(log, BUG_SYNCS_OVERLAP);
+    uint64_t most = alone ? 1 : WRITES;
     return atomic_load(&log->submitted) - atomic_load(&log->advanced) < most;
 }
 
@@ -440,11 +446,6 @@ static void wake_sleepers(struct log *log, struct env *env, uint32_t self)
     uint64_t woken = atomic_and(&log->sleepers, 0) & ~(UINT64_C(1) << self);
     for (; woken != 0; woken &= woken - 1)
         env_doorbell(env, (uint32_t)__builtin_ctzll(woken));
-}
-
-static bool is_planted(const struct log *log, enum bug bug)
-{
-    return log->options.bug != NULL && log->options.bug[bug];
 }
 
 static void raise_watermark(struct log *log, uint64_t seq)
