@@ -953,20 +953,36 @@ bool command_only_looks(const struct command *command)
     return false;
 }
 
-uint32_t command_slot(const struct command *command)
+/* Where a command is decided: at an order's home, or in a slot. */
+struct home {
+    struct text order; /* 0 bytes: it is not addressed through an order */
+    uint32_t slot;
+};
+
+static struct home of_order(struct text id)
+{
+    return (struct home){.order = id};
+}
+
+static struct home of_slot(uint32_t slot)
+{
+    return (struct home){.slot = slot};
+}
+
+static struct home home_of(const struct command *command)
 {
     const void *fixed = command;
     switch ((enum op)command->op) {
     case OP_ORDER_CREATE:
-        return slot_of(order_create_text(fixed, ORDER_ID));
+        return of_order(order_create_text(fixed, ORDER_ID));
     case OP_ORDER_GET: {
         const struct order_get *get = fixed;
-        return slot_of(text_behind(get, sizeof *get, get->id_bytes));
+        return of_order(text_behind(get, sizeof *get, get->id_bytes));
     }
     case OP_ORDER_CANCEL: {
         const struct order_cancel *cancel = (const void *)command;
         const char *id = (const char *)(cancel->lines + cancel->line_count);
-        return hash_slot(key_hash((struct text){id, cancel->id_bytes}));
+        return of_order((struct text){id, cancel->id_bytes});
     }
     case OP_PAYMENT_CREATE:
     case OP_PAYMENT_GET:
@@ -981,32 +997,32 @@ uint32_t command_slot(const struct command *command)
     case OP_REFUND_FAIL:
     case OP_REFUND_LOSE:
     case OP_PAYMENT_NOTICE:
-        return slot_of(order_money_text(fixed, MONEY_ORDER));
+        return of_order(order_money_text(fixed, MONEY_ORDER));
     case OP_ORDER_LIST:
-        return ((const struct order_list *)fixed)->slot;
+        return of_slot(((const struct order_list *)fixed)->slot);
     case OP_SKU_PUT: {
         const struct sku_put *put = fixed;
-        return slot_of(sku_put_code(put));
+        return of_slot(slot_of(sku_put_code(put)));
     }
     case OP_ORDER_HISTORY:
-        return slot_of(past_get_order(fixed));
+        return of_order(past_get_order(fixed));
     case OP_STOCK_GET:
     case OP_SKU_GET:
-        return sku_slot(((const struct stock_get *)fixed)->sku);
+        return of_slot(sku_slot(((const struct stock_get *)fixed)->sku));
     case OP_STOCK_RECEIVE:
-        return sku_slot(((const struct stock_receive *)fixed)->sku);
+        return of_slot(sku_slot(((const struct stock_receive *)fixed)->sku));
     case OP_STOCK_EXPECT:
     case OP_STOCK_ADJUST:
     case OP_STOCK_QUARANTINE:
     case OP_STOCK_CLEAR:
     case OP_STOCK_WRITE_OFF:
     case OP_STOCK_COUNT:
-        return sku_slot(((const struct stock_change *)(const void *)command)->sku);
+        return of_slot(sku_slot(((const struct stock_change *)(const void *)command)->sku));
     case OP_STOCK_POLICY:
-        return sku_slot(((const struct stock_policy *)(const void *)command)->sku);
+        return of_slot(sku_slot(((const struct stock_policy *)(const void *)command)->sku));
     case OP_ORDER_REVIEW:
     case OP_ORDER_CONFIRM:
-        return slot_of(order_act_text(fixed, ACT_ORDER));
+        return of_order(order_act_text(fixed, ACT_ORDER));
     case OP_SHIPMENT_CREATE:
     case OP_SHIPMENT_GET:
     case OP_SHIPMENT_PICK:
@@ -1023,26 +1039,37 @@ uint32_t command_slot(const struct command *command)
     case OP_RETURN_RECEIVE:
     case OP_RETURN_INSPECT:
     case OP_RETURN_CLOSE:
-        return slot_of(order_parcel_text(fixed, PARCEL_ORDER));
+        return of_order(order_parcel_text(fixed, PARCEL_ORDER));
     case OP_SHIPMENT_SCAN:
-        return slot_of(order_scans_text(fixed, 0));
+        return of_order(order_scans_text(fixed, 0));
     case OP_TRANSFER_SHIP:
-        return sku_slot(((const struct transfer_ship *)fixed)->sku);
+        return of_slot(sku_slot(((const struct transfer_ship *)fixed)->sku));
     case OP_TRANSFER_RECEIVE:
-        return sku_slot(((const struct transfer_receive *)fixed)->sku);
+        return of_slot(sku_slot(((const struct transfer_receive *)fixed)->sku));
     case OP_TRANSFER_GET:
-        return sku_slot(((const struct transfer_get *)fixed)->sku);
+        return of_slot(sku_slot(((const struct transfer_get *)fixed)->sku));
     case OP_CELL_LIST:
-        return ((const struct cell_list *)fixed)->slot;
+        return of_slot(((const struct cell_list *)fixed)->slot);
     case OP_RULES_PUT:
     case OP_RULES_GET:
     case OP_WAREHOUSE_PUT:
     case OP_REGION_COSTS:
     case OP_AUDIT:
-        return TOPOLOGY_SLOT;
+        return of_slot(TOPOLOGY_SLOT);
     case OP_SKU_RESOLVE:
     case OP_STOCK_MOVEMENTS:
         break;
     }
-    return SLOT_COUNT;
+    return of_slot(SLOT_COUNT);
+}
+
+struct text command_order(const struct command *command)
+{
+    return home_of(command).order;
+}
+
+uint32_t command_slot(const struct command *command)
+{
+    struct home home = home_of(command);
+    return home.order.bytes > 0 ? slot_of(home.order) : home.slot;
 }

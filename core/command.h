@@ -497,7 +497,9 @@ struct command_fault {
 enum code command_check(const struct command *command, uint64_t available,
                         struct command_fault *fault);
 
-/* The slot whose owner answers this command; SLOT_COUNT if any shard does. */
+/* The order that a checked command is addressed through; 0 bytes: none. */
+struct text command_order(const struct command *command);
+/* The slot whose owner answers it; SLOT_COUNT if any shard does. */
 uint32_t command_slot(const struct command *command);
 /* Whatever comes of it, it changes nothing. */
 bool command_only_looks(const struct command *command);

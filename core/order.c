@@ -403,15 +403,26 @@ static uint32_t find_newest_of(const struct orders *orders, const uint8_t *custo
     return 0;
 }
 
-void orders_prefetch_newest(const struct orders *orders, uint64_t customer_hash)
+/* As far as the customer of an order of two lines. */
+static void prefetch_found(const struct orders *orders, const struct table *table, uint64_t hash)
 {
     uint64_t probe = 0;
-    uint32_t record = table_find(&orders->by_customer, customer_hash, &probe);
+    uint32_t record = table_find(table, hash, &probe);
     if (record == 0)
         return;
-    const struct order *order = order_at(orders, record);
-    __builtin_prefetch(order);
-    __builtin_prefetch(order->lines + 1); /* behind a short order's lines stand its ids */
+    const char *order = (const void *)order_at(orders, record);
+    for (uint32_t line = 0; line < 3; line++)
+        __builtin_prefetch(order + line * 64);
+}
+
+void orders_prefetch_found(const struct orders *orders, uint64_t id_hash)
+{
+    prefetch_found(orders, &orders->by_id, id_hash);
+}
+
+void orders_prefetch_newest(const struct orders *orders, uint64_t customer_hash)
+{
+    prefetch_found(orders, &orders->by_customer, customer_hash);
 }
 
 uint32_t orders_newest_of(const struct orders *orders, struct text customer)
@@ -857,8 +868,6 @@ enum shard_table order_apply(struct orders *orders, struct position position,
     return apply_moved(orders, position, event, (const void *)slice);
 }
 
-/* ---- fetching ahead ---------------------------------------------------------------------------- */
-
 void orders_extend(struct orders *orders, const struct event *event)
 {
     uint64_t by_ns[SLOT_COUNT] = {0};
@@ -874,6 +883,8 @@ void orders_extend(struct orders *orders, const struct event *event)
     }
 }
 
+/* ---- fetching ahead ---------------------------------------------------------------------------- */
+
 void order_fetch(const struct orders *orders, const struct slice *slice)
 {
     const struct slice_order_placed *placed = (const void *)slice;
@@ -887,27 +898,16 @@ void order_fetch(const struct orders *orders, const struct slice *slice)
         table_prefetch(&orders->by_id, key_hash(id));
 }
 
-static void fetch_record(const struct orders *orders, const struct table *table, uint64_t hash)
-{
-    uint64_t probe = 0;
-    uint32_t record = table_find(table, hash, &probe);
-    if (record == 0)
-        return;
-    const char *order = (const void *)order_at(orders, record);
-    for (uint32_t line = 0; line < 3; line++) /* as far as the customer of an order of two lines */
-        __builtin_prefetch(order + line * 64);
-}
-
 void order_fetch_behind(const struct orders *orders, const struct slice *slice)
 {
     const struct slice_order_placed *placed = (const void *)slice;
     if (slice->kind == SLICE_ORDER_PLACED) {
-        fetch_record(orders, &orders->by_customer, placed->customer_hash);
+        orders_prefetch_newest(orders, placed->customer_hash);
         return;
     }
     struct text id = shape_order(slice);
     if (id.bytes > 0)
-        fetch_record(orders, &orders->by_id, key_hash(id));
+        orders_prefetch_found(orders, key_hash(id));
 }
 
 /* ---- answers ----------------------------------------------------------------------------------- */

@@ -291,7 +291,8 @@ static inline struct order_more *order_more(const struct orders *orders, const s
     return order->more != 0 ? memory_at(&orders->records, order->more) : NULL;
 }
 
-/* Towards the newest order of a buyer, by the hash alone. */
+/* What by_id and by_customer lead to, when the tables themselves have arrived. */
+void orders_prefetch_found(const struct orders *orders, uint64_t id_hash);
 void orders_prefetch_newest(const struct orders *orders, uint64_t customer_hash);
 
 /* Parts of a record. Texts are unpacked into `out`; an absent one has 0 bytes. */

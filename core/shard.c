@@ -284,22 +284,27 @@ static void prefetch_skus(const struct shard *shard, const struct order_create *
 void shard_prefetch(const struct shard *shard, const struct command *const *commands,
                     uint32_t count)
 {
+    uint64_t id[PREFETCH_MAX];
     uint64_t customer[PREFETCH_MAX];
     const struct orders *orders = &shard->orders;
     CHECK(count <= PREFETCH_MAX);
     for (uint32_t i = 0; i < count; i++) {
+        struct text order = command_order(commands[i]);
         const struct order_create *create = create_of(commands[i]);
+        id[i] = order.bytes > 0 ? key_hash(order) : 0;
+        table_prefetch(&orders->by_id, id[i]);
         if (create == NULL)
             continue;
         customer[i] = key_hash(order_create_text(create, ORDER_CUSTOMER));
-        table_prefetch(&orders->by_id, key_hash(order_create_text(create, ORDER_ID)));
         table_prefetch(&orders->by_customer, customer[i]);
         prefetch_skus(shard, create, stock_prefetch);
     }
     for (uint32_t i = 0; i < count; i++) {
         const struct order_create *create = create_of(commands[i]);
-        if (create == NULL)
+        if (create == NULL) {
+            orders_prefetch_found(orders, id[i]);
             continue;
+        }
         orders_prefetch_newest(orders, customer[i]);
         prefetch_skus(shard, create, stock_prefetch_cell);
     }
