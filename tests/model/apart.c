@@ -82,7 +82,7 @@ static struct pieces gather(const struct history *h)
 
 static bool takes_free_units(const struct slice *slice)
 {
-    return slice->kind == SLICE_STOCK_RESERVE;
+    return slice->kind == SLICE_STOCK_RESERVE || slice->kind == SLICE_STOCK_TAKE;
 }
 
 /* Slices that two orders send to a SKU's slot, unless the second may need what the first gave back. */

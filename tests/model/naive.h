@@ -138,6 +138,8 @@ enum code naive_costs_put(struct naive *naive, uint32_t region,
 /* Chooses warehouses, windows and caps for an order; or why it cannot be placed. */
 enum code naive_choose(struct naive *naive, const struct naive_buyer *buyer,
                        struct naive_line *lines, uint32_t line_count);
+/* What is cheapest for the region, those without costs last; then the lower priority, then the name. */
+bool naive_comes_before(const struct naive *naive, uint32_t region, uint32_t a, uint32_t b);
 /* Lines as they were asked for. */
 enum code naive_order_create(struct naive *naive, uint32_t order, bool currency_fits,
                              const struct naive_buyer *buyer, const struct naive_line *lines,

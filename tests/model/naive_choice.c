@@ -73,8 +73,7 @@ static bool is_over(const struct naive *naive, const struct naive_buyer *buyer,
 
 /* ---- warehouses ------------------------------------------------------------------------------------- */
 
-/* What is cheapest for the region, those without costs last; then the lower priority, then the name. */
-static bool comes_before(const struct naive *naive, uint32_t region, uint32_t a, uint32_t b)
+bool naive_comes_before(const struct naive *naive, uint32_t region, uint32_t a, uint32_t b)
 {
     if (region < NAIVE_REGIONS && naive->region_known[region]) {
         if (naive->has_cost[region][a] != naive->has_cost[region][b])
@@ -94,7 +93,7 @@ static bool choose_warehouse(const struct naive *naive, uint32_t region,
 {
     bool found = false;
     for (uint32_t w = 0; w < NAIVE_WAREHOUSES; w++) {
-        if (free[w] < units || (found && comes_before(naive, region, *chosen, w)))
+        if (free[w] < units || (found && naive_comes_before(naive, region, *chosen, w)))
             continue;
         *chosen = w;
         found = true;
@@ -142,7 +141,7 @@ static bool choose_single(const struct naive *naive, uint32_t region, struct nai
     uint32_t chosen = NAIVE_WAREHOUSES;
     for (uint32_t w = 0; w < NAIVE_WAREHOUSES; w++)
         if (can_ship_all(naive, w, lines, line_count) &&
-            (chosen == NAIVE_WAREHOUSES || comes_before(naive, region, w, chosen)))
+            (chosen == NAIVE_WAREHOUSES || naive_comes_before(naive, region, w, chosen)))
             chosen = w;
     for (uint32_t i = 0; i < line_count && chosen < NAIVE_WAREHOUSES; i++)
         lines[i].warehouse = chosen;

@@ -18,7 +18,8 @@ static bool is_unsent(const struct naive_shipment *s)
 
 static bool has_left(const struct naive_shipment *s)
 {
-    return s->state != 0 && !is_unsent(s) && s->state != SHIPMENT_CANCELLED;
+    return s->state != 0 && !is_unsent(s) && s->state != SHIPMENT_CANCELLED &&
+           s->state != SHIPMENT_RESHIPPED;
 }
 
 uint32_t naive_planned(const struct naive_order *order, uint32_t line)
@@ -70,7 +71,13 @@ uint32_t naive_returned(const struct naive_order *order, uint32_t line)
 {
     uint32_t units = 0;
     for (uint32_t i = 1; i <= NAIVE_RETURNS; i++)
-        units += order->parcels.returns[i].accepted[line];
+        if (order->parcels.returns[i].kind != RETURN_EXCHANGE)
+            units += order->parcels.returns[i].accepted[line];
+    for (uint32_t i = NAIVE_SHIPMENTS + 1; i <= NAIVE_PARCELS; i++) {
+        const struct naive_shipment *s = &order->parcels.shipments[i];
+        if (s->state == SHIPMENT_CANCELLED || s->state == SHIPMENT_REFUNDED)
+            units += s->units[line]; /* what was promised for them is paid back */
+    }
     return units;
 }
 
@@ -187,7 +194,7 @@ static enum code ship(struct naive *naive, struct naive_order *order,
     if (units == 0)
         return CODE_LIMIT;
     *s = made;
-    append(order->parcels.order, NAIVE_SHIPMENTS, ask->id);
+    append(order->parcels.order, NAIVE_PARCELS, ask->id);
     order->version++;
     return CODE_CREATED;
 }
@@ -224,6 +231,7 @@ static enum shipment_state after(enum shipment_state from, enum shipment_move mo
     case SHIPMENT_REFUND:
         return ended ? SHIPMENT_REFUNDED : failed ? SHIPMENT_CANCELLED : 0;
     case SHIPMENT_RESHIP:
+        return ended ? SHIPMENT_RESHIPPED : failed ? SHIPMENT_PLANNED : 0;
     case SHIPMENT_MOVE_COUNT:
         break;
     }
@@ -234,6 +242,136 @@ static struct naive_cell *cell_of(struct naive *naive, const struct naive_order 
                                   uint32_t line, uint32_t warehouse)
 {
     return &naive->skus[order->lines[line].sku].cells[warehouse];
+}
+
+/* ---- free stock once more ------------------------------------------------------------------------ */
+
+static bool is_exchange(const struct naive_order *order, const struct naive_shipment *s)
+{
+    return s > &order->parcels.shipments[NAIVE_SHIPMENTS];
+}
+
+static bool can_send(const struct naive *naive, const struct naive_order *order,
+                     const uint32_t units[NAIVE_PARCEL_LINES], uint32_t warehouse)
+{
+    for (uint32_t i = 0; i < order->line_count; i++) {
+        uint64_t wanted = 0;
+        for (uint32_t j = 0; j < order->line_count; j++)
+            wanted += order->lines[j].sku == order->lines[i].sku ? units[j] : 0;
+        if (units[i] > 0 &&
+            naive_sellable(&naive->skus[order->lines[i].sku].cells[warehouse]) < wanted)
+            return false;
+    }
+    return true;
+}
+
+/* Takes all of it from one warehouse: the one that is named, or the first of those that can. */
+static enum code take(struct naive *naive, const struct naive_order *order,
+                      const struct naive_parcel_ask *ask, const bool may[NAIVE_WAREHOUSES],
+                      const uint32_t units[NAIVE_PARCEL_LINES], uint32_t *chosen)
+{
+    bool any = false;
+    if (ask->warehouse < NAIVE_WAREHOUSES && !naive->warehouse_known[ask->warehouse])
+        return CODE_UNKNOWN_WAREHOUSE;
+    *chosen = NAIVE_WAREHOUSES;
+    for (uint32_t w = 0; w < NAIVE_WAREHOUSES; w++) {
+        if (!may[w] || (ask->warehouse < NAIVE_WAREHOUSES && ask->warehouse != w))
+            continue;
+        any = true;
+        if (can_send(naive, order, units, w) &&
+            (*chosen == NAIVE_WAREHOUSES ||
+             naive_comes_before(naive, order->buyer.region, w, *chosen)))
+            *chosen = w;
+    }
+    if (*chosen == NAIVE_WAREHOUSES)
+        return any ? CODE_OUT_OF_STOCK : CODE_INVALID;
+    for (uint32_t i = 0; i < order->line_count; i++) {
+        struct naive_cell *cell = cell_of(naive, order, i, *chosen);
+        cell->free -= units[i];
+        cell->committed += units[i];
+    }
+    return CODE_OK;
+}
+
+bool naive_exchanges_full(const struct naive_order *order)
+{
+    return order->parcels.shipments[NAIVE_PARCELS].state != 0;
+}
+
+static void promise(struct naive_order *order, const uint32_t units[NAIVE_PARCEL_LINES],
+                    uint32_t warehouse)
+{
+    uint8_t id = NAIVE_SHIPMENTS + 1;
+    if (naive_exchanges_full(order))
+        return; /* it was only a trial */
+    while (order->parcels.shipments[id].state != 0)
+        id++;
+    struct naive_shipment *s = &order->parcels.shipments[id];
+    append(order->parcels.order, NAIVE_PARCELS, id);
+    for (uint32_t i = 0; i < NAIVE_PARCELS && order->parcels.order[i] != 0; i++)
+        s->number = (uint8_t)(i + 1);
+    s->state = SHIPMENT_PLANNED;
+    s->warehouse = (uint8_t)warehouse;
+    memcpy(s->units, units, sizeof s->units);
+}
+
+/* What cannot leave goes elsewhere, with all that is left of its lines. */
+static enum code move_parcel(struct naive *naive, struct naive_order *order,
+                             struct naive_shipment *s, const struct naive_parcel_ask *ask)
+{
+    uint32_t units[NAIVE_PARCEL_LINES] = {0}, to;
+    bool may[NAIVE_WAREHOUSES];
+    for (uint32_t w = 0; w < NAIVE_WAREHOUSES; w++)
+        may[w] = w != s->warehouse;
+    for (uint32_t i = 0; i < order->line_count; i++) {
+        if (s->units[i] == 0)
+            continue;
+        if (!is_exchange(order, s) && naive_planned(order, i) != s->units[i])
+            return CODE_INVALID;
+        units[i] = is_exchange(order, s) ? s->units[i] : naive_left(order, i);
+    }
+    enum code code = take(naive, order, ask, may, units, &to);
+    if (code != CODE_OK)
+        return code;
+    for (uint32_t i = 0; i < order->line_count; i++) {
+        struct naive_cell *left = cell_of(naive, order, i, s->warehouse);
+        left->committed -= units[i];
+        left->free += units[i];
+        if (!is_exchange(order, s) && units[i] > 0)
+            order->lines[i].warehouse = to;
+    }
+    s->warehouse = (uint8_t)to;
+    s->state = SHIPMENT_PLANNED;
+    return CODE_OK;
+}
+
+static enum code send_again(struct naive *naive, struct naive_order *order,
+                            struct naive_shipment *s, const struct naive_parcel_ask *ask)
+{
+    uint32_t to;
+    bool may[NAIVE_WAREHOUSES], own = !is_exchange(order, s);
+    for (uint32_t w = 0; w < NAIVE_WAREHOUSES; w++) {
+        may[w] = true;
+        for (uint32_t i = 0; i < order->line_count && own; i++)
+            if (s->units[i] > 0 && naive_left(order, i) > 0)
+                may[w] &= order->lines[i].warehouse == w;
+    }
+    enum code code = take(naive, order, ask, may, s->units, &to);
+    if (code != CODE_OK)
+        return code;
+    s->state = SHIPMENT_RESHIPPED;
+    if (!own)
+        promise(order, s->units, to);
+    for (uint32_t i = 0; i < order->line_count && own; i++)
+        if (s->units[i] > 0)
+            order->lines[i].warehouse = to;
+    return CODE_OK;
+}
+
+static enum code reship(struct naive *naive, struct naive_order *order, struct naive_shipment *s,
+                        const struct naive_parcel_ask *ask)
+{
+    return is_unsent(s) ? move_parcel(naive, order, s, ask) : send_again(naive, order, s, ask);
 }
 
 static void go(struct naive *naive, struct naive_order *order, struct naive_shipment *s,
@@ -254,6 +392,8 @@ static void go(struct naive *naive, struct naive_order *order, struct naive_ship
         } else if (dropped) {
             cell->committed -= s->units[i];
             cell->free += s->units[i];
+            if (is_exchange(order, s))
+                continue;
             order->lines[i].cancelled += s->units[i];
             order->total -= order->lines[i].unit_price * (int64_t)s->units[i];
         }
@@ -295,7 +435,7 @@ static enum shipment_move move_of(const struct naive_parcel_ask *ask)
     case OP_SHIPMENT_CANCEL:
         return SHIPMENT_CANCEL;
     case OP_SHIPMENT_RESOLVE:
-        return SHIPMENT_REFUND;
+        return ask->choice == RESOLVE_REFUND ? SHIPMENT_REFUND : SHIPMENT_RESHIP;
     default:
         return ask->choice == FAIL_PICK_SHORT         ? SHIPMENT_MISS
                : ask->choice == FAIL_CARRIER_REJECTED ? SHIPMENT_TURN_DOWN
@@ -313,12 +453,20 @@ static enum code move(struct naive *naive, struct naive_order *order,
     if (s->state == 0)
         return CODE_NOT_FOUND;
     enum shipment_move how = move_of(ask);
-    if (after(s->state, how) == 0)
+    if (after(s->state, how) == 0 || (how == SHIPMENT_CANCEL && is_exchange(order, s)))
         return CODE_ILLEGAL;
+    if (how == SHIPMENT_REFUND && ask->warehouse < NAIVE_WAREHOUSES)
+        return CODE_INVALID;
     struct naive_order before = *order;
     struct naive_sku skus[NAIVE_SKUS];
     memcpy(skus, naive->skus, sizeof skus);
-    go(naive, order, s, how);
+    enum code code = CODE_OK;
+    if (how == SHIPMENT_RESHIP)
+        code = reship(naive, order, s, ask);
+    else
+        go(naive, order, s, how);
+    if (code != CODE_OK)
+        return code;
     follow(order);
     order->version++;
     if (how == SHIPMENT_REFUND && !pay_back(order, &before, "not_delivered")) {
@@ -430,7 +578,23 @@ static bool money_is_back(const struct naive_order *order, uint8_t id)
     return true;
 }
 
-static enum code inspect(struct naive_order *order, struct naive_return *r,
+/* As many are sent again as are accepted. */
+static enum code exchange(struct naive *naive, struct naive_order *order, struct naive_return *r,
+                          const struct naive_parcel_ask *ask)
+{
+    bool may[NAIVE_WAREHOUSES];
+    uint32_t from;
+    memset(may, true, sizeof may);
+    enum code code = take(naive, order, ask, may, r->accepted, &from);
+    if (code != CODE_OK)
+        return code;
+    r->state = RETURN_INSPECTED;
+    promise(order, r->accepted, from);
+    order->version++;
+    return CODE_OK;
+}
+
+static enum code inspect(struct naive *naive, struct naive_order *order, struct naive_return *r,
                          const struct naive_parcel_ask *ask, enum return_state from)
 {
     struct naive_order before = *order;
@@ -439,6 +603,16 @@ static enum code inspect(struct naive_order *order, struct naive_return *r,
         *order = before;
         return whole ? CODE_ILLEGAL : CODE_INVALID;
     }
+    bool swaps = any_accepted(r) && r->kind == RETURN_EXCHANGE;
+    enum code code = CODE_OK;
+    if (swaps)
+        code = exchange(naive, order, r, ask);
+    else if (ask->warehouse < NAIVE_WAREHOUSES)
+        code = CODE_INVALID;
+    if (code != CODE_OK)
+        *order = before;
+    if (swaps || code != CODE_OK)
+        return code;
     r->state = any_accepted(r) ? RETURN_REFUNDING : RETURN_INSPECTED;
     order->version++;
     if (pay_back(order, &before, why_of(ask->id)))
@@ -457,7 +631,7 @@ static enum code handle(struct naive *naive, struct naive_order *order,
     switch (ask->op) {
     case OP_RETURN_APPROVE:
         if (r->kind == RETURN_REFUND_ONLY)
-            return inspect(order, r, ask, RETURN_REQUESTED);
+            return inspect(naive, order, r, ask, RETURN_REQUESTED);
         to = r->state == RETURN_REQUESTED ? RETURN_APPROVED : 0;
         break;
     case OP_RETURN_REFUSE:
@@ -470,7 +644,7 @@ static enum code handle(struct naive *naive, struct naive_order *order,
         to = r->state == RETURN_APPROVED || r->state == RETURN_IN_TRANSIT ? RETURN_RECEIVED : 0;
         break;
     case OP_RETURN_INSPECT:
-        return inspect(order, r, ask, RETURN_RECEIVED);
+        return inspect(naive, order, r, ask, RETURN_RECEIVED);
     case OP_RETURN_CLOSE:
         if (r->state == RETURN_APPROVED || r->state == RETURN_INSPECTED ||
             (r->state == RETURN_REFUNDING && money_is_back(order, ask->id)))

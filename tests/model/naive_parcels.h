@@ -6,7 +6,14 @@
 #include "core/command.h"
 #include "core/result.h"
 
-enum { NAIVE_PARCEL_LINES = 5, NAIVE_SHIPMENTS = 8, NAIVE_RETURNS = 8, NAIVE_SCANS = 12 };
+enum {
+    NAIVE_PARCEL_LINES = 5,
+    NAIVE_SHIPMENTS = 8,
+    NAIVE_RETURNS = 8,
+    NAIVE_SCANS = 12,
+    NAIVE_EXCHANGES = 8,
+    NAIVE_PARCELS = NAIVE_SHIPMENTS + NAIVE_EXCHANGES
+};
 
 struct naive_parcel_line {
     uint32_t line; /* from 1 */
@@ -31,6 +38,7 @@ _Static_assert(sizeof(struct naive_parcel_ask) == 20 + 12 * NAIVE_PARCEL_LINES, 
 
 struct naive_shipment {
     uint8_t state;
+    uint8_t number; /* of an exchange's: in its id */
     uint8_t warehouse;
     uint8_t scan_count;
     uint32_t units[NAIVE_PARCEL_LINES];
@@ -50,11 +58,12 @@ struct naive_return {
     struct naive_parcel_ask asked;
 };
 
-/* By the number in their id, from 1; in state 0 there is none. */
+/* By the number in their id, from 1; in state 0 there is none. What exchanges send stands behind the
+ * order's own shipments. */
 struct naive_parcels {
-    struct naive_shipment shipments[NAIVE_SHIPMENTS + 1];
+    struct naive_shipment shipments[NAIVE_PARCELS + 1];
     struct naive_return returns[NAIVE_RETURNS + 1];
-    uint8_t order[NAIVE_SHIPMENTS]; /* in which the shipments came; 0 behind the last */
+    uint8_t order[NAIVE_PARCELS]; /* in which the shipments came; 0 behind the last */
     uint8_t return_order[NAIVE_RETURNS];
 };
 
@@ -77,6 +86,8 @@ uint32_t naive_returned(const struct naive_order *order, uint32_t line);
 uint32_t naive_left(const struct naive_order *order, uint32_t line);
 /* What the shop may keep. */
 int64_t naive_due(const struct naive_order *order);
+/* Whether exchanges can send no more: the model has no place for it. */
+bool naive_exchanges_full(const struct naive_order *order);
 /* Shipments that have not left are cancelled. */
 void naive_cancel_unsent(struct naive_order *order);
 /* The state of an order that has been paid, by where its units are. */

@@ -50,6 +50,13 @@ static uint8_t state_of(const struct naive_order *order, uint16_t op, uint32_t i
                                : order->parcels.shipments[id].state;
 }
 
+static uint32_t ids_of(uint16_t op)
+{
+    return is_about_return(op)        ? NAIVE_RETURNS
+           : op == OP_SHIPMENT_CREATE ? NAIVE_SHIPMENTS
+                                      : NAIVE_PARCELS;
+}
+
 /* Whether the order has what the step is about. */
 static bool has_it(const struct naive_order *order, uint16_t op)
 {
@@ -57,7 +64,7 @@ static bool has_it(const struct naive_order *order, uint16_t op)
     bool moves = false;
     for (uint32_t i = 0; i < order->line_count; i++)
         delivered |= naive_delivered(order, i) > 0;
-    for (uint32_t id = 1; id <= NAIVE_SHIPMENTS; id++)
+    for (uint32_t id = 1; id <= ids_of(op); id++)
         moves |= moves_on(op, state_of(order, op, id));
     if (op == OP_SHIPMENT_CREATE)
         return order->state == ORDER_PAID || order->state == ORDER_PARTIALLY_SHIPPED ||
@@ -84,13 +91,13 @@ static uint32_t draw_order(struct history *h, uint16_t op)
 static uint8_t draw_id(struct history *h, const struct naive_order *order, uint16_t op)
 {
     bool creates = op == OP_SHIPMENT_CREATE || op == OP_RETURN_CREATE;
-    uint8_t id = (uint8_t)(1 + draw(h, NAIVE_SHIPMENTS));
+    uint8_t id = (uint8_t)(1 + draw(h, ids_of(op)));
     bool any = draw(h, 5) == 0;
     for (uint32_t tries = 0; tries < 20; tries++) {
         uint8_t state = state_of(order, op, id);
         if (creates ? state == 0 : any ? state != 0 : moves_on(op, state))
             break;
-        id = (uint8_t)(1 + draw(h, NAIVE_SHIPMENTS));
+        id = (uint8_t)(1 + draw(h, ids_of(op)));
     }
     return id;
 }
@@ -139,9 +146,12 @@ static struct naive_parcel_ask draw_ask(struct history *h, uint16_t op,
     if (op == OP_SHIPMENT_FAIL)
         ask.choice = (uint8_t)(FAIL_PICK_SHORT + draw(h, draw(h, 3) == 0 ? 2 : 5));
     if (op == OP_SHIPMENT_RESOLVE)
-        ask.choice = RESOLVE_REFUND;
+        ask.choice = draw(h, 2) == 0 ? RESOLVE_REFUND : RESOLVE_RESHIP;
     if (op == OP_RETURN_CREATE)
-        ask.choice = draw(h, 3) == 0 ? RETURN_REFUND_ONLY : RETURN_GOODS;
+        ask.choice = (uint8_t)(RETURN_GOODS + draw(h, 3));
+    if (op == OP_RETURN_INSPECT || op == OP_SHIPMENT_RESOLVE)
+        if (draw(h, ask.choice == RESOLVE_REFUND ? 20 : 3) == 0)
+            ask.warehouse = (uint8_t)draw(h, NAIVE_WAREHOUSES);
     if (op == OP_SHIPMENT_SCAN) {
         ask.scan = (uint8_t)(draw(h, 3) == 0 ? 0 : draw(h, NAIVE_SCAN_CODES));
         ask.scan_at = 1 + draw(h, 4);
@@ -169,18 +179,29 @@ static void draw_again(struct history *h, struct naive_parcel_ask *ask,
     else if (ships)
         ask->warehouse = (uint8_t)((ask->warehouse + 1) % NAIVE_WAREHOUSES);
     else
-        ask->choice ^= RETURN_GOODS ^ RETURN_REFUND_ONLY;
+        ask->choice = ask->choice == RETURN_GOODS ? RETURN_EXCHANGE : RETURN_GOODS;
 }
 
 /* ---- what core says ---------------------------------------------------------------------------------- */
+
+static void name_child(const struct history *h, const struct naive_parcel_ask *ask, uint32_t number,
+                       char out[16])
+{
+    const struct naive_shipment *shipments = h->naive.orders[number].parcels.shipments;
+    bool is_return = is_about_return(ask->op);
+    if (!is_return && ask->id > NAIVE_SHIPMENTS)
+        snprintf(out, 16, "exchange-%02u", shipments[ask->id].number);
+    else
+        snprintf(out, 16, "%c-%u", is_return ? 'r' : 's', ask->id);
+}
 
 static const struct result *send(struct history *h, const struct step *step, uint32_t number,
                                  const struct naive_parcel_ask *ask, enum code expected)
 {
     union shop_command command;
-    char order[16], id[8], warehouse[8];
+    char order[16], id[16], warehouse[8];
     snprintf(order, sizeof order, "o-%u", number);
-    snprintf(id, sizeof id, "%c-%u", is_about_return(ask->op) ? 'r' : 's', ask->id);
+    name_child(h, ask, number, id);
     snprintf(warehouse, sizeof warehouse, "w%u", ask->warehouse);
     tell(h, "%s %s %s, choice %u, %u lines", step->name, order, id, ask->choice, ask->line_count);
     if (ask->op == OP_SHIPMENT_SCAN) {
@@ -215,7 +236,7 @@ static void compare_child(const struct history *h, const struct naive_order *ord
 void compare_parcels(const struct history *h, const struct naive_order *order,
                      const struct child *child)
 {
-    for (uint32_t i = 0; i < NAIVE_SHIPMENTS && order->parcels.order[i] != 0; i++) {
+    for (uint32_t i = 0; i < NAIVE_PARCELS && order->parcels.order[i] != 0; i++) {
         compare_child(h, order, child, order->parcels.order[i]);
         child = child_next(child);
     }
@@ -296,6 +317,9 @@ static void ask_parcel(struct history *h, const struct step *step)
     struct naive_order *order = &h->naive.orders[number];
     if (step->op == OP_SHIPMENT_SCAN && order->parcels.shipments[ask.id].scan_count == NAIVE_SCANS)
         return;
+    bool promises = step->op == OP_RETURN_INSPECT || step->op == OP_SHIPMENT_RESOLVE;
+    if (promises && naive_exchanges_full(order))
+        return;
     enum code expected = naive_parcel(&h->naive, number, &ask);
     const struct result_child *result = (const void *)send(h, step, number, &ask, expected);
     if (expected != CODE_OK && expected != CODE_CREATED && expected != CODE_REPLAYED)
@@ -373,7 +397,8 @@ const struct step parcel_steps[] = {
     PARCEL_STEP("shipment.deliver", OP_SHIPMENT_DELIVER, 8, CODE_OK, CODE_ILLEGAL),
     PARCEL_STEP("shipment.fail", OP_SHIPMENT_FAIL, 10, CODE_OK, CODE_ILLEGAL),
     PARCEL_STEP("shipment.cancel", OP_SHIPMENT_CANCEL, 8, CODE_OK, CODE_ILLEGAL),
-    PARCEL_STEP("shipment.resolve", OP_SHIPMENT_RESOLVE, 9, CODE_OK, CODE_ILLEGAL),
+    PARCEL_STEP("shipment.resolve", OP_SHIPMENT_RESOLVE, 18, CODE_OK, CODE_ILLEGAL, CODE_INVALID,
+                CODE_OUT_OF_STOCK, CODE_UNKNOWN_WAREHOUSE),
     PARCEL_STEP("shipment.scans", OP_SHIPMENT_SCAN, 24, CODE_OK),
     PARCEL_STEP("return.create", OP_RETURN_CREATE, 20, CODE_CREATED, CODE_REPLAYED, CODE_KEY_REUSED,
                 CODE_INVALID, CODE_LIMIT),
@@ -382,7 +407,8 @@ const struct step parcel_steps[] = {
     PARCEL_STEP("return.refuse", OP_RETURN_REFUSE, 8, CODE_OK, CODE_ILLEGAL),
     PARCEL_STEP("return.ship", OP_RETURN_SHIP, 10, CODE_OK, CODE_ILLEGAL),
     PARCEL_STEP("return.receive", OP_RETURN_RECEIVE, 9, CODE_OK, CODE_ILLEGAL),
-    PARCEL_STEP("return.inspect", OP_RETURN_INSPECT, 12, CODE_OK, CODE_ILLEGAL, CODE_INVALID),
+    PARCEL_STEP("return.inspect", OP_RETURN_INSPECT, 26, CODE_OK, CODE_ILLEGAL, CODE_INVALID,
+                CODE_OUT_OF_STOCK),
     PARCEL_STEP("return.close", OP_RETURN_CLOSE, 12, CODE_OK, CODE_ILLEGAL),
     {.name = "order.confirm",
      .take = confirm,
