@@ -78,7 +78,7 @@ bool ledger_covers(const struct ledger *ledger, int64_t total)
     bool captured = false;
     for (uint32_t i = 0; i < ledger->count; i++)
         captured = captured || ledger->entries[i].state == PAYMENT_CAPTURED;
-    return captured && ledger_kept(ledger) >= total;
+    return total == 0 || (captured && ledger_kept(ledger) >= total);
 }
 
 bool ledger_has_open(const struct ledger *ledger)

@@ -64,7 +64,7 @@ int64_t ledger_kept_of(const struct ledger_entry *entry);
 int64_t ledger_kept(const struct ledger *ledger);
 /* What open payments may still bring. */
 int64_t ledger_expected(const struct ledger *ledger);
-/* Whether something was captured, and what is kept is the whole total. */
+/* Whether nothing is to be paid; or something was captured, and what is kept is the whole total. */
 bool ledger_covers(const struct ledger *ledger, int64_t total);
 bool ledger_has_open(const struct ledger *ledger);
 /* False: a sum leaves the range of 64 bits. */

@@ -288,7 +288,7 @@ static bool is_covered(const struct deal *deal)
 {
     int64_t total = order_total(&deal->shard->orders, deal->order);
     int64_t due = total - ledger_kept(&deal->ledger);
-    return ledger_expected(&deal->ledger) >= due && (total > 0 || ledger_has_open(&deal->ledger));
+    return ledger_expected(&deal->ledger) >= due;
 }
 
 static void create_new(struct deal *deal)

@@ -1012,6 +1012,8 @@ void order_write(const struct orders *orders, const struct order *order,
     const struct order_more *more = order_more(orders, order);
     if (more != NULL)
         memcpy(&result->stage_ns[STAGE_REVIEWED], more->stage_ns, sizeof more->stage_ns);
+    if (order->first_state == ORDER_PAID)
+        result->stage_ns[STAGE_PAID] = order->created_ns;
     if (order_state_is_terminal((enum order_state)order->state))
         result->stage_ns[STAGE_CLOSED] = order->timer.deadline_ns;
     result->expires_ns = order_deadline_ns(order);

@@ -178,7 +178,7 @@ static uint64_t deadline_of(const struct shard *shard, const struct turn *turn,
                             const struct granted *granted)
 {
     uint64_t pay_by = granted->create->pay_by_ns;
-    if (granted->judgement->state == ORDER_REJECTED)
+    if (granted->judgement->state == ORDER_REJECTED || granted->judgement->state == ORDER_PAID)
         return 0;
     if (granted->judgement->state == ORDER_IN_REVIEW)
         return earlier(turn->now_ns + shard->options.review_deadline_ns,
@@ -230,13 +230,16 @@ static void add_order_slice(struct shard *shard, struct turn *turn, struct event
     memcpy(at + behind, judgement->texts, why_bytes);
 }
 
+/* Free units become reserved ones, or what is paid already committed ones. */
 static void add_reserve_slices(struct turn *turn, struct event *event,
                                const struct granted *granted)
 {
+    enum slice_kind kind =
+        granted->judgement->state == ORDER_PAID ? SLICE_STOCK_TAKE : SLICE_STOCK_RESERVE;
     for (uint32_t i = 0; i < granted->create->line_count; i++) {
         const struct hold_line *line = &granted->lines[i];
         struct slice_stock_units *slice =
-            event_add(turn, event, sku_slot(line->sku), SLICE_STOCK_RESERVE, sizeof *slice);
+            event_add(turn, event, sku_slot(line->sku), kind, sizeof *slice);
         slice->customer = granted->buyer.customer;
         slice->channel = line->capped ? granted->buyer.channel : 0;
         slice->sku = line->sku;
@@ -325,6 +328,8 @@ static void place_at_once(struct shard *shard, struct turn *turn, const struct r
         answer_quote(shard, turn, request, &granted);
         return;
     }
+    if (judgement->state == ORDER_PAID)
+        hold_take(&shard->stock, &ask->buyer, shard->plan.lines, shard->plan.line_count);
     shard_apply(shard, turn, emit(shard, turn, &granted, request->caller, id_hash));
     answer_known(shard, turn, request, placed_order(shard), CODE_CREATED);
 }

@@ -512,11 +512,13 @@ static void apply_back(struct stock *stock, const struct slice_stock_units *line
     stock->flows.returned += line->units;
 }
 
-static void apply_take(struct stock *stock, const struct slice_stock_units *line)
+static enum shard_table apply_take(struct stock *stock, const struct slice_stock_units *line)
 {
     struct stock_cell *cell = cell_of(stock, line->sku, line->warehouse);
+    struct stock_promise promise = stock_promise_of(line);
     move_units(&cell->free, &cell->committed, line->units);
     stock->committed += line->units;
+    return count_in(stock, &promise, line->units, 0) ? SHARD_TABLE_NONE : SHARD_TABLE_LIMITS;
 }
 
 /* The buyer never got them: they count against no limit any more. */
@@ -592,8 +594,7 @@ enum shard_table stock_apply(struct stock *stock, const struct slice *slice)
         apply_back(stock, (const void *)slice);
         return SHARD_TABLE_NONE;
     case SLICE_STOCK_TAKE:
-        apply_take(stock, (const void *)slice);
-        return SHARD_TABLE_NONE;
+        return apply_take(stock, (const void *)slice);
     case SLICE_STOCK_UNCOUNT:
         apply_uncount(stock, (const void *)slice);
         return SHARD_TABLE_NONE;

@@ -55,7 +55,7 @@ bool naive_covers(const struct naive_money *money, int64_t total)
     for (uint32_t i = 0; i < money->payment_count; i++)
         if (money->payments[i].state == PAYMENT_CAPTURED)
             return naive_kept_all(money) >= total;
-    return false;
+    return total == 0;
 }
 
 static void open_refund(struct naive_money *money, const struct naive_payment *payment,
@@ -192,8 +192,7 @@ static enum code create(struct naive *naive, struct naive_order *order, const st
     } else {
         if (order->state != ORDER_PENDING_PAYMENT && order->state != ORDER_PAYMENT_FAILED)
             return CODE_ILLEGAL;
-        if (open_amounts(money) >= order->total - naive_kept_all(money) &&
-            (order->total > 0 || any_open(money)))
+        if (open_amounts(money) >= order->total - naive_kept_all(money))
             return CODE_LIMIT;
         payment = add(money, ask);
     }

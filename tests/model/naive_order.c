@@ -102,6 +102,14 @@ enum code naive_order_create(struct naive *naive, uint32_t number, bool currency
         cell->free -= chosen[i].units;
         cell->reserved += chosen[i].units;
     }
+    if (order->total > 0)
+        return CODE_CREATED;
+    order->state = ORDER_PAID; /* what costs nothing */
+    for (uint32_t i = 0; i < line_count; i++) {
+        struct naive_cell *cell = &naive->skus[chosen[i].sku].cells[chosen[i].warehouse];
+        cell->reserved -= chosen[i].units;
+        cell->committed += chosen[i].units;
+    }
     return CODE_CREATED;
 }
 

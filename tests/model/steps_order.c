@@ -11,13 +11,14 @@ static uint32_t draw_lines(struct history *h, struct naive_line lines[NAIVE_LINE
 {
     uint32_t count = 1 + (uint32_t)draw(h, draw(h, 3) == 0 ? NAIVE_LINES : 2);
     uint32_t known = draw(h, 40) == 0 ? NAIVE_SKUS : 0;
+    bool costs = draw(h, 12) != 0;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t sku = (uint32_t)draw(h, NAIVE_SKUS);
         for (uint32_t tries = 0; known == 0 && !h->naive.skus[sku].known && tries < 64; tries++)
             sku = (uint32_t)draw(h, NAIVE_SKUS);
         lines[i] = (struct naive_line){.sku = sku,
                                        .units = 1 + (uint32_t)draw(h, draw(h, 4) == 0 ? 30 : 3),
-                                       .unit_price = (int64_t)draw(h, 5000)};
+                                       .unit_price = costs ? (int64_t)draw(h, 5000) : 0};
     }
     return count;
 }

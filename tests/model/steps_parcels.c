@@ -148,9 +148,9 @@ static struct naive_parcel_ask draw_ask(struct history *h, uint16_t op,
     if (op == OP_SHIPMENT_RESOLVE)
         ask.choice = draw(h, 2) == 0 ? RESOLVE_REFUND : RESOLVE_RESHIP;
     if (op == OP_RETURN_CREATE)
-        ask.choice = (uint8_t)(RETURN_GOODS + draw(h, 3));
+        ask.choice = (uint8_t)(draw(h, 2) == 0 ? RETURN_EXCHANGE : RETURN_GOODS + draw(h, 2));
     if (op == OP_RETURN_INSPECT || op == OP_SHIPMENT_RESOLVE)
-        if (draw(h, ask.choice == RESOLVE_REFUND ? 20 : 3) == 0)
+        if (draw(h, ask.choice == RESOLVE_REFUND ? 20 : 2) == 0)
             ask.warehouse = (uint8_t)draw(h, NAIVE_WAREHOUSES);
     if (op == OP_SHIPMENT_SCAN) {
         ask.scan = (uint8_t)(draw(h, 3) == 0 ? 0 : draw(h, NAIVE_SCAN_CODES));
