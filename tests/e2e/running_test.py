@@ -114,6 +114,36 @@ def sighup_takes_new_tokens_and_says_what_it_cannot_take(directory):
         assert one.stop() == 0
 
 
+def sighup_puts_new_rules_in_force_and_a_fault_leaves_the_old_ones(directory):
+    rules = write(f"{directory}/rules", "# none yet\n")
+    config = write(f"{directory}/a.conf", f"rules = {rules}\n")
+    number = iter(range(1000))
+
+    def placed(one):
+        status, order, _ = spate.ask(one.http, "POST", "/v1/orders", spate.order(next(number), units=2))
+        assert status == 201, order
+        return order["state"]
+
+    with server(directory, "--config", config, "--shards", "2") as one:
+        spate.stock_up(one.http)
+        assert placed(one) == "pending_payment"
+        write(rules, "rule big on order.create when total >= 3000 then review\n")
+        one.process.send_signal(signal.SIGHUP)
+        spate.until("the new rules judge", lambda: placed(one) == "in_review")
+        write(rules, "rule big on order.create\n    when totel >= 3000 then review\n")
+        one.process.send_signal(signal.SIGHUP)
+        one.says("rules:2:10: ")
+        one.says("not reloaded: everything stays as it was")
+        assert placed(one) == "in_review"
+        write(rules, "rule no on order.create when units == 2 then reject limit\n")
+        one.process.send_signal(signal.SIGHUP)
+        spate.until("and the next ones", lambda: placed(one) == "rejected")
+        assert one.stop() == 0
+    with server(directory, "--config", config, "--shards", "1") as one:  # they are in the log, and in force
+        assert placed(one) == "rejected"
+        assert one.stop() == 0
+
+
 def a_second_sigterm_stops_at_once(directory):
     with server(directory, "--drain-delay", "1h") as one:
         one.process.send_signal(signal.SIGTERM)
@@ -271,6 +301,7 @@ spate.run([
     the_sample_file_says_what_holds_without_it,
     a_file_is_tested_without_starting_anything,
     sighup_takes_new_tokens_and_says_what_it_cannot_take,
+    sighup_puts_new_rules_in_force_and_a_fault_leaves_the_old_ones,
     a_second_sigterm_stops_at_once,
     every_line_of_the_log_is_json_or_logfmt,
     a_log_that_nobody_reads_stops_nobody,

@@ -188,12 +188,14 @@ static void open_shop(struct history *h)
     struct shard_options options = shop_options();
     options.retry_window_ns = UINT64_C(1000) * 86400 * 1000000000;
     options.retry_count_max = 2 * EPISODE_KEYS;
+    options.review_deadline_ns = UINT64_C(1500) * 1000000000;
     reseed(h, UINT64_MAX);
     uint32_t shard_count = 1 + (uint32_t)draw(h, 4);
     h->shop = shop_open_with(&options, shard_count, draw(h, UINT64_MAX));
     h->asked = calloc(EPISODE_ORDERS, sizeof *h->asked);
     h->naive = (struct naive){.now_ns = h->shop->now_ns,
                               .payment_deadline_ns = options.payment_deadline_ns,
+                              .review_deadline_ns = options.review_deadline_ns,
                               .orders = calloc(EPISODE_ORDERS, sizeof *h->naive.orders),
                               .keys = calloc(EPISODE_KEYS, sizeof *h->naive.keys),
                               .transfers = calloc(EPISODE_KEYS, sizeof *h->naive.transfers)};

@@ -105,9 +105,20 @@ struct naive_transfer {
     uint32_t last_key; /* 0: nothing yet */
 };
 
+/* NAIVE_MANY is looked at first. */
+enum naive_rules {
+    NAIVE_BIG = 1,  /* what costs much is looked at by a person */
+    NAIVE_MANY = 2, /* a line of many units is refused */
+    NAIVE_RULES_MAX = 4,
+    NAIVE_BIG_TOTAL = 15000,
+    NAIVE_MANY_UNITS = 12,
+};
+
 struct naive {
     uint64_t now_ns;
     uint64_t payment_deadline_ns;
+    uint64_t review_deadline_ns;
+    uint32_t rules; /* which are in force: enum naive_rules */
     uint32_t priority[NAIVE_WAREHOUSES];
     bool warehouse_known[NAIVE_WAREHOUSES];
     bool region_known[NAIVE_REGIONS];
@@ -148,6 +159,9 @@ enum code naive_order_create(struct naive *naive, uint32_t order, bool currency_
 uint64_t naive_had(const struct naive *naive, uint32_t sku, uint32_t customer, uint64_t window);
 uint64_t naive_sold_through(const struct naive *naive, uint32_t sku, uint32_t channel);
 
+/* Whether it ends by itself when its deadline has passed. */
+bool naive_waits(const struct naive_order *order);
+enum code naive_review(struct naive *naive, uint32_t order, bool accepted);
 bool naive_has_shipped(const struct naive_order *order);
 enum code naive_cancel_all(struct naive *naive, uint32_t order);
 enum code naive_cancel_line(struct naive *naive, uint32_t order, uint32_t line, uint32_t units);

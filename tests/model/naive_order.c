@@ -30,9 +30,14 @@ static bool waits_for_money(const struct naive_order *order)
     return order->state == ORDER_PENDING_PAYMENT || order->state == ORDER_PAYMENT_FAILED;
 }
 
+bool naive_waits(const struct naive_order *order)
+{
+    return order->state == ORDER_IN_REVIEW || waits_for_money(order);
+}
+
 static bool may_be_cancelled(const struct naive_order *order)
 {
-    return waits_for_money(order) || order->state == ORDER_PAID ||
+    return naive_waits(order) || order->state == ORDER_PAID ||
            order->state == ORDER_PARTIALLY_SHIPPED || order->state == ORDER_SHIP_FAILED;
 }
 
@@ -51,11 +56,11 @@ void naive_time(struct naive *naive, uint64_t now_ns)
     naive->now_ns = now_ns;
     for (uint32_t i = naive->expired_to; i < naive->order_count; i++) {
         struct naive_order *order = &naive->orders[i];
-        if (waits_for_money(order) && order->deadline_ns <= now_ns) {
+        if (naive_waits(order) && order->deadline_ns <= now_ns) {
             leave_versions_open(naive, order);
-            end(naive, order, ORDER_EXPIRED);
+            end(naive, order, order->state == ORDER_IN_REVIEW ? ORDER_REJECTED : ORDER_EXPIRED);
         }
-        if (naive->expired_to == i && order->placed && !waits_for_money(order))
+        if (naive->expired_to == i && order->placed && !naive_waits(order))
             naive->expired_to = i + 1;
     }
 }
@@ -74,6 +79,40 @@ static bool same_body(const struct naive_order *order, const struct naive_buyer 
     return true;
 }
 
+static enum order_state verdict(const struct naive *naive, const struct naive_line *lines,
+                                uint32_t line_count)
+{
+    int64_t total = 0;
+    for (uint32_t i = 0; i < line_count; i++) {
+        total += lines[i].units * lines[i].unit_price;
+        if ((naive->rules & NAIVE_MANY) && lines[i].units > NAIVE_MANY_UNITS)
+            return ORDER_REJECTED;
+    }
+    if ((naive->rules & NAIVE_BIG) && total >= NAIVE_BIG_TOTAL)
+        return ORDER_IN_REVIEW;
+    return total == 0 ? ORDER_PAID : ORDER_PENDING_PAYMENT;
+}
+
+static enum code reject(struct naive *naive, struct naive_order *order,
+                        const struct naive_buyer *buyer, const struct naive_line *lines,
+                        uint32_t line_count)
+{
+    for (uint32_t i = 0; i < line_count; i++)
+        if (!naive->skus[lines[i].sku].known)
+            return CODE_UNKNOWN_SKU;
+    *order = (struct naive_order){.placed = true,
+                                  .state = ORDER_REJECTED,
+                                  .line_count = (uint8_t)line_count,
+                                  .version = 1,
+                                  .buyer = *buyer};
+    for (uint32_t i = 0; i < line_count; i++) {
+        order->lines[i] = lines[i];
+        order->lines[i].warehouse = NAIVE_WAREHOUSES;
+        order->total += lines[i].units * lines[i].unit_price;
+    }
+    return CODE_CREATED;
+}
+
 enum code naive_order_create(struct naive *naive, uint32_t number, bool currency_fits,
                              const struct naive_buyer *buyer, const struct naive_line *lines,
                              uint32_t line_count)
@@ -85,16 +124,21 @@ enum code naive_order_create(struct naive *naive, uint32_t number, bool currency
                                                                            : CODE_KEY_REUSED;
     if (!currency_fits)
         return naive->skus[lines[0].sku].known ? CODE_CURRENCY_MISMATCH : CODE_UNKNOWN_SKU;
+    enum order_state first = verdict(naive, lines, line_count);
+    if (first == ORDER_REJECTED)
+        return reject(naive, order, buyer, lines, line_count);
     memcpy(chosen, lines, line_count * sizeof *lines);
     enum code code = naive_choose(naive, buyer, chosen, line_count);
     if (code != CODE_OK)
         return code;
-    *order = (struct naive_order){.placed = true,
-                                  .state = ORDER_PENDING_PAYMENT,
-                                  .line_count = (uint8_t)line_count,
-                                  .version = 1,
-                                  .buyer = *buyer,
-                                  .deadline_ns = naive->now_ns + naive->payment_deadline_ns};
+    *order = (struct naive_order){
+        .placed = true,
+        .state = (uint8_t)first,
+        .line_count = (uint8_t)line_count,
+        .version = 1,
+        .buyer = *buyer,
+        .deadline_ns = naive->now_ns + (first == ORDER_IN_REVIEW ? naive->review_deadline_ns
+                                                                 : naive->payment_deadline_ns)};
     for (uint32_t i = 0; i < line_count; i++) {
         struct naive_cell *cell = &naive->skus[chosen[i].sku].cells[chosen[i].warehouse];
         order->lines[i] = chosen[i];
@@ -102,10 +146,7 @@ enum code naive_order_create(struct naive *naive, uint32_t number, bool currency
         cell->free -= chosen[i].units;
         cell->reserved += chosen[i].units;
     }
-    if (order->total > 0)
-        return CODE_CREATED;
-    order->state = ORDER_PAID; /* what costs nothing */
-    for (uint32_t i = 0; i < line_count; i++) {
+    for (uint32_t i = 0; i < line_count && first == ORDER_PAID; i++) {
         struct naive_cell *cell = &naive->skus[chosen[i].sku].cells[chosen[i].warehouse];
         cell->reserved -= chosen[i].units;
         cell->committed += chosen[i].units;
@@ -118,7 +159,7 @@ static enum code give_up(struct naive *naive, struct naive_order *order,
                          const uint32_t units[NAIVE_LINES], bool unsent)
 {
     struct naive_order before = *order;
-    bool waits = waits_for_money(order);
+    bool waits = naive_waits(order);
     for (uint32_t i = 0; i < order->line_count; i++) {
         order->lines[i].cancelled += units[i];
         order->total -= order->lines[i].unit_price * (int64_t)units[i];
@@ -141,7 +182,7 @@ static enum code give_up(struct naive *naive, struct naive_order *order,
     for (uint32_t i = 0; i < order->line_count; i++)
         release(naive, &before, &order->lines[i], units[i]);
     order->version++;
-    if (waits && naive_covers(&order->money, order->total))
+    if (waits_for_money(order) && naive_covers(&order->money, order->total))
         naive_pay(naive, order);
     return CODE_OK;
 }
@@ -152,6 +193,25 @@ bool naive_has_shipped(const struct naive_order *order)
         if (naive_shipped(order, i) > 0)
             return true;
     return false;
+}
+
+enum code naive_review(struct naive *naive, uint32_t number, bool accepted)
+{
+    struct naive_order *order = &naive->orders[number];
+    if (!order->placed)
+        return CODE_NOT_FOUND;
+    if (order->state != ORDER_IN_REVIEW)
+        return CODE_ILLEGAL;
+    if (!accepted) {
+        end(naive, order, ORDER_REJECTED);
+        return CODE_OK;
+    }
+    order->state = ORDER_PENDING_PAYMENT;
+    order->deadline_ns = naive->now_ns + naive->payment_deadline_ns;
+    order->version++;
+    if (naive_covers(&order->money, order->total))
+        naive_pay(naive, order);
+    return CODE_OK;
 }
 
 enum code naive_cancel_all(struct naive *naive, uint32_t number)

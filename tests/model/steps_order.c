@@ -129,7 +129,11 @@ static void compare_order(const struct history *h, const struct naive_order *ord
                  order_state_name(order->state), (long long)order->total, order->version);
     for (uint32_t i = 0; i < order->line_count; i++) {
         const struct result_line *line = &record->lines[i];
-        struct text warehouse = shard_warehouse(h->shop->shards[0], line->warehouse);
+        struct text warehouse = {"--", 2};
+        if (line->warehouse != WAREHOUSE_NONE)
+            warehouse = shard_warehouse(h->shop->shards[0], line->warehouse);
+        else if (order->lines[i].warehouse == NAIVE_WAREHOUSES)
+            continue; /* rejected: it never had one */
         if ((uint32_t)(warehouse.at[1] - '0') != order->lines[i].warehouse)
             disagree(h, "line %u of an order is in w%c in core, in w%u in the model", i + 1,
                      warehouse.at[1], order->lines[i].warehouse);
@@ -144,8 +148,10 @@ static void compare_order(const struct history *h, const struct naive_order *ord
                      order->lines[i].cancelled);
     }
     uint32_t parcels = 0;
-    for (uint32_t i = 0; i < NAIVE_SHIPMENTS; i++)
-        parcels += 0u + (order->parcels.order[i] != 0) + (order->parcels.return_order[i] != 0);
+    for (uint32_t i = 0; i < NAIVE_PARCELS; i++)
+        parcels += order->parcels.order[i] != 0;
+    for (uint32_t i = 0; i < NAIVE_RETURNS; i++)
+        parcels += order->parcels.return_order[i] != 0;
     if (record->child_count != order->money.payment_count + order->money.refund_count + parcels)
         disagree(h, "an order has %u children in core, %u in the model", record->child_count,
                  order->money.payment_count + order->money.refund_count + parcels);
@@ -233,6 +239,50 @@ static void list_orders(struct history *h, const struct step *step)
     if (count != expected)
         disagree(h, "order.list: %u orders in core, %u in the model", count, expected);
     h->codes[CODE_OK]++;
+}
+
+/* ---- rules and review ------------------------------------------------------------------------------- */
+
+static void put_rules(struct history *h, const struct step *step)
+{
+    static const char *const texts[NAIVE_RULES_MAX] = {
+        "# none\n",
+        "rule big on order.create when total >= 15000 then review\n",
+        "rule many on order.create when line.units > 12 then reject limit\n",
+        "rule many on order.create when line.units > 12 then reject limit\n"
+        "rule big on order.create when total >= 15000 then review\n",
+    };
+    union shop_command command;
+    h->naive.rules = (uint32_t)draw(h, NAIVE_RULES_MAX);
+    const char *text = texts[h->naive.rules];
+    tell(h, "rules.put %u", h->naive.rules);
+    memset(&command, 0, sizeof command.rules + 256);
+    command.rules.text_bytes = (uint32_t)strlen(text);
+    memcpy(&command.rules + 1, text, strlen(text));
+    shop_head(&command.head, OP_RULES_PUT, sizeof command.rules + strlen(text));
+    agree(h, step, &command.head, CODE_OK);
+}
+
+/* One that waits for it, or any. */
+static uint32_t draw_reviewed(struct history *h)
+{
+    uint32_t count = h->naive.order_count, skip = (uint32_t)draw(h, 3);
+    for (uint32_t back = 1; back <= count && back <= 200 && draw(h, 400) != 0; back++)
+        if (h->naive.orders[count - back].state == ORDER_IN_REVIEW && skip-- == 0)
+            return count - back;
+    return (uint32_t)draw(h, count + 1);
+}
+
+static void review(struct history *h, const struct step *step)
+{
+    uint32_t order = draw_reviewed(h);
+    bool accepted = draw(h, 2) == 0;
+    union shop_command command;
+    char id[16];
+    id_of(order, id);
+    tell(h, "order.review %s %s", id, accepted ? "accept" : "reject");
+    shop_act_of(&command, OP_ORDER_REVIEW, id, accepted ? REVIEW_ACCEPT : REVIEW_REJECT, "");
+    agree(h, step, &command.head, naive_review(&h->naive, order, accepted));
 }
 
 /* ---- cancelling ------------------------------------------------------------------------------------- */
@@ -340,6 +390,11 @@ const struct step order_steps[] = {
     {.name = "order.cancel",
      .take = cancel,
      .weight = 6,
+     .codes = {CODE_OK, CODE_NOT_FOUND, CODE_ILLEGAL, 0xffff}},
+    {.name = "rules.put", .take = put_rules, .weight = 1, .codes = {CODE_OK, 0xffff}},
+    {.name = "order.review",
+     .take = review,
+     .weight = 4,
      .codes = {CODE_OK, CODE_NOT_FOUND, CODE_ILLEGAL, 0xffff}},
     {.name = "order.cancel, the rest",
      .take = cancel_rest,

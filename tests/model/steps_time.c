@@ -6,8 +6,8 @@ static bool just_passed(const struct history *h, uint64_t now_ns)
 {
     for (uint32_t i = h->naive.expired_to; i < h->naive.order_count; i++) {
         const struct naive_order *order = &h->naive.orders[i];
-        if ((order->state == ORDER_PENDING_PAYMENT || order->state == ORDER_PAYMENT_FAILED) &&
-            order->deadline_ns <= now_ns && order->deadline_ns + TICK_NS > now_ns)
+        if (naive_waits(order) && order->deadline_ns <= now_ns &&
+            order->deadline_ns + TICK_NS > now_ns)
             return true;
     }
     return false;
