@@ -208,11 +208,12 @@ static void *run(void *argument)
         uint64_t rung;
         (void)poll(files, 2, patience_ms(steward));
         (void)!read(steward->lines.bell, &rung, sizeof rung);
-        take_signals(steward);
-        lines_drain(&steward->writer);
         if (!steward->ready)
             look_whether_ready(steward);
-        else if (steward->beat_ns != 0 && read_clock(CLOCK_MONOTONIC) >= steward->beat_next_ns)
+        take_signals(steward);
+        lines_drain(&steward->writer);
+        if (steward->ready && steward->beat_ns != 0 &&
+            read_clock(CLOCK_MONOTONIC) >= steward->beat_next_ns)
             beat(steward);
     }
     lines_drain(&steward->writer);

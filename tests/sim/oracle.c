@@ -215,7 +215,7 @@ static bool may_be(const struct oracle *oracle, const struct order_fact *order,
     if (state == ORDER_PENDING_PAYMENT)
         return !was_over && !was->captured && was->state != ORDER_PAID;
     if (state == ORDER_PAID)
-        return !was_over && order->capture_asked;
+        return !was_over && (order->capture_asked || order->total == 0);
     if (state == ORDER_CANCELLED)
         return order->cancel_asked && was->state != ORDER_EXPIRED;
     return state == ORDER_EXPIRED && oracle->orders_expire && !was->cancelled &&
