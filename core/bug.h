@@ -37,6 +37,7 @@
     X(BUG_NEVER_EXPIRES,        "never-expires")        /* an unpaid order stays for ever */ \
     X(BUG_SHIPPED_STAYS_COMMITTED, "shipped-stays-committed") /* what is handed over stays in the stock's count */ \
     X(BUG_MOVED_STAYS_COMMITTED, "moved-stays-committed") /* the warehouse that a parcel leaves to another keeps its units */ \
+    X(BUG_GRANT_TRUSTED,        "grant-trusted")        /* units that were set aside are taken, whatever the order has become */ \
     X(BUG_RETURNED_TWICE,       "returned-twice")       /* what is in a return can be in another */ \
     X(BUG_RULES_IGNORED,        "rules-ignored")        /* no rule ever matches */ \
     X(BUG_NOTHING_IN_FLIGHT,    "nothing-in-flight")    /* an audit forgets what is between two shards */ \

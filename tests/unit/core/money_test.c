@@ -90,15 +90,7 @@ static struct shop *killed(struct shop *shop, uint64_t seed)
     if (seed / 3 % 2 == 0)
         return shop;
     shop_run(shop);
-    struct shop *again = shop_replay(shop, 1 + (uint32_t)seed % 4);
-    again->random = shop->random;
-    again->request = shop->request;
-    again->journal = shop->journal;
-    memcpy(again->answers, shop->answers, sizeof shop->answers);
-    memset(shop->answers, 0, sizeof shop->answers);
-    shop->journal = (struct shop_pile){0};
-    shop_close(shop);
-    return again;
+    return shop_kill(shop, 1 + (uint32_t)seed % 4);
 }
 
 /* Two units at 1999 each. */
@@ -604,6 +596,30 @@ static void an_order_has_so_many_payments_and_no_more(void **state)
     shop_close(shop);
 }
 
+static void no_sum_of_money_leaves_64_bits(void **state)
+{
+    (void)state;
+    EACH_SHOP(seed, shop)
+    {
+        order_two(shop, "o-1");
+        assert_int_equal(notice(shop, "n-1", "p-1", NOTICE_CAPTURED, INT64_MAX), CODE_OK);
+        assert_int_equal(order_of(shop, "o-1")->state, ORDER_PAID);
+        shop = killed(shop, seed);
+        assert_int_equal(money_of(shop, "o-1").kept, 3998);
+        enum notice_kind kind = seed % 2 == 0 ? NOTICE_CAPTURED : NOTICE_AUTHORIZED;
+        assert_int_equal(notice(shop, "n-2", "p-2", kind, 1), CODE_OVERFLOW);
+        assert_int_equal(money_of(shop, "o-1").payments, 1);
+        order_two(shop, "o-2");
+        const struct shop_money most = {
+            .order = "o-2", .payment = "p-1", .method = "card", .amount = INT64_MAX};
+        assert_int_equal(shop_money(shop, OP_PAYMENT_CREATE, most)->code, CODE_CREATED);
+        struct shop_money more = notice_of("n-3", "p-2", NOTICE_CAPTURED, 1);
+        more.order = "o-2";
+        assert_int_equal(shop_money(shop, OP_PAYMENT_NOTICE, more)->code, CODE_OVERFLOW);
+        assert_int_equal(order_of(shop, "o-2")->state, ORDER_PENDING_PAYMENT);
+    }
+}
+
 /* The orders' memory is filled with orders, and what is left of it with refunds. */
 static void where_there_is_no_room_for_money_nothing_happens(void **state)
 {
@@ -691,6 +707,7 @@ int main(void)
         cmocka_unit_test(a_failed_refund_may_be_followed_by_another),
         cmocka_unit_test(cancel_and_capture_race_and_the_money_goes_where_the_order_goes),
         cmocka_unit_test(an_order_has_so_many_payments_and_no_more),
+        cmocka_unit_test(no_sum_of_money_leaves_64_bits),
         cmocka_unit_test(where_there_is_no_room_for_money_nothing_happens),
         cmocka_unit_test(a_payment_takes_memory_only_once_it_is_there),
     };

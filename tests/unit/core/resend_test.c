@@ -352,6 +352,68 @@ static void an_order_that_is_cancelled_while_its_parcel_asks_takes_nothing(void 
     assert_true(late > 0);
 }
 
+static void an_order_that_changes_while_its_parcel_asks_is_asked_for_again(void **state)
+{
+    (void)state;
+    uint32_t late = 0;
+    EACH_SHOP(seed, shop)
+    {
+        uint32_t skus[2];
+        two_warehouses(shop, skus, 9, 0);
+        struct parcel_said said = {
+            .order = "o", .id = "s-1", .line_count = 1, .lines = {{.line = 2, .units = 1}}};
+        assert_int_equal(parcel(shop, OP_SHIPMENT_CREATE, said)->code, CODE_CREATED);
+        fail_as(shop, "s-1", FAIL_PICK_SHORT);
+        uint64_t request = parcel_send(shop, OP_SHIPMENT_RESOLVE, reship_from("s-1", "w2"));
+        for (uint64_t steps = shop_random(shop) % 4; steps > 0; steps--)
+            shop_step(shop);
+        const struct cancel_line one = {2, 1};
+        assert_int_equal(shop_cancel(shop, "o", &one, 1, "")->code, CODE_OK);
+        enum code code = (enum code)shop_answer(shop, request)->code;
+        assert_true(code == CODE_OK || code == CODE_BUSY);
+        late += code == CODE_BUSY;
+        if (code == CODE_BUSY)
+            assert_int_equal(reship(shop, "s-1", "w2")->code, CODE_OK);
+        assert_int_equal(UNITS(skus[1], "w2", committed), 2);
+        assert_int_equal(UNITS(skus[1], "w2", free), 7);
+        assert_int_equal(UNITS(skus[1], "w1", free), 10);
+    }
+    assert_true(late > 0);
+}
+
+/* Wherever it is interrupted: it has been done as a whole, or nothing of it; and a retry does it once. */
+static void a_reroute_that_a_crash_interrupts_leaves_no_trace_or_is_done(void **state)
+{
+    (void)state;
+    uint32_t undone = 0, done = 0;
+    EACH_SHOP(seed, shop)
+    {
+        uint32_t skus[2];
+        two_warehouses(shop, skus, 5, 0);
+        made(shop, "s-1");
+        fail_as(shop, "s-1", FAIL_CARRIER_REJECTED);
+        struct parcel_said said = reship_from("s-1", seed % 2 == 0 ? NULL : "w2");
+        said.texts[PARCEL_KEY] = "k-1";
+        parcel_send(shop, OP_SHIPMENT_RESOLVE, said);
+        for (uint64_t steps = seed / 3; steps > 0; steps--)
+            shop_step(shop);
+        shop = shop_kill(shop, 1 + (uint32_t)seed % 4);
+        bool was_done = shipment_is(shop, "s-1") == SHIPMENT_PLANNED;
+        done += was_done;
+        undone += !was_done;
+        assert_int_equal(order_is(shop), was_done ? ORDER_PAID : ORDER_SHIP_FAILED);
+        assert_int_equal(UNITS(skus[1], "w2", committed), was_done ? 3 : 0);
+        assert_int_equal(UNITS(skus[1], "w1", committed), was_done ? 0 : 3);
+        assert_int_equal(shop_stock(shop, skus[1]).held, 0);
+        assert_int_equal(parcel(shop, OP_SHIPMENT_RESOLVE, said)->code,
+                         was_done ? CODE_REPLAYED : CODE_OK);
+        assert_int_equal(UNITS(skus[1], "w2", committed), 3);
+        assert_int_equal(UNITS(skus[1], "w2", free), 2);
+        assert_int_equal(shop_events(shop, EVENT_SHIPMENT_RESOLVED), 1);
+    }
+    assert_true(done > 0 && undone > 0);
+}
+
 /* ---- exchanges --------------------------------------------------------------------------------- */
 
 static const struct result *inspect(struct shop *shop, uint32_t accepted, uint32_t rejected)
@@ -498,6 +560,8 @@ int main(void)
         cmocka_unit_test(a_retry_of_a_reship_takes_nothing_more),
         cmocka_unit_test(whoever_races_a_reroute_no_unit_is_sold_twice),
         cmocka_unit_test(an_order_that_is_cancelled_while_its_parcel_asks_takes_nothing),
+        cmocka_unit_test(an_order_that_changes_while_its_parcel_asks_is_asked_for_again),
+        cmocka_unit_test(a_reroute_that_a_crash_interrupts_leaves_no_trace_or_is_done),
         cmocka_unit_test(an_exchange_sends_as_many_again_and_pays_nothing_back),
         cmocka_unit_test(what_an_exchange_cannot_send_is_paid_back_or_sent_again),
         cmocka_unit_test(an_exchange_that_nothing_is_there_for_waits_for_stock),

@@ -826,10 +826,9 @@ static inline struct shop *shop_load(const struct shop *shop, uint32_t shard_cou
     return again;
 }
 
-/* The same shop goes on in shards that come from images; nothing may be on its way. */
-static inline struct shop *shop_reopen(struct shop *shop, uint32_t shard_count)
+/* `again` takes over what was said so far; the other one is gone. */
+static inline struct shop *shop_go_on(struct shop *shop, struct shop *again)
 {
-    struct shop *again = shop_load(shop, shard_count);
     again->random = shop->random;
     again->request = shop->request;
     again->journal = shop->journal;
@@ -838,6 +837,18 @@ static inline struct shop *shop_reopen(struct shop *shop, uint32_t shard_count)
     shop->journal = (struct shop_pile){0};
     shop_close(shop);
     return again;
+}
+
+/* The same shop goes on in shards that come from images; nothing may be on its way. */
+static inline struct shop *shop_reopen(struct shop *shop, uint32_t shard_count)
+{
+    return shop_go_on(shop, shop_load(shop, shard_count));
+}
+
+/* Or from the log: whatever was on its way is lost. */
+static inline struct shop *shop_kill(struct shop *shop, uint32_t shard_count)
+{
+    return shop_go_on(shop, shop_replay(shop, shard_count));
 }
 
 static inline void shop_assert_same(const struct shop *shop, struct shop *again)
