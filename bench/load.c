@@ -2,6 +2,7 @@
  *
  *   spate-load ADDR:PORT [connections=2] [batch=512] [window=2] [seconds=5] [rate=0] [orders=0]
  *              [lines=2] [skus=1000] [hot=0] [http=0] [found=0] [first=0] [pid=0] [only=0] [own=0]
+ *              [pay=0]
  *
  * Each connection keeps `window` frames of `batch` orders open and sends the next when one has been
  * answered. With rate, frames leave on a schedule that never moves, and their time counts from it, so
@@ -10,7 +11,8 @@
  * found=1: afterwards every order that was acknowledged is asked for. With pid, also the processor time
  * that the server took. hot=1: every order takes the same SKU, and one of the others. only=N: all
  * connections speak with the Nth shard, counted from 1. own=1: orders take SKUs of their home's shard
- * alone, and concern no other shard. `first` is the first order's number; `next` in what is said is the
+ * alone, and concern no other shard. pay=1: a payment is made for each order of an earlier run
+ * with the same `first`, `connections` and `orders`. `first` is the first order's number; `next` in what is said is the
  * one to begin with when the same server is loaded again.
  *
  * It is its own program and not on libspate because what it costs is taken from the server on the same
@@ -379,7 +381,8 @@ static const struct {
              {"first", &wish.first},
              {"pid", &wish.pid},
              {"only", &wish.only},
-             {"own", &wish.own}};
+             {"own", &wish.own},
+             {"pay", &wish.pay}};
 
 static void read_argument(const char *argument)
 {

@@ -40,7 +40,7 @@ struct wish {
     uint64_t connections, batch, window, seconds, rate;
     uint64_t lines, skus, hot, first;
     uint64_t http, found, orders;
-    uint64_t pid, only, own;
+    uint64_t pid, only, own, pay;
 };
 extern struct wish wish;
 

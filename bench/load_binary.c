@@ -137,6 +137,25 @@ void binary_stock_up(struct client *c)
     run_all(c, wish.skus, write_receive);
 }
 
+/* A payment in place of the order that stands there. */
+static uint32_t write_payment(struct order_create *order)
+{
+    char texts[64];
+    uint8_t id_bytes = order->text_bytes[ORDER_ID];
+    memcpy(texts, order->lines + order->line_count, id_bytes);
+    memcpy(texts + id_bytes, "p1alipay", 8);
+    struct order_money *payment = (void *)order;
+    memset(payment, 0, sizeof *payment + sizeof texts);
+    payment->head = (struct command){.op = OP_PAYMENT_CREATE};
+    payment->amount = 1999;
+    payment->text_bytes[MONEY_ORDER] = id_bytes;
+    payment->text_bytes[MONEY_PAYMENT] = 2;
+    payment->text_bytes[MONEY_METHOD] = 6;
+    memcpy(payment + 1, texts, id_bytes + 8u);
+    payment->head.bytes = (uint32_t)(sizeof *payment + id_bytes + 8 + 7) & ~7u;
+    return payment->head.bytes;
+}
+
 /* The SKU at that place, or the next one behind it that the connection's orders may take. */
 static uint32_t sku_at(const struct client *c, uint32_t place)
 {
@@ -157,7 +176,7 @@ uint32_t binary_order(struct client *c, void *at)
             skus[line] = sku_at(c, skus[line]);
         uint32_t bytes = bench_order(at, order, skus, (uint32_t)wish.lines);
         if (welcome.slot_shard[command_slot(at)] == c->shard)
-            return bytes;
+            return wish.pay != 0 ? write_payment(at) : bytes;
     }
 }
 
