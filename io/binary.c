@@ -74,7 +74,8 @@ static bool has_credit(struct connection *c, const struct binary_welcome *welcom
     while (c->input_bytes > c->input_asked &&
            c->input_bytes - c->input_asked >= sizeof(struct frame)) {
         const struct frame *frame = (const void *)(c->input + c->input_asked);
-        if (frame_bytes(frame, sizeof *frame, welcome->body.frame_bytes_max, &fault) == 0)
+        if (frame_bytes(frame, sizeof *frame, welcome->body.frame_bytes_max, &fault) == 0 ||
+            frame->count > FRAME_COMMANDS_MAX)
             return true; /* will be refused for that when its turn comes */
         c->input_asked += frame->bytes;
         if (frame->kind == FRAME_COMMANDS && frame->count > welcome->body.credits - c->asked)
@@ -140,14 +141,15 @@ const struct command *binary_next(struct connections *connections, struct env *e
             return NULL;
         }
         uint32_t bytes = frame_bytes(frame, available, welcome->body.frame_bytes_max, &fault);
-        if (fault == FRAME_OK) {
-            if (bytes == 0 || available < bytes)
-                return NULL;
-            fault = take_frame(connections, c, frame, welcome, shard);
-        }
         if (fault != FRAME_OK) {
-            binary_refuse(connections, env, c, available >= sizeof *frame ? frame->request : 0,
-                          fault);
+            binary_refuse(connections, env, c, 0, fault); /* its request may not have come yet */
+            return NULL;
+        }
+        if (bytes == 0 || available < bytes)
+            return NULL;
+        fault = take_frame(connections, c, frame, welcome, shard);
+        if (fault != FRAME_OK) {
+            binary_refuse(connections, env, c, frame->request, fault);
             return NULL;
         }
     }
