@@ -257,6 +257,15 @@ static void *call_begin(struct spate *client, enum op kind, uint32_t bytes, uint
     return call->command;
 }
 
+/* The command of call_begin is none after all. */
+static void call_drop(struct spate *client)
+{
+    uint32_t index = client->free_first;
+    if ((uint8_t *)client->calls[index].command !=
+        client->inline_bytes + (size_t)index * INLINE_BYTES)
+        free(client->calls[index].command);
+}
+
 /* The command of call_begin has been written. */
 static bool call_ask(struct spate *client)
 {
@@ -579,7 +588,10 @@ static bool take_result(struct spate *client, uint32_t wire, const struct result
                                  .attempts = call->attempts,
                                  .seq = head->seq,
                                  .sent_ns = call->sent_ns,
-                                 .done_ns = client->wires[wire].received_ns};
+                                 .done_ns = client->wires[wire].received_ns,
+                                 .kind = head->kind,
+                                 .body = head + 1,
+                                 .body_bytes = head->bytes - (uint32_t)sizeof *head};
     return take_body(head, out);
 }
 
@@ -898,6 +910,23 @@ bool spate_region_costs(struct spate *client, const char *region, const char *co
     char *at = text_put((char *)costs->rows, (const char *)rows, row_bytes);
     texts_put(text_put(at, region, region_bytes), warehouses, lengths, warehouse_count);
     return call_ask(client);
+}
+
+bool spate_command(struct spate *client, uint32_t op, const void *fields, uint32_t bytes,
+                   uint64_t tag)
+{
+    struct command_fault fault = {0};
+    if (bytes > COMMAND_BYTES_MAX || op > UINT16_MAX)
+        return false;
+    struct command *command =
+        call_begin(client, (enum op)op, (uint32_t)sizeof *command + bytes, tag);
+    if (command == NULL)
+        return false;
+    memcpy(command + 1, fields, bytes);
+    if (command_check(command, command->bytes, &fault) == CODE_OK)
+        return call_ask(client);
+    call_drop(client);
+    return false;
 }
 
 uint32_t spate_sku_shard(const struct spate *client, uint32_t sku)

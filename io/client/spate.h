@@ -188,6 +188,11 @@ struct spate_parcel {
 SPATE_API bool spate_order_parcel(struct spate *client, enum spate_parcel_act act,
                                   const struct spate_parcel *parcel, uint64_t tag);
 
+/* Any command of the protocol (io/PROTOCOL.md): its op, and what stands behind its byte 16. false:
+ * as above, or it is not well-formed. */
+SPATE_API bool spate_command(struct spate *client, uint32_t op, const void *fields, uint32_t bytes,
+                             uint64_t tag);
+
 /* Commands without an answer; open_max minus this can still be queued. */
 SPATE_API uint32_t spate_open_count(const struct spate *client);
 
@@ -290,6 +295,9 @@ struct spate_result {
     const struct spate_short_line *shorts; /* of an order that is out of stock */
     char field[32];                        /* what is wrong with the command: which field */
     uint32_t field_line;                   /* and in which line, from 1; 0: in none */
+    uint32_t kind;                         /* of the result, as the protocol has it */
+    uint32_t body_bytes;
+    const void *body; /* what stands behind its byte 24; lives as long as the arrays */
 };
 
 /* One answer, if there is one. */

@@ -182,6 +182,11 @@ static void take_error(struct wire *wire, const struct frame_error *error)
 
 static void take_welcome(struct wire *wire, const struct frame_welcome *welcome)
 {
+    if (welcome->version != FRAME_VERSION) {
+        wire_end(wire, "the server chose a version that we do not speak");
+        wire->refused = true;
+        return;
+    }
     wire->state = WIRE_READY;
     wire->frame_bytes_max = welcome->frame_bytes_max;
     wire->commands_max = welcome->commands_max;
@@ -195,7 +200,7 @@ static bool take_frame(struct wire *wire, const struct frame *frame,
     const void *body = frame + 1;
     if (frame->kind == FRAME_WELCOME && wire->state == WIRE_GREETING) {
         take_welcome(wire, body);
-        *welcome = body;
+        *welcome = wire->refused ? NULL : body;
     } else if (frame->kind == FRAME_RESULTS && wire->state == WIRE_READY) {
         wire->results_left = frame->count;
     } else if (frame->kind == FRAME_ERROR) {

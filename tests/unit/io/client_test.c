@@ -31,6 +31,7 @@ static struct fake {
     uint32_t drop_after;    /* closes instead of answering this many commands */
     bool garbage_once;
     bool refuse;
+    uint16_t version; /* that it chooses; 0: 1 */
     uint32_t hellos;
 } fake;
 
@@ -90,7 +91,7 @@ static void welcome(struct peer *peer)
         char addresses[128];
     } out;
     memset(&out, 0, sizeof out);
-    out.body = (struct frame_welcome){.version = 1,
+    out.body = (struct frame_welcome){.version = fake.version != 0 ? fake.version : 1,
                                       .shard_count = SHARDS,
                                       .frame_bytes_max = 4096,
                                       .commands_max = 16,
@@ -328,6 +329,41 @@ static void a_server_that_is_not_there_is_waited_for(void **state)
     spate_close(client);
 }
 
+static void a_server_that_chooses_a_version_of_its_own_is_left_for_good(void **state)
+{
+    (void)state;
+    struct spate_result result;
+    struct spate *client = client_open(4);
+    fake.version = 2;
+    ask(client, 1);
+    assert_int_equal(run(client, &result), 0);
+    assert_non_null(strstr(spate_error(client), "version"));
+    assert_int_equal(fake.hellos, 1);
+    spate_close(client);
+}
+
+static void whatever_the_protocol_has_can_be_asked_and_nothing_that_it_has_not(void **state)
+{
+    (void)state;
+    struct spate_result result;
+    struct spate *client = client_open(4);
+    struct { /* an order.get, behind its head */
+        uint8_t id_bytes, zero[7];
+        char id[8];
+    } fields = {.id_bytes = 3, .id = "o-1"};
+    assert_true(spate_command(client, OP_ORDER_GET, &fields, sizeof fields, 7));
+    assert_int_equal(run(client, &result), 1);
+    assert_int_equal(result.tag, 7);
+    assert_int_equal(result.kind, RESULT_ORDER_PLACED);
+    assert_int_equal(result.body_bytes, sizeof(struct result_placed) - sizeof(struct result));
+    assert_int_equal(*(const int64_t *)result.body, 42);
+    fields.id_bytes = 9; /* more than there is */
+    assert_false(spate_command(client, OP_ORDER_GET, &fields, sizeof fields, 8));
+    assert_false(spate_command(client, 999, &fields, sizeof fields, 8));
+    assert_int_equal(spate_open_count(client), 0);
+    spate_close(client);
+}
+
 static void an_address_that_is_none_is_refused_at_once(void **state)
 {
     (void)state;
@@ -346,6 +382,8 @@ int main(void)
         TEST(an_answer_that_nobody_asked_for_is_no_answer),
         TEST(a_refusal_for_good_is_said_and_ends_the_attempts),
         TEST(a_server_that_is_not_there_is_waited_for),
+        TEST(a_server_that_chooses_a_version_of_its_own_is_left_for_good),
+        TEST(whatever_the_protocol_has_can_be_asked_and_nothing_that_it_has_not),
         TEST(an_address_that_is_none_is_refused_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
