@@ -148,6 +148,28 @@ def damage_is_told_with_file_offset_and_sequences(directory):
         assert begin - 4096 < int(told.search(line)[1]) <= begin, line  # behind what stands before it
 
 
+def a_torn_tail_is_told_and_hinders_nobody(directory):
+    """A write that has never finished: the beginning of a group stands behind the last one that is whole."""
+    with server(directory) as one:
+        shop(one.http, 5)
+        assert one.stop() == 0
+    assert "torn" not in log("verify", f"{directory}/data")
+    name = sorted(glob.glob(f"{directory}/data/log-*.seg"))[0]
+    with open(name, "r+b") as file:
+        blocks = file.read()
+        last = max((at for at in range(4096, len(blocks), 4096)
+                    if blocks[at:at + 4] == b"SGRP" and blocks[at + 6] == 1),
+                   key=lambda at: struct.unpack_from("<Q", blocks, at + 24)[0])
+        seq = struct.unpack_from("<Q", blocks, last + 24)[0]
+        file.seek(next(at for at in range(last + 4096, len(blocks), 4096) if not any(blocks[at:at + 4096])))
+        file.write(blocks[last:last + 24] + struct.pack("<Q", seq + 1) + blocks[last + 32:last + 512])
+    told = log("verify", f"{directory}/data", exit_code=1)
+    assert "bytes of a torn end; nothing in it was acknowledged" in told, told
+    with server(directory) as one:
+        assert [spate.ask(one.http, "GET", f"/v1/orders/{number}")[0] for number in range(5)] == [200] * 5
+        assert one.stop() == 0
+
+
 def state_of(data):
     """The sequence and the hash that the last clean stop has noted."""
     with open(f"{data}/manifest", "rb") as file:
@@ -216,5 +238,6 @@ spate.run([
     somebody_elses_directory_is_not_touched,
     a_newer_format_is_refused,
     damage_is_told_with_file_offset_and_sequences,
+    a_torn_tail_is_told_and_hinders_nobody,
     every_number_of_shards_arrives_at_the_same_state,
 ])
