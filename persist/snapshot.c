@@ -178,6 +178,8 @@ int32_t snapshot_publish(struct env *env, int32_t directory, uint64_t seq)
 
 /* ---- reading ----------------------------------------------------------------------------------- */
 
+enum { NOT_YET = INT32_MIN }; /* no errno */
+
 static int32_t read_some(struct snapshot_reader *reader, uint64_t offset, uint64_t bytes)
 {
     return env_do(reader->env, &(struct env_op){.kind = ENV_READ,
@@ -244,6 +246,56 @@ static bool block_valid(const struct snapshot_reader *reader, uint64_t number, u
            block->sum == block_sum(&reader->head, number, block);
 }
 
+void snapshot_read_ahead(struct snapshot_reader *reader, void *memory)
+{
+    reader->first = (uint8_t *)reader->block;
+    reader->ahead = memory;
+}
+
+static struct snapshot_block *place_of(const struct snapshot_reader *reader, uint64_t number)
+{
+    uint64_t turn = number % (1 + SNAPSHOT_AHEAD);
+    return (void *)(turn == 0 ? reader->first : reader->ahead + (turn - 1) * SNAPSHOT_BLOCK_BYTES);
+}
+
+/* As many as there are places for: the block that was looked at last is no longer needed. */
+static void ask_ahead(struct snapshot_reader *reader)
+{
+    uint64_t end = reader->next_block + 1 + SNAPSHOT_AHEAD;
+    for (; reader->asked < end && reader->asked < reader->head.block_count; reader->asked++) {
+        uint64_t turn = reader->asked % (1 + SNAPSHOT_AHEAD);
+        reader->got[turn] = NOT_YET;
+        reader->reading++;
+        env_submit(reader->env, &(struct env_op){.kind = ENV_READ,
+                                                 .file = reader->file,
+                                                 .offset = block_offset(reader->asked),
+                                                 .data = place_of(reader, reader->asked),
+                                                 .bytes = SNAPSHOT_BLOCK_BYTES,
+                                                 .user = turn});
+    }
+    env_flush(reader->env);
+}
+
+void snapshot_pause(struct snapshot_reader *reader, uint64_t until_ns)
+{
+    struct env_done done;
+    if (env_reap(reader->env, &done, 1, until_ns) == 0)
+        return;
+    reader->got[done.user] = done.result;
+    reader->reading--;
+}
+
+static int32_t read_block(struct snapshot_reader *reader, uint64_t number)
+{
+    if (reader->ahead == NULL)
+        return read_some(reader, block_offset(number), SNAPSHOT_BLOCK_BYTES);
+    ask_ahead(reader);
+    while (reader->got[number % (1 + SNAPSHOT_AHEAD)] == NOT_YET)
+        snapshot_pause(reader, UINT64_MAX);
+    reader->block = place_of(reader, number);
+    return reader->got[number % (1 + SNAPSHOT_AHEAD)];
+}
+
 const struct snapshot_block *snapshot_next(struct snapshot_reader *reader, int32_t *error)
 {
     *error = 0;
@@ -252,7 +304,7 @@ const struct snapshot_block *snapshot_next(struct snapshot_reader *reader, int32
         *error = reader->hashes && reader->record_hash != reader->head.state_hash ? -EBADMSG : 0;
         return NULL;
     }
-    int32_t got = read_some(reader, block_offset(number), SNAPSHOT_BLOCK_BYTES);
+    int32_t got = read_block(reader, number);
     if (got < 0)
         *error = got;
     else if (!block_valid(reader, number, (uint64_t)got) || !records_valid(reader))
@@ -265,5 +317,7 @@ const struct snapshot_block *snapshot_next(struct snapshot_reader *reader, int32
 
 void snapshot_close(struct snapshot_reader *reader)
 {
+    while (reader->reading > 0)
+        snapshot_pause(reader, UINT64_MAX);
     close_file(reader->env, &reader->file);
 }

@@ -59,6 +59,9 @@ struct starting {
 
 enum { MANIFEST_BYTES = (sizeof(struct manifest) + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES };
 
+_Static_assert((int)SCAN_MEMORY_BYTES >= SNAPSHOT_AHEAD * SNAPSHOT_BLOCK_BYTES,
+               "the snapshot is read before the log");
+
 size_t start_scratch_bytes(const struct start_options *options)
 {
     (void)options;
@@ -410,14 +413,12 @@ static bool refuse_damaged(struct starting *s)
 
 /* ---- the snapshot ---------------------------------------------------------------------------------- */
 
-static bool show_image(struct starting *s, enum start_image what,
+static bool show_image(struct starting *s, struct snapshot_reader *reader, enum start_image what,
                        const struct snapshot_block *block)
 {
     enum start_visit visit;
-    while ((visit = s->visitor->on_image(s->visitor, what, block)) == START_LATER) {
-        struct env_done none;
-        (void)env_reap(s->env, &none, 1, env_clock(s->env) + LATER_NS);
-    }
+    while ((visit = s->visitor->on_image(s->visitor, what, block)) == START_LATER)
+        snapshot_pause(reader, env_clock(s->env) + LATER_NS);
     return visit == START_TAKEN ||
            refuse(s, EXIT_UNAVAILABLE,
                   "a table is too small for the snapshot in %s; start with a larger --memory",
@@ -453,10 +454,10 @@ static enum loaded load_blocks(struct starting *s, struct snapshot_reader *reade
         records += block->record_count;
         say_progress(s, "records", records, "megabyte", reader->next_block - 1,
                      reader->head.block_count);
-        if (!show_image(s, START_IMAGE_BLOCK, block))
+        if (!show_image(s, reader, START_IMAGE_BLOCK, block))
             return LOADED_REFUSED;
     }
-    if (!show_image(s, error < 0 ? START_IMAGE_FORGET : START_IMAGE_END, NULL))
+    if (!show_image(s, reader, error < 0 ? START_IMAGE_FORGET : START_IMAGE_END, NULL))
         return LOADED_REFUSED;
     if (error < 0)
         return load_failed(s, name, error);
@@ -476,6 +477,7 @@ static enum loaded load_one(struct starting *s, uint64_t seq)
         snapshot_open(&reader, s->env, s->start->directory, name, s->manifest->log_id, s->output);
     if (error < 0)
         return load_failed(s, name, error);
+    snapshot_read_ahead(&reader, s->scan_memory);
     /* Whatever else has become of it: it was made of what was durable. */
     s->witness = s->witness < seq ? seq : s->witness;
     enum loaded loaded = load_blocks(s, &reader, name);
