@@ -10,6 +10,7 @@
 #include "io/recall.h"
 #include "io/recovery.h"
 #include "io/shard_loop.h"
+#include "persist/remedy.h"
 #include "persist/sync.h"
 
 enum phase { PHASE_RECOVERS, PHASE_SERVES, PHASE_HAS_FAILED };
@@ -391,7 +392,12 @@ static uint32_t write_page(struct web_pages *pages, enum http_page page, char *o
     const struct metrics *shards[SHARDS_MAX];
     if (page == HTTP_PAGE_SNAPSHOT) {
         compact_ask(server->compact);
-        return (uint32_t)snprintf(out, capacity, "a snapshot is being made\n");
+        return (uint32_t)snprintf(
+            out, capacity, "%s\n",
+            compact_counts(server->compact).damaged != 0
+                ? "the log is damaged, and no snapshot can be made of it: stop the server, and "
+                  "it saves what it has in memory"
+                : "a snapshot is being made");
     }
     if (page != HTTP_PAGE_METRICS)
         return 0;
@@ -638,6 +644,32 @@ static void make_last_snapshot(struct server *server, struct env *env)
     compact_end(server->compact);
 }
 
+/* The log cannot be brought together any more, but all of it is still in memory. */
+static void save_what_there_is(struct server *server, struct env *env)
+{
+    struct remedy remedy = {.env = env,
+                            .directory = server->start.directory,
+                            .shards = server->shards,
+                            .shard_count = server->options.shard_count,
+                            .place = log_place(server->shared.log)};
+    char line[160];
+    remedy.memory = compact_room(server->compact, &remedy.memory_bytes);
+    int32_t error = remedy_snapshot(&remedy);
+    if (error == 0)
+        snprintf(line, sizeof line,
+                 "the log is damaged: a snapshot of what is in memory, up to sequence %llu, is "
+                 "what the next start begins with",
+                 (unsigned long long)remedy.place.seq - 1);
+    else
+        snprintf(line, sizeof line, "what is in memory cannot be saved: %s", strerror(-error));
+    env_say_at(env, error == 0 ? ENV_WARNING : ENV_ERROR, line);
+}
+
+static bool has_ended_well(const struct server *server)
+{
+    return atomic_load(&server->shared.failure) == 0 && atomic_load(&server->shared.stop) == 1;
+}
+
 static int run_compact(struct server *server, struct env *env)
 {
     struct env_done done[4];
@@ -659,6 +691,8 @@ static int run_compact(struct server *server, struct env *env)
         (void)env_reap(env, done, 4, until < latest ? until : latest);
     }
     make_last_snapshot(server, env);
+    if (compact_counts(server->compact).damaged != 0 && has_ended_well(server))
+        save_what_there_is(server, env);
     return 0;
 }
 

@@ -296,19 +296,9 @@ static int32_t move_beginning(struct compact *compact, struct env *env)
 {
     struct manifest *manifest = &compact->manifest;
     struct place begin = snapshot_place(&compact->fold.reader.head);
-    uint32_t behind = 0;
     if (compact->base >= compact->snapshot_count)
         return 0;
-    while (behind + 1 < manifest->epoch_count &&
-           manifest->epochs[behind + 1].first_seq <= begin.seq)
-        behind++;
-    manifest->epoch_count -= behind;
-    memmove(manifest->epochs, manifest->epochs + behind,
-            manifest->epoch_count * sizeof manifest->epochs[0]);
-    manifest->begin_serial = begin.serial;
-    manifest->begin_seq = begin.seq;
-    manifest->begin_chain = begin.chain;
-    manifest->begin_offset = begin.offset;
+    manifest_begin(manifest, begin.serial, begin.offset, begin.seq, begin.chain);
     return manifest_write(env, compact->options.directory, manifest);
 }
 
@@ -570,6 +560,14 @@ bool compact_is_running(const struct compact *compact)
 const char *compact_message(const struct compact *compact)
 {
     return compact->message;
+}
+
+void *compact_room(struct compact *compact, uint64_t *bytes)
+{
+    struct fold_options options = fold_options(compact, 0);
+    CHECK(compact->phase == PHASE_IDLE);
+    *bytes = fold_bytes(&options);
+    return compact->fold_memory;
 }
 
 void compact_ask(struct compact *compact)

@@ -64,6 +64,9 @@ const char *compact_message(const struct compact *compact);
 /* Closes what a round has open; it begins anew next time. */
 void compact_end(struct compact *compact);
 
+/* Memory that only a round needs, for whoever has something to do when there is none: aligned to 4096. */
+void *compact_room(struct compact *compact, uint64_t *bytes);
+
 /* Any thread: a snapshot is wanted as soon as possible. */
 void compact_ask(struct compact *compact);
 

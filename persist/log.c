@@ -713,6 +713,20 @@ int32_t log_close(struct log *log, struct env *env, uint64_t state_hash)
     return error < 0 ? error : close_retired(log, env);
 }
 
+struct place log_place(const struct log *log)
+{
+    uint64_t taken = atomic_load(&log->ready_taken);
+    struct place place = {.seq = log->next_gather, .chain = log->chain};
+    if (log->segment.file >= 0) {
+        place.serial = log->segment.serial;
+        place.offset = log->segment_used;
+    } else if (taken != atomic_load(&log->ready_put)) {
+        place.serial = log->ready[taken % READY_MAX].serial;
+        place.offset = BLOCK_BYTES;
+    }
+    return place;
+}
+
 const struct atomic64 *log_next_seq(const struct log *log)
 {
     return &log->next_seq;

@@ -13,6 +13,7 @@
 
 #include "core/atomics.h"
 #include "persist/env.h"
+#include "persist/scan.h"
 
 struct log;
 
@@ -107,6 +108,9 @@ void log_set_over_budget(struct log *log, bool over);
  * manifest, so that the next start knows that nothing is missing, and the hash of the state with it
  * (0: not known). */
 int32_t log_close(struct log *log, struct env *env, uint64_t state_hash) MUST_LOOK;
+
+/* Where the next group is going to stand, when all is quiet; serial 0: there is no segment for it. */
+struct place log_place(const struct log *log);
 
 struct log_counts {
     uint64_t taken; /* the last sequence */

@@ -149,3 +149,18 @@ bool manifest_knows(const struct manifest *manifest, uint32_t epoch)
             return true;
     return false;
 }
+
+void manifest_begin(struct manifest *manifest, uint64_t serial, uint64_t offset, uint64_t seq,
+                    uint64_t chain)
+{
+    uint32_t behind = 0;
+    while (behind + 1 < manifest->epoch_count && manifest->epochs[behind + 1].first_seq <= seq)
+        behind++;
+    manifest->epoch_count -= behind;
+    memmove(manifest->epochs, manifest->epochs + behind,
+            manifest->epoch_count * sizeof manifest->epochs[0]);
+    manifest->begin_serial = serial;
+    manifest->begin_offset = offset;
+    manifest->begin_seq = seq;
+    manifest->begin_chain = chain;
+}

@@ -51,6 +51,10 @@ struct manifest {
 int32_t manifest_read(struct env *env, int32_t directory, struct manifest *manifest) MUST_LOOK;
 int32_t manifest_write(struct env *env, int32_t directory, struct manifest *manifest) MUST_LOOK;
 
+/* The log that is kept begins there; epochs wholly behind it are forgotten. */
+void manifest_begin(struct manifest *manifest, uint64_t serial, uint64_t offset, uint64_t seq,
+                    uint64_t chain);
+
 /* The entry that a sequence belongs to; there is at least one. */
 const struct epoch *manifest_epoch(const struct manifest *manifest, uint64_t seq);
 /* The last sequence that an epoch owns; UINT64_MAX for the latest, 0 for one that is not in the table

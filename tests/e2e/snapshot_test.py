@@ -416,6 +416,33 @@ def break_the_log(data):
         file.write(b"\xff" * 64)
 
 
+def a_server_whose_log_has_rotted_saves_what_it_has_in_memory_when_it_stops(directory):
+    data = directory + "/data"
+    server = Server(data)
+    server.set_up()
+    server.orders(range(60))
+    break_the_log(data)
+    said = server.ask("POST", "/snapshots", port=server.admin_port)[1]
+    assert "is being made" in said, said
+    until("the damage is found", lambda: server.metric("snapshot_damaged") == 1)
+    said = server.ask("POST", "/snapshots", port=server.admin_port)[1]
+    assert "stop the server" in said, said
+    server.orders(range(60, 80))
+    shutil.copytree(data, directory + "/killed")
+    assert server.process.poll() is None
+    server.stop()
+    assert "a snapshot of what is in memory" in server.said(), server.said()
+    tool("log", "verify", "--state", data)
+    server = Server(data, shards=3)
+    assert server.has(range(80))
+    server.audit()
+    server.orders(range(80, 90))
+    server.snapshot()
+    server.stop()
+    tool("log", "verify", "--state", data)
+    refused(directory + "/killed", 65)  # what it would have been without
+
+
 def salvage_takes_what_can_be_had_and_lists_the_rest(directory):
     data = prepared(directory)
     break_the_log(data)
@@ -467,6 +494,7 @@ TESTS = [
     a_lost_snapshot_is_made_up_for_by_the_older_one,
     without_any_snapshot_the_server_says_what_to_restore,
     a_damaged_log_is_refused_and_a_backup_serves,
+    a_server_whose_log_has_rotted_saves_what_it_has_in_memory_when_it_stops,
     salvage_takes_what_can_be_had_and_lists_the_rest,
     salvage_needs_no_manifest,
     a_data_directory_can_be_moved,

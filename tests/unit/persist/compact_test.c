@@ -7,6 +7,7 @@
 #include "persist/compact.h"
 #include "persist/history.h"
 #include "persist/log.h"
+#include "persist/remedy.h"
 #include "persist/start.h"
 #include "tests/unit/persist/env_memory.h"
 
@@ -420,6 +421,50 @@ static void a_damaged_group_stops_compaction_and_everything_is_kept(void **state
     assert_false(compact(f));
 }
 
+static void damage_the_log(struct fixture *f)
+{
+    for (uint32_t i = 0; i < MEMORY_FILES; i++)
+        if (strncmp(f->env->files[i].name, "log-", 4) == 0)
+            f->env->files[i].data[BLOCK_BYTES * 60 + 100] ^= 1;
+}
+
+static int32_t save_memory(struct fixture *f)
+{
+    static _Alignas(BLOCK_BYTES) uint8_t memory[REMEDY_BYTES_MIN];
+    struct remedy remedy = {.env = f->env,
+                            .directory = f->start.directory,
+                            .shards = f->shop->shards,
+                            .shard_count = f->shop->shard_count,
+                            .place = log_place(f->log),
+                            .memory = memory,
+                            .memory_bytes = sizeof memory};
+    return remedy_snapshot(&remedy);
+}
+
+static void what_is_in_memory_is_a_snapshot_that_a_damaged_log_goes_on_from(void **state)
+{
+    struct fixture *f = *state;
+    char last[64];
+    trade(f, 40);
+    assert_true(compact(f));
+    trade(f, 40);
+    damage_the_log(f);
+    assert_false(compact(f));
+    memory_copy(f->before, f->env);
+    memory_kill(f->env);
+    assert_false(begin(f));
+    assert_int_equal(f->report.exit_code, EXIT_DAMAGED);
+    memory_copy(f->env, f->before);
+    assert_int_equal(save_memory(f), 0);
+    assert_int_equal(files_like(f->env, "snapshot-", last), 2);
+    restart(f);
+    trade(f, 40);
+    restart(f);
+    assert_true(compact(f)); /* and rounds go on from it */
+    trade(f, 40);
+    restart(f);
+}
+
 /* After any change to the directory: what is there is whole, and the next round succeeds. */
 static void a_round_can_be_interrupted_after_any_change_and_run_again(void **state)
 {
@@ -664,6 +709,7 @@ int main(void)
         TEST(a_lost_end_of_the_log_that_a_snapshot_has_seen_is_refused),
         TEST(compaction_goes_on_from_the_older_snapshot_if_the_newer_has_rotted),
         TEST(a_damaged_group_stops_compaction_and_everything_is_kept),
+        TEST(what_is_in_memory_is_a_snapshot_that_a_damaged_log_goes_on_from),
         TEST(a_round_can_be_interrupted_after_any_change_and_run_again),
         TEST(a_full_disk_only_puts_it_off),
         TEST(a_round_is_held_back_until_the_next_one_is_due),
