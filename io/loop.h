@@ -3,6 +3,7 @@
 #ifndef SPATE_IO_LOOP_H
 #define SPATE_IO_LOOP_H
 
+#include "io/pace.h"
 #include "io/recall.h"
 #include "io/shard_loop.h"
 #include "io/time_text.h"
@@ -46,7 +47,8 @@ struct shard_loop {
     uint64_t slow_next;
     uint64_t watermark; /* as `release` last saw it */
     uint64_t seen;      /* the highest sequence that this shard's state depends on */
-    bool worked;        /* this turn found something to do: look again before waiting */
+    struct pace pace;
+    bool worked; /* this turn found something to do: look again before waiting */
 
     /* Groups in our own memory until the log has gathered them. */
     uint8_t *group_memory;

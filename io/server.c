@@ -670,6 +670,15 @@ static bool has_ended_well(const struct server *server)
     return atomic_load(&server->shared.failure) == 0 && atomic_load(&server->shared.stop) == 1;
 }
 
+static void set_pace(struct server *server, enum compact_pressure pressure)
+{
+    uint64_t pace = pressure < COMPACT_SLOWS
+                        ? 0
+                        : compact_pace(server->compact) / server->options.shard_count + 1;
+    if (atomic_load(&server->shared.pace) != pace)
+        atomic_store(&server->shared.pace, pace); /* pairs with the load in `turn` */
+}
+
 static int run_compact(struct server *server, struct env *env)
 {
     struct env_done done[4];
@@ -684,6 +693,7 @@ static int run_compact(struct server *server, struct env *env)
         enum compact_pressure pressure = compact_pressure(server->compact, log.bytes);
         log.hurry = pressure != COMPACT_AT_EASE;
         log_set_over_budget(server->shared.log, pressure == COMPACT_OVER);
+        set_pace(server, pressure);
         uint64_t until = compact_step(server->compact, env, &log);
         uint64_t answering = recall_work(server->shared.recall, env, log.watermark);
         until = answering < until ? answering : until;

@@ -572,12 +572,15 @@ static void turn(struct shard_loop *loop)
     connections_waited(&loop->connections, loop->env, loop->http.watermark, loop->turn_began);
     bool covered = read_and_cover(loop);
     run_requests(loop);
-    if (covered)
+    /* pairs with the store in set_pace */
+    bool allowed = pace_allows(&loop->pace, atomic_load(&loop->shared->pace), loop->turn_began);
+    if (covered && (allowed || loop->draining))
         run_connections(loop);
     if (!loop->drained)
         shard_expire(loop->shard, &loop->turn);
     upkeep_turn(loop);
     take_sequence_and_publish(loop);
+    pace_spend(&loop->pace, loop->turn.events.used_bytes);
     ring_doorbells(loop);
     if (recall_publish(loop->shared->recall, loop->number, loop->seen))
         env_doorbell(loop->env, loop->shard_count + 1);

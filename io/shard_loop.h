@@ -40,6 +40,7 @@ struct shared {
         struct atomic64 taken;   /* how many of them; by the topology's owner */
         _Alignas(8) uint8_t command[sizeof(struct rules_put) + RULES_BYTES_MAX];
     } rules;
+    struct atomic64 pace;    /* io/pace.h, of each shard; by whoever makes snapshots */
     struct atomic64 stop;    /* 1: drain, 2: at once; written by server_stop */
     struct atomic64 drained; /* shards that have nothing of their own left to do */
     struct atomic64 failure; /* exit code of the process, once something failed */

@@ -8,7 +8,13 @@
 
 #include "core/sometimes.h"
 
-enum { NAMES_BYTES = 4 << 20, STEP_BYTES = 1 << 20, COPY_BYTES = 1 << 20, WORTH_IT = 16 };
+enum {
+    NAMES_BYTES = 4 << 20,
+    STEP_BYTES = 1 << 20,
+    COPY_BYTES = 1 << 20,
+    WORTH_IT = 16,
+    LAST_S = 10
+};
 static const uint64_t RETRY_NS = UINT64_C(10) * 1000 * 1000 * 1000;
 static const uint64_t LOOK_NS = UINT64_C(100) * 1000 * 1000;
 
@@ -544,7 +550,18 @@ enum compact_pressure compact_pressure(const struct compact *compact, uint64_t l
     uint64_t budget = compact->options.budget_bytes;
     if (budget == 0 || kept < budget / 4 * 3)
         return COMPACT_AT_EASE;
-    return kept < budget / 20 * 19 ? COMPACT_HURRIES : COMPACT_OVER;
+    if (kept < budget / 10 * 9)
+        return COMPACT_HURRIES;
+    return kept < budget / 20 * 19 ? COMPACT_SLOWS : COMPACT_OVER;
+}
+
+uint64_t compact_pace(const struct compact *compact)
+{
+    uint64_t ms = atomic_load(&compact->counts[COUNT_NS]) / 1000000;
+    uint64_t least = compact->options.budget_bytes / 20 / LAST_S;
+    uint64_t pace =
+        ms == 0 ? 0 : (compact->log_bytes_at_end - compact->log_bytes_at_base) / ms * 1000;
+    return pace > least ? pace : least;
 }
 
 bool compact_is_worth_it(const struct compact *compact, const struct compact_log *log)

@@ -42,8 +42,9 @@ struct compact_log {
 };
 
 /* How much of its budget the log that is kept has used up: in the last quarter compaction is no longer
- * held back; in the last twentieth, the reserve, nothing new is taken in. */
-enum compact_pressure { COMPACT_AT_EASE, COMPACT_HURRIES, COMPACT_OVER };
+ * held back; in the last tenth no more is taken in than it gets through; in the last twentieth, the
+ * reserve, nothing new. */
+enum compact_pressure { COMPACT_AT_EASE, COMPACT_HURRIES, COMPACT_SLOWS, COMPACT_OVER };
 
 struct compact;
 
@@ -55,6 +56,9 @@ struct compact *compact_init(void *memory, const struct compact_options *options
 uint64_t compact_step(struct compact *compact, struct env *env, const struct compact_log *log);
 
 enum compact_pressure compact_pressure(const struct compact *compact, uint64_t log_bytes);
+/* Bytes of log a second that the last round got through; what is left of the budget lasts for a while in
+ * any case. */
+uint64_t compact_pace(const struct compact *compact);
 /* So much has been written since the last round that a start would feel it. */
 bool compact_is_worth_it(const struct compact *compact, const struct compact_log *log);
 /* A round is under way. */

@@ -533,6 +533,59 @@ static void a_round_is_held_back_until_the_next_one_is_due(void **state)
     assert_false(is_held_back(f, 1000));
 }
 
+static void the_budget_has_its_steps(void **state)
+{
+    struct fixture *f = *state;
+    struct compact_options options = compact_options_default();
+    options.directory = f->start.directory;
+    options.lane_bytes_max = LANE_BYTES;
+    options.shard_bytes_max = SHARD_BYTES;
+    options.budget_bytes = 10000;
+    struct compact *small = compact_init(f->compact_memory, &options);
+    assert_int_equal(compact_pressure(small, 7499), COMPACT_AT_EASE);
+    assert_int_equal(compact_pressure(small, 7500), COMPACT_HURRIES);
+    assert_int_equal(compact_pressure(small, 8999), COMPACT_HURRIES);
+    assert_int_equal(compact_pressure(small, 9000), COMPACT_SLOWS);
+    assert_int_equal(compact_pressure(small, 9499), COMPACT_SLOWS);
+    assert_int_equal(compact_pressure(small, 9500), COMPACT_OVER);
+    assert_int_equal(compact_pace(small), 10000 / 20 / 10); /* it has not made any yet */
+    /* The log behind the older of two snapshots is what counts. */
+    f->compact = small;
+    trade(f, 30);
+    assert_true(compact(f));
+    trade(f, 30);
+    assert_true(compact(f));
+    assert_true(compact_counts(small).rounds == 2);
+}
+
+static void who_is_in_no_hurry_is_held_back_and_who_is_is_not(void **state)
+{
+    struct fixture *f = *state;
+    struct compact_options options = compact_options_default();
+    options.directory = f->start.directory;
+    options.lane_bytes_max = LANE_BYTES;
+    options.shard_bytes_max = SHARD_BYTES;
+    options.rate_bytes = 1; /* a second */
+    for (int hurry = 0; hurry < 2; hurry++) {
+        uint64_t latest = 0;
+        trade(f, 30);
+        struct compact *slow = compact_init(f->compact_memory, &options);
+        compact_ask(slow);
+        const struct compact_log log = {.watermark = log_watermark(f->log), .hurry = hurry == 1};
+        do {
+            uint64_t until = compact_step(slow, f->env, &log);
+            if (until > latest)
+                latest = until;
+        } while (compact_is_running(slow));
+        assert_int_equal(compact_counts(slow).rounds, 1);
+        if (hurry == 1)
+            assert_int_equal(latest, 0);
+        else
+            assert_true(latest > env_clock(f->env) + UINT64_C(1000000000000));
+    }
+    f->compact = compact_init(f->compact_memory, &options);
+}
+
 static void epochs_behind_the_older_snapshot_are_forgotten(void **state)
 {
     struct fixture *f = *state;
@@ -713,6 +766,8 @@ int main(void)
         TEST(a_round_can_be_interrupted_after_any_change_and_run_again),
         TEST(a_full_disk_only_puts_it_off),
         TEST(a_round_is_held_back_until_the_next_one_is_due),
+        TEST(the_budget_has_its_steps),
+        TEST(who_is_in_no_hurry_is_held_back_and_who_is_is_not),
         TEST(epochs_behind_the_older_snapshot_are_forgotten),
         TEST(an_orders_history_is_followed_back_as_far_as_the_log_goes),
         TEST(a_skus_movements_are_all_found_newest_first_page_by_page),
