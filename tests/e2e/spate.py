@@ -9,6 +9,8 @@ import sys
 import tempfile
 import time
 
+from left import verify_what_is_left
+
 PROGRAM = os.path.join(os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build"), "spate")
 PATIENCE_S = 30
 
@@ -97,14 +99,17 @@ def order(number, units=1, sku="A"):
             "lines": [{"sku": sku, "units": units, "unit_price": 1999}]}
 
 
-def run(tests):
-    """Each test is a function of an empty directory; its name is a sentence that is true or false."""
+def run(tests, leave_damage=()):
+    """Each test is a function of an empty directory; its name is a sentence that is true or false. But for
+    those that leave damage, the directories of their servers must verify their state afterwards."""
     failed = 0
     print(f"1..{len(tests)}", flush=True)
     for number, test in enumerate(tests, 1):
         with tempfile.TemporaryDirectory(prefix="spate-test-") as directory:
             try:
                 test(directory)
+                if test not in leave_damage:
+                    verify_what_is_left(PROGRAM, directory)
                 print(f"ok {number} - {test.__name__}", flush=True)
             except Skip as reason:
                 print(f"ok {number} - {test.__name__} # SKIP {reason}", flush=True)

@@ -676,6 +676,57 @@ static void an_orders_history_is_followed_back_as_far_as_the_log_goes(void **sta
     free(memory);
 }
 
+/* What is left of it after a flip is its newer end, and whoever asks is told that there was more. */
+static void check_past(struct history *history, const struct position *expected, uint32_t count)
+{
+    struct position at;
+    uint32_t got = 0;
+    while (history_next(history, &at) != NULL) {
+        assert_in_range(got, 0, count - 1);
+        assert_int_equal(at.seq, expected[got].seq);
+        assert_int_equal(at.index, expected[got++].index);
+    }
+    assert_true(history->end == HISTORY_TRUNCATED || got == count);
+}
+
+static void a_flipped_bit_in_a_segment_cuts_a_history_short_and_never_makes_it_wrong(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const ids[] = {"o-0", "o-155", "o-295"}; /* each placed, then cancelled */
+    struct sparse sparse;
+    struct history history;
+    struct position expected[3][2];
+    uint32_t cut = 0, flips = 0;
+    void *memory = aligned_alloc(BLOCK_BYTES, SPARSE_MEMORY_BYTES);
+    trade(f, 300);
+    look_back(f, &sparse, memory);
+    for (uint32_t n = 0; n < 3; n++) {
+        history_of_order(&history, &sparse, last_event(f, ids[n]));
+        for (uint32_t i = 0; i < 2; i++)
+            assert_non_null(history_next(&history, &expected[n][i]));
+    }
+    sparse_end(&sparse);
+    for (uint32_t i = 0; i < MEMORY_FILES; i++) {
+        struct memory_file *file = &f->env->files[i];
+        bool is_segment = file->links > 0 && strncmp(file->name, "log-", 4) == 0;
+        for (uint32_t at = 0; is_segment && at < file->bytes; at += 2039, flips++) {
+            file->data[at] ^= 16;
+            memset(sparse.entries, 0, SPARSE_ENTRIES * sizeof *sparse.entries);
+            sparse_begin(&sparse, f->env);
+            for (uint32_t n = 0; n < 3; n++) {
+                history_of_order(&history, &sparse, expected[n][0]);
+                check_past(&history, expected[n], 2);
+                cut += history.end == HISTORY_TRUNCATED;
+            }
+            sparse_end(&sparse);
+            file->data[at] ^= 16;
+        }
+    }
+    assert_in_range(flips, 200, 100000);
+    assert_in_range(cut, 1, flips);
+    free(memory);
+}
+
 /* Of the journal: all that there is to be found. */
 static uint32_t events_of_sku(const struct fixture *f, uint32_t sku, uint64_t seqs[4096])
 {
@@ -770,6 +821,7 @@ int main(void)
         TEST(who_is_in_no_hurry_is_held_back_and_who_is_is_not),
         TEST(epochs_behind_the_older_snapshot_are_forgotten),
         TEST(an_orders_history_is_followed_back_as_far_as_the_log_goes),
+        TEST(a_flipped_bit_in_a_segment_cuts_a_history_short_and_never_makes_it_wrong),
         TEST(a_skus_movements_are_all_found_newest_first_page_by_page),
         TEST(a_group_that_is_known_costs_one_short_read),
     };
