@@ -677,14 +677,24 @@ static void an_orders_history_is_followed_back_as_far_as_the_log_goes(void **sta
 }
 
 /* What is left of it after a flip is its newer end, and whoever asks is told that there was more. */
-static void check_past(struct history *history, const struct position *expected, uint32_t count)
+struct past_event {
+    struct position position;
+    uint32_t bytes;
+    uint8_t event[1024];
+};
+
+static void check_past(struct history *history, const struct past_event *expected, uint32_t count)
 {
     struct position at;
+    const struct event *event;
     uint32_t got = 0;
-    while (history_next(history, &at) != NULL) {
+    while ((event = history_next(history, &at)) != NULL) {
         assert_in_range(got, 0, count - 1);
-        assert_int_equal(at.seq, expected[got].seq);
-        assert_int_equal(at.index, expected[got++].index);
+        assert_int_equal(at.seq, expected[got].position.seq);
+        assert_int_equal(at.index, expected[got].position.index);
+        assert_int_equal(event->bytes, expected[got].bytes);
+        assert_memory_equal(event, expected[got].event, event->bytes);
+        got++;
     }
     assert_true(history->end == HISTORY_TRUNCATED || got == count);
 }
@@ -695,26 +705,31 @@ static void a_flipped_bit_in_a_segment_cuts_a_history_short_and_never_makes_it_w
     static const char *const ids[] = {"o-0", "o-155", "o-295"}; /* each placed, then cancelled */
     struct sparse sparse;
     struct history history;
-    struct position expected[3][2];
+    struct past_event expected[3][2];
     uint32_t cut = 0, flips = 0;
     void *memory = aligned_alloc(BLOCK_BYTES, SPARSE_MEMORY_BYTES);
     trade(f, 300);
     look_back(f, &sparse, memory);
     for (uint32_t n = 0; n < 3; n++) {
         history_of_order(&history, &sparse, last_event(f, ids[n]));
-        for (uint32_t i = 0; i < 2; i++)
-            assert_non_null(history_next(&history, &expected[n][i]));
+        for (uint32_t i = 0; i < 2; i++) {
+            const struct event *event = history_next(&history, &expected[n][i].position);
+            assert_in_range(event->bytes, 1, sizeof expected[n][i].event);
+            expected[n][i].bytes = event->bytes;
+            memcpy(expected[n][i].event, event, event->bytes);
+        }
     }
     sparse_end(&sparse);
     for (uint32_t i = 0; i < MEMORY_FILES; i++) {
         struct memory_file *file = &f->env->files[i];
         bool is_segment = file->links > 0 && strncmp(file->name, "log-", 4) == 0;
-        for (uint32_t at = 0; is_segment && at < file->bytes; at += 2039, flips++) {
+        for (uint32_t at = 0; is_segment && at < file->bytes;
+             at += at % BLOCK_BYTES < 500 ? 83 : BLOCK_BYTES - at % BLOCK_BYTES, flips++) {
             file->data[at] ^= 16;
             memset(sparse.entries, 0, SPARSE_ENTRIES * sizeof *sparse.entries);
             sparse_begin(&sparse, f->env);
             for (uint32_t n = 0; n < 3; n++) {
-                history_of_order(&history, &sparse, expected[n][0]);
+                history_of_order(&history, &sparse, expected[n][0].position);
                 check_past(&history, expected[n], 2);
                 cut += history.end == HISTORY_TRUNCATED;
             }
