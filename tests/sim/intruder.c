@@ -47,12 +47,12 @@ static uint32_t put_begin(struct stream *network, uint8_t *at, bool web)
     return 1 + (uint32_t)stream_below(network, bytes - 1);
 }
 
-static void flood(struct socket *end, bool web)
+static void flood(struct socket *end, bool web, bool begins)
 {
     static const char request[] = "GET /v1/stock?sku=SKU-0 HTTP/1.1\r\nHost: shop\r\n\r\n";
     uint8_t piece[PIECE_BYTES] = {0};
-    uint32_t bytes = web ? 0 : put_hello(piece);
-    if (socket_send(end, piece, bytes) < 0)
+    uint32_t bytes = web || !begins ? 0 : put_hello(piece);
+    if (bytes != 0 && socket_send(end, piece, bytes) < 0)
         return;
     bytes = web ? sizeof request - 1 : put_ping(piece);
     if (web)
@@ -61,20 +61,22 @@ static void flood(struct socket *end, bool web)
         ;
 }
 
-static void speak(struct stream *network, struct socket *end, bool web)
+/* True: a flood, which may go on. */
+static bool speak(struct stream *network, struct socket *end, bool web)
 {
     uint8_t piece[PIECE_BYTES] = {0};
     switch (stream_below(network, 4)) {
     case 0:
-        return; /* says nothing */
+        return false; /* says nothing */
     case 1:
         (void)socket_send(end, piece, put_garbage(network, piece));
-        return;
+        return false;
     case 2:
         (void)socket_send(end, piece, put_begin(network, piece, web));
-        return;
+        return false;
     default:
-        flood(end, web);
+        flood(end, web, true);
+        return true;
     }
 }
 
@@ -100,13 +102,20 @@ void intrude(void *argument)
     struct stream *network = world_stream(world, STREAM_NETWORK);
     while (!*intruder->end) {
         struct socket *ends[ENDS_MAX];
+        bool floods[ENDS_MAX];
         bool web = stream_hit(network, 2);
         uint32_t count = 1 + (uint32_t)stream_skewed(network, ENDS_MAX - 1);
         for (uint32_t i = 0; i < count; i++)
             ends[i] = net_connect(machine_net(intruder->run->machine), intruder->addresses[web]);
         world_sleep(world, world_now(world) + stream_skewed(network, 100 * MILLISECOND_NS));
         for (uint32_t i = 0; i < count; i++)
-            speak(network, ends[i], web);
+            floods[i] = speak(network, ends[i], web);
+        for (uint64_t rounds = stream_below(network, 20); rounds > 0; rounds--) {
+            world_sleep(world, world_now(world) + stream_skewed(network, 30 * MILLISECOND_NS));
+            for (uint32_t i = 0; i < count; i++)
+                if (floods[i])
+                    flood(ends[i], web, false);
+        }
         world_sleep(world, world_now(world) + stream_skewed(network, SECOND_NS));
         for (uint32_t i = 0; i < count; i++)
             leave(network, ends[i]);

@@ -17,7 +17,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-enum { SHARDS = 4, BUFFERS = 4, SCENARIO_STACK_BYTES = 256 << 10, LIVES_MAX = 12 };
+enum { SHARDS = 4, BUFFERS = 16, SCENARIO_STACK_BYTES = 256 << 10, LIVES_MAX = 12 };
 
 /* By sequence. */
 struct digests {
@@ -463,11 +463,14 @@ static void draw_options(struct scene *scene)
         .ring_groups = 8u << stream_below(swarm, 5),
         .group_bytes_max = group_bytes,
         .write_bytes_max = group_bytes + (8192u << stream_below(swarm, 4)),
-        .segment_bytes = 131072u << stream_below(swarm, 3),
+        .segment_bytes = 65536u << stream_below(swarm, 4),
         .idle_ns = stream_skewed(swarm, 20 * MILLISECOND_NS),
         .sync = (enum log_sync)stream_below(swarm, 3),
         .bug = run->shard_bug,
     };
+    uint32_t most = (uint32_t)scene->options.segment_bytes - 2 * BLOCK_BYTES;
+    if (scene->options.write_bytes_max > most)
+        scene->options.write_bytes_max = most;
 }
 
 void log_scenario(struct run *run)

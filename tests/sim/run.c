@@ -85,7 +85,7 @@ static void draw_disk(struct run *run)
         .keep_one_in = run_knob(run, FAULT_TORN_WRITES, 1, 8),
         .garble_one_in = run_knob(run, FAULT_GARBAGE, 2, 40),
         .tear_one_in = run_knob(run, FAULT_TORN_WRITES, 1, 4),
-        .failed_sync_one_in = run_knob(run, FAULT_FAILED_SYNCS, 20, 3000),
+        .failed_sync_one_in = run_knob(run, FAULT_FAILED_SYNCS, 8, 500),
         .failed_write_one_in = run_knob(run, FAULT_FAILED_WRITES, 20, 3000),
         .failed_read_one_in = run_knob(run, FAULT_FAILED_READS, 20, 3000),
         .short_write_one_in = run_knob(run, FAULT_SHORT_WRITES, 20, 3000),

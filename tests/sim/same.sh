@@ -4,4 +4,4 @@ set -eu
 once=$("$1" --seeds 3 --trace | grep -v ' runs,\|operations')
 again=$("$1" --seeds 3 --trace | grep -v ' runs,\|operations')
 [ "$once" = "$again" ] || { printf '%s\n--- and then ---\n%s\n' "$once" "$again"; exit 1; }
-[ "$(printf '%s\n' "$once" | awk '{print $3}' | sort -u | wc -l)" = 12 ] || { echo "$once"; exit 1; }
+[ "$(printf '%s\n' "$once" | awk '{print $3}' | sort -u | wc -l)" = 33 ] || { echo "$once"; exit 1; }

@@ -238,6 +238,7 @@ void stage_open(struct stage *stage, struct run *run)
     options->binary_address = STAGE_BINARY;
     options->http_address = STAGE_HTTP;
     options->connection_count_max = 8;
+    options->frame_bytes_max = 64 << 10;
     options->mailbox_bytes = 1u << stream_between(swarm, 17, 20);
     options->turn_commands_max = 1 + (uint32_t)stream_skewed(swarm, 255);
     options->order_count_max = 50000;
