@@ -132,6 +132,29 @@ def orders_of_the_binary_protocol_have_their_clients_address(directory):
             assert who(one, f"o-{number}") == [client], who(one, f"o-{number}")
 
 
+def the_binary_protocol_asks_for_a_token_and_the_name_stands_in_the_log(directory):
+    callers, trace = os.path.join(directory, "callers"), os.path.join(directory, "t.trace")
+    with open(callers, "w") as file:
+        file.write("shop:0123456789abcdef\n")
+    subprocess.run([spate.PROGRAM, "trace", "gen", trace, "--orders", "200", "--duration", "10s", "--skus", "100",
+                    "--orders-only"], check=True, capture_output=True, timeout=spate.PATIENCE_S)
+
+    def replay(one, *words):
+        return subprocess.run([spate.PROGRAM, "replay", trace, "--target", one.address("binary"), "--max", "--no-audit",
+                               "--max-lag", "10s", *words], capture_output=True, text=True, check=False,
+                              timeout=spate.PATIENCE_S)
+    with server(directory, "--binary", "127.0.0.1:0", "--callers", callers) as one:
+        for wrong in ((), ("--token", "0123456789abcdee")):
+            done = replay(one, *wrong)
+            assert done.returncode != 0 and "token" in done.stdout + done.stderr, done
+        done = replay(one, "--token", "0123456789abcdef")
+        assert done.returncode == 0, done
+        said = subprocess.run([spate.PROGRAM, "log", "dump", os.path.join(directory, "data"), "--format", "json"],
+                              capture_output=True, text=True, check=True, timeout=spate.PATIENCE_S).stdout
+        placed = [json.loads(line) for line in said.splitlines() if '"order_placed"' in line]
+        assert placed and {event["by"] for event in placed} == {"shop@127.0.0.1"}, {event["by"] for event in placed}
+
+
 def whoever_sends_no_proxy_header_or_is_a_stranger_is_cut_off(directory):
     with server(directory, "--binary", "127.0.0.1:0", "--proxy-protocol-binary") as one:
         spate.stock_up(one.http)
@@ -153,6 +176,7 @@ spate.run([
     only_the_header_that_was_named_is_believed,
     a_notice_has_its_providers_name_and_its_clients_address,
     orders_of_the_binary_protocol_have_their_clients_address,
+    the_binary_protocol_asks_for_a_token_and_the_name_stands_in_the_log,
     whoever_sends_no_proxy_header_or_is_a_stranger_is_cut_off,
     without_a_header_a_connection_speaks_for_itself,
 ])
