@@ -19,8 +19,7 @@ static void write_line(struct json_writer *writer, const struct http_server *ser
 static void write_lines(struct json_writer *writer, const struct http_server *server,
                         const struct result_line *lines, uint32_t line_count)
 {
-    json_write_key(writer, "lines");
-    json_write_open(writer, '[');
+    json_member_open(writer, "lines", '[');
     for (uint32_t i = 0; i < line_count; i++)
         write_line(writer, server, &lines[i], i + 1);
     json_write_close(writer, ']');
@@ -32,8 +31,7 @@ static void write_adjustments(struct json_writer *writer, const struct result_or
     const struct adjustment *adjustments = result_order_adjustments(order);
     if (order->adjustment_count == 0)
         return;
-    json_write_key(writer, "adjustments");
-    json_write_open(writer, '[');
+    json_member_open(writer, "adjustments", '[');
     for (uint32_t i = 0; i < order->adjustment_count; i++) {
         json_write_open(writer, '{');
         json_member_text(writer, "kind", text_of(kinds[adjustments[i].kind]));
@@ -49,8 +47,7 @@ static void write_stages(struct json_writer *writer, const struct result_order *
         [STAGE_CREATED] = "created", [STAGE_REVIEWED] = "reviewed",   [STAGE_PAID] = "paid",
         [STAGE_SHIPPED] = "shipped", [STAGE_DELIVERED] = "delivered", [STAGE_CLOSED] = "closed",
     };
-    json_write_key(writer, "stages");
-    json_write_open(writer, '{');
+    json_member_open(writer, "stages", '{');
     for (uint32_t i = 0; i < STAGES; i++)
         member_time(writer, names[i], order->stage_ns[i]);
     json_write_close(writer, '}');
@@ -106,8 +103,7 @@ static const struct child *write_payment(struct json_writer *writer, struct text
     json_member_integer(writer, "refund_pending", payment->refund_pending);
     json_member_integer(writer, "refunded", payment->refunded);
     member_time(writer, "created_at", payment->created_ns);
-    json_write_key(writer, "refunds");
-    json_write_open(writer, '[');
+    json_member_open(writer, "refunds", '[');
     for (child = child_next(child); child < end && child->kind == CHILD_REFUND;
          child = child_next(child))
         write_refund(writer, (struct text){NULL, 0}, (const void *)child);
@@ -122,8 +118,7 @@ static void write_payments(struct json_writer *writer, const struct result_order
     const struct child *end = (const void *)((const char *)order + order->head.bytes);
     if (order->child_count == 0 || child->kind != CHILD_PAYMENT)
         return;
-    json_write_key(writer, "payments");
-    json_write_open(writer, '[');
+    json_member_open(writer, "payments", '[');
     while (child < end && child->kind == CHILD_PAYMENT)
         child = write_payment(writer, (struct text){NULL, 0}, child, end);
     json_write_close(writer, ']');
@@ -132,8 +127,7 @@ static void write_payments(struct json_writer *writer, const struct result_order
 static void write_scans(struct json_writer *writer, const struct parcel_scan *scans, uint32_t count,
                         const char *texts)
 {
-    json_write_key(writer, "scans");
-    json_write_open(writer, '[');
+    json_member_open(writer, "scans", '[');
     for (uint32_t i = 0; i < count; i++) {
         json_write_open(writer, '{');
         json_member_text(writer, "code", (struct text){texts, scans[i].code_bytes});
@@ -167,8 +161,7 @@ static void write_shipment(struct json_writer *writer, const struct http_server 
     member_time(writer, "created_at", shipment->created_ns);
     member_time(writer, "changed_at", shipment->changed_ns);
     if (shipment->line_count > 0) {
-        json_write_key(writer, "lines");
-        json_write_open(writer, '[');
+        json_member_open(writer, "lines", '[');
         for (uint32_t i = 0; i < shipment->line_count; i++) {
             json_write_open(writer, '{');
             json_member_unsigned(writer, "line", shipment->lines[i].line);
@@ -198,8 +191,7 @@ static void write_return(struct json_writer *writer, struct text order_id,
     member_time(writer, "changed_at", back->changed_ns);
     for (uint32_t i = 0; i < back->line_count; i++) {
         if (i == 0) {
-            json_write_key(writer, "lines");
-            json_write_open(writer, '[');
+            json_member_open(writer, "lines", '[');
         }
         json_write_open(writer, '{');
         json_member_unsigned(writer, "line", back->lines[i].line);
@@ -223,8 +215,7 @@ static void write_parcels(struct json_writer *writer, const struct http_server *
         if (child->kind != kind)
             continue;
         if (!is_open) {
-            json_write_key(writer, key);
-            json_write_open(writer, '[');
+            json_member_open(writer, key, '[');
         }
         is_open = true;
         if (kind == CHILD_SHIPMENT)

@@ -43,8 +43,7 @@ static void write_stock(struct json_writer *writer, const struct http_server *se
                         const struct result_stock *stock)
 {
     json_write_open(writer, '{');
-    json_write_key(writer, "items");
-    json_write_open(writer, '[');
+    json_member_open(writer, "items", '[');
     for (uint32_t i = 0; i < stock->cell_count; i++)
         write_cell(writer, server, stock->sku, &stock->cells[i]);
     json_write_close(writer, ']');
@@ -85,17 +84,14 @@ static void write_sku_record(struct json_writer *writer, const struct result_sku
                      (struct text){(const char *)(sku->caps + sku->cap_count), sku->code_bytes});
     member_currency(writer, sku->currency);
     json_member_integer(writer, "list_price", sku->list_price);
-    json_write_key(writer, "flash");
-    json_write_bool(writer, sku->flags & SKU_FLASH);
+    json_member_bool(writer, "flash", sku->flags & SKU_FLASH);
     json_member_unsigned(writer, "max_per_order", sku->max_per_order);
     json_member_unsigned(writer, "weight_g", sku->weight_g);
-    json_write_key(writer, "max_per_customer");
-    json_write_open(writer, '{');
+    json_member_open(writer, "max_per_customer", '{');
     json_member_unsigned(writer, "units", sku->max_per_customer);
     json_member_unsigned(writer, "window_s", sku->customer_window_s);
     json_write_close(writer, '}');
-    json_write_key(writer, "channel_caps");
-    json_write_open(writer, '{');
+    json_member_open(writer, "channel_caps", '{');
     for (uint32_t i = 0; i < sku->cap_count; i++) {
         const struct sku_cap *cap = &sku->caps[i].said;
         char channel[ID_BYTES_MAX + 1] = {0};
@@ -119,8 +115,7 @@ static void write_short(struct json_writer *writer, const struct http_server *se
                         const struct result_short *shortage)
 {
     problem_open(writer, shortage->head.code, (struct text){NULL, 0});
-    json_write_key(writer, "lines");
-    json_write_open(writer, '[');
+    json_member_open(writer, "lines", '[');
     for (uint32_t i = 0; i < shortage->line_count; i++) {
         json_write_open(writer, '{');
         member_sku(writer, server, shortage->lines[i].sku);
@@ -185,8 +180,7 @@ static void write_state(struct json_writer *writer, const struct result_state *r
 {
     problem_open(writer, result->head.code, (struct text){NULL, 0});
     json_member_text(writer, "state", text_of(state_name(result)));
-    json_write_key(writer, "allowed");
-    json_write_open(writer, '[');
+    json_member_open(writer, "allowed", '[');
     for (uint32_t move = 1; move < 32; move++)
         if (result->allowed >> move & 1)
             json_write_text(writer, text_of(move_name(result, move)));
@@ -206,10 +200,8 @@ static void write_audit(struct json_writer *writer, const struct result_audit *a
         all &= holds(&audit->equations[i]);
     json_write_open(writer, '{');
     json_member_unsigned(writer, "commit_seq", audit->head.seq);
-    json_write_key(writer, "ok");
-    json_write_bool(writer, all);
-    json_write_key(writer, "equations");
-    json_write_open(writer, '[');
+    json_member_bool(writer, "ok", all);
+    json_member_open(writer, "equations", '[');
     for (uint32_t i = 0; i < audit->count; i++) {
         const struct result_equation *equation = &audit->equations[i];
         json_write_open(writer, '{');
@@ -292,8 +284,7 @@ void answer_write(struct json_writer *writer, const struct http_server *server,
 
 static void write_hit_orders(struct json_writer *writer, const struct task *task)
 {
-    json_write_key(writer, "orders");
-    json_write_open(writer, '[');
+    json_member_open(writer, "orders", '[');
     for (uint32_t i = 0; i < task->order_count; i++) {
         const struct task_order *order = &task->orders[i];
         json_write_open(writer, '{');

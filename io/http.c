@@ -116,8 +116,7 @@ static void batch_open(struct http *http, const struct http_server *server, cons
     (void)response_open(http, output, &response);
     struct piece piece = piece_open(http, output);
     json_write_open(&piece.writer, '{');
-    json_write_key(&piece.writer, list);
-    json_write_open(&piece.writer, '[');
+    json_member_open(&piece.writer, list, '[');
     piece_close(http, &piece);
     http->batch_item = 1;
     http->stage = HTTP_STAGE_BATCH;
@@ -164,8 +163,7 @@ static void answer_item(struct http *http, const struct http_server *server,
     answer_write(&piece.writer, server, http->route->each, result);
     json_member_unsigned(&piece.writer, "commit_seq", result->seq);
     if (result->code == CODE_REPLAYED) {
-        json_write_key(&piece.writer, "replayed");
-        json_write_bool(&piece.writer, true);
+        json_member_bool(&piece.writer, "replayed", true);
     }
     item_close(http, &piece);
     http->stage = HTTP_STAGE_BATCH;

@@ -129,6 +129,18 @@ static inline void json_member_text(struct json_writer *writer, const char *key,
     json_write_text(writer, text);
 }
 
+static inline void json_member_open(struct json_writer *writer, const char *key, char bracket)
+{
+    json_write_key(writer, key);
+    json_write_open(writer, bracket);
+}
+
+static inline void json_member_bool(struct json_writer *writer, const char *key, bool value)
+{
+    json_write_key(writer, key);
+    json_write_bool(writer, value);
+}
+
 static inline void json_member_integer(struct json_writer *writer, const char *key, int64_t value)
 {
     json_write_key(writer, key);

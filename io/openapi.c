@@ -19,8 +19,7 @@ static void open_member(struct json_writer *writer, const char *key, char bracke
 
 static void member_bool(struct json_writer *writer, const char *key, bool value)
 {
-    json_write_key(writer, key);
-    json_write_bool(writer, value);
+    json_member_bool(writer, key, value);
 }
 
 static void member_reference(struct json_writer *writer, const char *kind, const char *name)

@@ -16,8 +16,7 @@ void problem_open(struct json_writer *writer, enum code code, struct text detail
     json_member_text(writer, "title", text_of(facts->title));
     json_member_unsigned(writer, "status", facts->status);
     json_member_text(writer, "code", text_of(facts->name));
-    json_write_key(writer, "retryable");
-    json_write_bool(writer, facts->retryable);
+    json_member_bool(writer, "retryable", facts->retryable);
     if (detail.bytes > 0)
         json_member_text(writer, "detail", detail);
 }
@@ -33,8 +32,7 @@ void problem_write_fault(struct json_writer *writer, const struct schema_fault *
     problem_open(writer, fault->code, text_of(detail));
     if (fault->has_byte)
         json_member_unsigned(writer, "byte", fault->byte);
-    json_write_key(writer, "errors");
-    json_write_open(writer, '[');
+    json_member_open(writer, "errors", '[');
     json_write_open(writer, '{');
     json_member_text(writer, "pointer", (struct text){fault->pointer, fault->pointer_bytes});
     json_member_text(writer, "code", text_of(fault->what));
