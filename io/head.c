@@ -11,6 +11,8 @@
 static struct text without_authority(struct text text)
 {
     uint32_t scheme_bytes = 0;
+    if (text.bytes > 0 && text.at[0] == '/')
+        return text; /* nearly always */
     if (text.bytes >= 7 && strncasecmp(text.at, "http://", 7) == 0)
         scheme_bytes = 7;
     else if (text.bytes >= 8 && strncasecmp(text.at, "https://", 8) == 0)
