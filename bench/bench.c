@@ -6,6 +6,12 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+__attribute__((noinline)) void bench_measured(const struct bench *bench, uint64_t iterations)
+{
+    bench->run(iterations);
+    __asm__ volatile("" : : : "memory"); /* or the call above would be this function's end */
+}
+
 void *bench_memory(uint64_t bytes)
 {
     void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

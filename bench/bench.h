@@ -23,6 +23,7 @@ extern const struct bench histogram_benches[];
 extern const struct bench http_benches[];
 extern const struct bench image_benches[];
 extern const struct bench json_benches[];
+extern const struct bench limit_benches[];
 extern const struct bench log_benches[];
 extern const struct bench mailbox_benches[];
 extern const struct bench order_benches[];
@@ -30,6 +31,9 @@ extern const struct bench replay_benches[];
 extern const struct bench rules_benches[];
 extern const struct bench table_benches[];
 extern const struct bench wire_benches[];
+
+/* Runs one of them; its name is where a profile begins to count. */
+void bench_measured(const struct bench *bench, uint64_t iterations);
 
 /* The compiler must believe that somebody looks at the value. */
 static inline void bench_keep(uint64_t value)

@@ -11,7 +11,7 @@ import tempfile
 import time
 import urllib.request
 
-BUILD = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../build')
+BUILD = os.environ.get('SPATE_BUILD', os.path.join(os.path.dirname(os.path.abspath(__file__)), '../build'))
 PEER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'peer')
 CONNECTIONS = 64
 ORDER_BODY = '{"customer":"c778812","currency":"CNY","lines":[[17,1,1999],[42,1,2599]],"total":4598}'
