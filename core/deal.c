@@ -29,7 +29,7 @@ void deal_open(struct deal *deal, struct shard *shard, struct turn *turn,
 bool deal_find_order(struct deal *deal)
 {
     const struct orders *orders = &deal->shard->orders;
-    uint32_t record = order_find(orders, deal->order_id, key_hash(deal->order_id));
+    uint32_t record = order_find_whole(orders, deal->order_id, key_hash(deal->order_id));
     if (record == 0) {
         deal_refuse(deal, CODE_NOT_FOUND);
         return false;

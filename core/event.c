@@ -21,8 +21,10 @@ static uint32_t padded(uint32_t bytes)
 
 static bool placed_valid(const struct slice_order_placed *placed)
 {
-    if (placed->head.bytes < sizeof *placed || placed->line_count == 0 ||
-        placed->line_count > ORDER_LINES_MAX || placed->adjustment_count > ADJUSTMENTS_MAX ||
+    if (placed->head.bytes < sizeof *placed || placed->line_count > ORDER_LINES_MAX ||
+        placed->is_remainder != (placed->line_count == 0) ||
+        placed->adjustment_count > ADJUSTMENTS_MAX ||
+        (placed->is_remainder && placed->adjustment_count != REMAINDER_TOTALS) ||
         placed->state == 0 || placed->state >= ORDER_STATES)
         return false;
     uint32_t bytes = (uint32_t)sizeof *placed + placed->rule_bytes + placed->reason_bytes;
@@ -203,6 +205,7 @@ bool slice_valid(const struct slice *slice)
     case SLICE_REFUND:
         return refund_valid(fields);
     case SLICE_ORDER_FORGOTTEN:
+    case SLICE_ORDER_SHRUNK:
         return order_forgotten_valid(fields);
     case SLICE_DEADLINES_EXTENDED:
         return extended_valid(fields);

@@ -28,6 +28,7 @@
     X(EVENT_ORDER_COMPLETED,         7, "order_completed") \
     X(EVENT_DEADLINES_EXTENDED,     15, "deadlines_extended") \
     X(EVENT_ORDERS_FORGOTTEN,       16, "orders_forgotten") \
+    X(EVENT_ORDERS_SHRUNK,          17, "orders_shrunk") \
     X(EVENT_PAYMENT_CREATED,        20, "payment_created") \
     X(EVENT_PAYMENT_AUTHORIZED,     21, "payment_authorized") \
     X(EVENT_PAYMENT_CAPTURED,       22, "payment_captured") \
@@ -104,6 +105,7 @@ enum slice_kind {
     SLICE_LINES_CANCELLED = 3,
     SLICE_DEADLINES_EXTENDED = 15,
     SLICE_ORDER_FORGOTTEN = 16,
+    SLICE_ORDER_SHRUNK = 17,
     SLICE_PAYMENT = 20,  /* core/payment.h */
     SLICE_REFUND = 21,   /* core/refund.h */
     SLICE_SHIPMENT = 40, /* core/shipment.h */

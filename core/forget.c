@@ -38,57 +38,78 @@ static bool has_open_exchange(const struct orders *orders, const struct order_mo
     return false;
 }
 
-static bool may_leave(const struct shard *shard, const struct turn *turn, uint32_t record)
+static bool is_over_for(const struct shard *shard, const struct turn *turn,
+                        const struct order *order, uint64_t ns)
 {
     const struct orders *orders = &shard->orders;
-    const struct order *order = order_at(orders, record);
     const struct order_more *more = order_more(orders, order);
     if (!order_state_is_terminal((enum order_state)order->state) ||
-        order_position(order).seq == 0 ||
-        order_closed_ns(order) + shard->options.retention_ns > turn->now_ns)
+        order_position(order).seq == 0 || order_closed_ns(order) + ns > turn->now_ns)
         return false;
-    if (more != NULL && !shard->options.bug[BUG_OPEN_FORGOTTEN] &&
-        (has_open_money(orders, more) || has_open_return(orders, more) ||
-         has_open_exchange(orders, more)))
-        return false;
-    return order_can_leave(orders, record);
+    return more == NULL || shard->options.bug[BUG_OPEN_FORGOTTEN] ||
+           (!has_open_money(orders, more) && !has_open_return(orders, more) &&
+            !has_open_exchange(orders, more));
 }
 
-static void add_forgotten(struct turn *turn, struct event *event, const struct order *order)
+static bool may_leave(const struct shard *shard, const struct turn *turn, uint32_t record)
+{
+    uint64_t ns = shard->options.retention_ns + shard->options.remainder_ns;
+    return is_over_for(shard, turn, order_at(&shard->orders, record), ns) &&
+           order_can_leave(&shard->orders, record);
+}
+
+static bool may_shrink(const struct shard *shard, const struct turn *turn, uint32_t record)
+{
+    const struct order *order = order_at(&shard->orders, record);
+    return !order->is_remainder && is_over_for(shard, turn, order, shard->options.retention_ns);
+}
+
+static void add_over(struct turn *turn, struct event *event, const struct order *order,
+                     enum slice_kind kind)
 {
     char at[TEXT_BYTES_MAX];
     struct text id = order_text(order, ORDER_ID, at);
     struct slice_order_forgotten *slice =
-        event_add(turn, event, hash_slot(key_hash(id)), SLICE_ORDER_FORGOTTEN,
-                  (uint32_t)sizeof *slice + id.bytes);
+        event_add(turn, event, hash_slot(key_hash(id)), kind, (uint32_t)sizeof *slice + id.bytes);
     slice->id_bytes = (uint8_t)id.bytes;
     memcpy(slice + 1, id.at, id.bytes);
 }
 
-static void forget(struct shard *shard, struct turn *turn, const uint32_t *records, uint32_t count)
+/* Orders that the walk has come by. */
+struct over {
+    uint32_t count;
+    uint32_t records[FORGET_PLACES];
+};
+
+static void apply_over(struct shard *shard, struct turn *turn, const struct over *over,
+                       enum event_kind kind, enum slice_kind slice)
 {
-    struct event *event = shard_event(shard, turn, EVENT_ORDERS_FORGOTTEN, (struct text){"", 0});
-    for (uint32_t i = 0; i < count; i++)
-        add_forgotten(turn, event, order_at(&shard->orders, records[i]));
+    if (over->count == 0)
+        return;
+    struct event *event = shard_event(shard, turn, kind, (struct text){"", 0});
+    for (uint32_t i = 0; i < over->count; i++)
+        add_over(turn, event, order_at(&shard->orders, over->records[i]), slice);
     shard_apply(shard, turn, event);
 }
 
 void forget_orders(struct shard *shard, struct turn *turn)
 {
     const struct table *by_id = &shard->orders.by_id;
-    uint32_t records[FORGET_PLACES];
-    uint32_t record, count = 0;
+    struct over leave = {0}, shrink = {0};
+    uint32_t record;
     if (shard->options.retention_ns == 0 || turn->now_ns < shard->forget_next_ns)
         return;
     shard->forget_next_ns = turn->now_ns + FORGET_PACE_NS;
     uint64_t end = shard->forget_at + FORGET_PLACES;
     while ((record = table_each_below(by_id, &shard->forget_at, end)) != 0)
         if (may_leave(shard, turn, record))
-            records[count++] = record;
+            leave.records[leave.count++] = record;
+        else if (may_shrink(shard, turn, record))
+            shrink.records[shrink.count++] = record;
     if (table_ends_at(by_id, shard->forget_at))
         shard->forget_at = 0;
-    if (count > 0)
-        forget(shard, turn, records, count);
+    apply_over(shard, turn, &shrink, EVENT_ORDERS_SHRUNK, SLICE_ORDER_SHRUNK);
+    apply_over(shard, turn, &leave, EVENT_ORDERS_FORGOTTEN, SLICE_ORDER_FORGOTTEN);
 }
 
 /* ---- windows ----------------------------------------------------------------------------------- */

@@ -1,8 +1,10 @@
 /* core/forget.h - what has been over for so long that it leaves memory: orders; windows of limits.
  *
  * An order that is terminal, has nothing open among its payments, refunds, shipments and returns,
- * and was closed longer ago than the retention, leaves by an event of its slot's owner; its history
- * stays in the log. Flows of stock and the sums of the equations do not change. The table of orders
+ * and was closed longer ago than the retention, shrinks to a remainder by an event of its slot's owner;
+ * and leaves by another when that has been there for its time. A remainder still answers a create that
+ * comes again and whoever asks for the order; of its lines, payments and parcels it knows nothing. The
+ * whole history stays in the log. Flows of stock and the sums of the equations do not change. The table of orders
  * is gone through little by little, FORGET_PLACES of its places each FORGET_PACE_NS. */
 #ifndef SPATE_CORE_FORGET_H
 #define SPATE_CORE_FORGET_H

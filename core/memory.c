@@ -175,10 +175,9 @@ uint32_t memory_take(struct memory *memory, uint32_t bytes)
     return record;
 }
 
-void memory_give(struct memory *memory, uint32_t record, uint32_t bytes)
+static void give(struct memory *memory, uint32_t record, uint32_t granules)
 {
-    uint32_t granules = granules_for(bytes);
-    CHECK(bytes > 0 && record > 0 && record < memory->top && granules <= memory->top - record);
+    CHECK(record > 0 && record < memory->top && granules <= memory->top - record);
     CHECK(granules <= memory->used_count);
     memory->used_count -= granules;
     uint32_t after = record + granules;
@@ -196,4 +195,18 @@ void memory_give(struct memory *memory, uint32_t record, uint32_t bytes)
         memory->top = record;
     else
         piece_add(memory, record, granules);
+}
+
+void memory_give(struct memory *memory, uint32_t record, uint32_t bytes)
+{
+    CHECK(bytes > 0);
+    give(memory, record, granules_for(bytes));
+}
+
+void memory_shrink(struct memory *memory, uint32_t record, uint32_t bytes, uint32_t to_bytes)
+{
+    uint32_t granules = granules_for(bytes), to_granules = granules_for(to_bytes);
+    CHECK(to_bytes > 0 && to_granules <= granules);
+    if (to_granules < granules)
+        give(memory, record + to_granules, granules - to_granules);
 }

@@ -47,6 +47,8 @@ bool memory_has(const struct memory *memory, uint32_t bytes);
 uint32_t memory_take(struct memory *memory, uint32_t bytes);
 /* `bytes` as it was taken. */
 void memory_give(struct memory *memory, uint32_t record, uint32_t bytes);
+/* The record stays where it is, and is as if it had been taken with `to_bytes`, which are no more. */
+void memory_shrink(struct memory *memory, uint32_t record, uint32_t bytes, uint32_t to_bytes);
 
 static inline void *memory_at(const struct memory *memory, uint32_t record)
 {

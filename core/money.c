@@ -710,8 +710,8 @@ void money_request(struct shard *shard, struct turn *turn, const struct request 
 {
     struct deal deal;
     take_apart(&deal, shard, turn, request);
-    uint32_t record =
-        order_find(&shard->orders, deal.texts[MONEY_ORDER], key_hash(deal.texts[MONEY_ORDER]));
+    uint32_t record = order_find_whole(&shard->orders, deal.texts[MONEY_ORDER],
+                                       key_hash(deal.texts[MONEY_ORDER]));
     if (record == 0) {
         refuse_field(&deal, CODE_NOT_FOUND, "order_id");
         return;

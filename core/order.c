@@ -235,6 +235,11 @@ uint32_t order_line_units(const struct orders *orders, const struct order *order
     return order->lines[line].units - (progress != NULL ? progress[line].cancelled : 0);
 }
 
+static int64_t remainder_total(const struct order *order, uint32_t which)
+{
+    return adjustments_of(order)[which];
+}
+
 static int64_t adjustments_total(const struct order *order)
 {
     int64_t total = 0;
@@ -246,6 +251,8 @@ static int64_t adjustments_total(const struct order *order)
 /* As it was placed. */
 static int64_t first_total(const struct order *order)
 {
+    if (order->is_remainder)
+        return remainder_total(order, REMAINDER_FIRST_TOTAL);
     int64_t total = adjustments_total(order);
     for (uint32_t i = 0; i < order->line_count; i++)
         total += order_line_price(&order->lines[i]) * (int64_t)order->lines[i].units;
@@ -307,6 +314,8 @@ int64_t order_due(const struct orders *orders, const struct order *order)
 
 int64_t order_total_signed(const struct orders *orders, const struct order *order)
 {
+    if (order->is_remainder)
+        return remainder_total(order, REMAINDER_TOTAL);
     int64_t total = adjustments_total(order);
     for (uint32_t i = 0; i < order->line_count; i++)
         total += order_line_price(&order->lines[i]) * (int64_t)order_line_units(orders, order, i);
@@ -391,6 +400,12 @@ uint32_t order_find(const struct orders *orders, struct text id, uint64_t id_has
     while (record != 0 && !key_same(texts_of(order_at(orders, record)), key))
         record = table_find(&orders->by_id, id_hash, &probe);
     return record;
+}
+
+uint32_t order_find_whole(const struct orders *orders, struct text id, uint64_t id_hash)
+{
+    uint32_t record = order_find(orders, id, id_hash);
+    return record != 0 && order_at(orders, record)->is_remainder ? 0 : record;
 }
 
 static uint32_t find_newest_of(const struct orders *orders, const uint8_t *customer, uint64_t hash)
@@ -575,6 +590,7 @@ static void fill(struct order *order, uint64_t at_ns, const struct slice_order_p
         .has_windows = windows,
         .prefer = placed->prefer & 1u,
         .has_pay_by = keeps_pay_by(placed),
+        .is_remainder = placed->is_remainder,
     };
     if (order->has_pay_by)
         *pay_by_of(order) = placed->pay_by_ns;
@@ -590,7 +606,9 @@ static void fill(struct order *order, uint64_t at_ns, const struct slice_order_p
     }
     const struct adjustment *adjustments = (const void *)(placed->lines + placed->line_count);
     for (uint32_t i = 0; i < placed->adjustment_count; i++)
-        adjustments_of(order)[i] = with_byte(adjustments[i].amount, adjustments[i].kind);
+        adjustments_of(order)[i] = placed->is_remainder
+                                       ? adjustments[i].amount
+                                       : with_byte(adjustments[i].amount, adjustments[i].kind);
     if (order->has_windows)
         for (uint32_t i = 0; i < placed->line_count; i++)
             windows_of(order)[i] = placed->lines[i].window_s;
@@ -841,9 +859,32 @@ static void give_children(struct orders *orders, const struct order *order)
     memory_give(&orders->records, order->more, sizeof *more);
 }
 
-static void apply_forgotten(struct orders *orders, const struct slice_order_forgotten *forgotten)
+/* The two totals take as much room as the line that every order had. */
+static void apply_shrunk(struct orders *orders, struct text id)
 {
-    struct text id = {(const char *)(forgotten + 1), forgotten->id_bytes};
+    uint32_t record = order_known(orders, id);
+    struct order *order = order_at(orders, record);
+    int64_t totals[] = {[REMAINDER_FIRST_TOTAL] = first_total(order),
+                        [REMAINDER_TOTAL] = order_total_signed(orders, order)};
+    uint8_t ids[2 * KEY_BYTES_MAX];
+    const uint8_t *customer = kept_text(order, ORDER_CUSTOMER);
+    uint32_t id_bytes = (uint32_t)(customer + key_bytes(customer) - texts_of(order));
+    uint32_t bytes = kept_record_bytes(order);
+    memcpy(ids, texts_of(order), id_bytes);
+    give_children(orders, order);
+    order->is_remainder = 1;
+    order->more = 0;
+    order->line_count = 0;
+    order->adjustment_count = REMAINDER_TOTALS;
+    order->texts = 0;
+    order->has_windows = order->has_pay_by = 0;
+    memcpy(adjustments_of(order), totals, sizeof totals);
+    memcpy(texts_of(order), ids, id_bytes);
+    memory_shrink(&orders->records, record, bytes, kept_record_bytes(order));
+}
+
+static void apply_forgotten(struct orders *orders, struct text id)
+{
     uint32_t record = order_known(orders, id);
     const struct order *order = order_at(orders, record);
     count_out(orders, order);
@@ -853,6 +894,15 @@ static void apply_forgotten(struct orders *orders, const struct slice_order_forg
     memory_give(&orders->records, record, kept_record_bytes(order));
 }
 
+static void apply_over(struct orders *orders, const struct slice_order_forgotten *over)
+{
+    struct text id = {(const char *)(over + 1), over->id_bytes};
+    if (over->head.kind == SLICE_ORDER_SHRUNK)
+        apply_shrunk(orders, id);
+    else
+        apply_forgotten(orders, id);
+}
+
 enum shard_table order_apply(struct orders *orders, struct position position,
                              const struct event *event, const struct slice *slice)
 {
@@ -860,8 +910,8 @@ enum shard_table order_apply(struct orders *orders, struct position position,
         return apply_placed(orders, position, event, (const void *)slice);
     if (slice->kind == SLICE_LINES_CANCELLED)
         return apply_lines_cancelled(orders, position, event, (const void *)slice);
-    if (slice->kind == SLICE_ORDER_FORGOTTEN) {
-        apply_forgotten(orders, (const void *)slice);
+    if (slice->kind == SLICE_ORDER_FORGOTTEN || slice->kind == SLICE_ORDER_SHRUNK) {
+        apply_over(orders, (const void *)slice);
         return SHARD_TABLE_NONE;
     }
     CHECK(slice->kind == SLICE_ORDER_MOVED);
@@ -950,6 +1000,12 @@ static uint32_t unpack(struct unpacked *out, const struct orders *orders, const 
     return bytes;
 }
 
+/* A remainder's are its own affair. */
+static uint32_t shown_adjustments(const struct order *order)
+{
+    return order->is_remainder ? 0 : order->adjustment_count;
+}
+
 static void write_lines(struct result_order *result, const struct orders *orders,
                         const struct order *order)
 {
@@ -966,7 +1022,7 @@ static void write_lines(struct result_order *result, const struct orders *orders
         };
     }
     struct adjustment *adjustments = (void *)(result->lines + order->line_count);
-    for (uint32_t i = 0; i < order->adjustment_count; i++)
+    for (uint32_t i = 0; i < shown_adjustments(order); i++)
         adjustments[i] = (struct adjustment){.amount = amount_of(adjustments_of(order)[i]),
                                              .kind = (uint8_t)adjustments_of(order)[i]};
 }
@@ -990,7 +1046,7 @@ static uint32_t own_answer_bytes(const struct order *order, uint32_t text_bytes)
 {
     uint32_t bytes = (uint32_t)sizeof(struct result_order) + text_bytes;
     bytes += order->line_count * (uint32_t)sizeof(struct result_line);
-    bytes += order->adjustment_count * (uint32_t)sizeof(struct adjustment);
+    bytes += shown_adjustments(order) * (uint32_t)sizeof(struct adjustment);
     return (bytes + 7u) & ~7u;
 }
 
@@ -1020,7 +1076,7 @@ void order_write(const struct orders *orders, const struct order *order,
     result->version = order->version;
     result->currency = order->currency;
     result->line_count = (uint16_t)order->line_count;
-    result->adjustment_count = (uint8_t)order->adjustment_count;
+    result->adjustment_count = (uint8_t)shown_adjustments(order);
     result->state = (uint8_t)order->state;
     write_lines(result, orders, order);
     write_texts(result, &unpacked);
@@ -1112,6 +1168,7 @@ static void write_placed(struct slice_order_placed *placed, const struct order *
     placed->adjustment_count = (uint8_t)order->adjustment_count;
     placed->state = (uint8_t)order->first_state;
     placed->prefer = (uint8_t)order->prefer;
+    placed->is_remainder = order->is_remainder;
     placed->pay_by_ns = order_pay_by_ns(order);
     for (uint32_t i = 0; i < order->line_count; i++) {
         const struct order_line *line = &order->lines[i];
@@ -1125,9 +1182,12 @@ static void write_placed(struct slice_order_placed *placed, const struct order *
         };
     }
     struct adjustment *adjustments = (void *)(placed->lines + order->line_count);
-    for (uint32_t i = 0; i < order->adjustment_count; i++)
-        adjustments[i] = (struct adjustment){.amount = amount_of(adjustments_of(order)[i]),
-                                             .kind = (uint8_t)adjustments_of(order)[i]};
+    for (uint32_t i = 0; i < order->adjustment_count; i++) {
+        int64_t kept = adjustments_of(order)[i];
+        adjustments[i] = order->is_remainder ? (struct adjustment){.amount = kept}
+                                             : (struct adjustment){.amount = amount_of(kept),
+                                                                   .kind = (uint8_t)kept};
+    }
     char *at = (char *)(adjustments + order->adjustment_count);
     for (uint32_t i = 0; i < ORDER_TEXTS; i++) {
         placed->text_bytes[i] = (uint8_t)unpacked->text[i].bytes;

@@ -6,6 +6,8 @@
  *   | id | customer | further texts |
  *
  * with the ids packed (core/key.h); texts in the order of enum order_text, absent ones left out.
+ * Of an order that has been over for long a remainder is left (core/forget.h): its ids, its times, its
+ * state, and for adjustments its total as it was placed and as it is.
  * What only some orders have (payments, shipments, lines that were cancelled in part) hangs from one
  * further record, struct order_more, which the first of them makes.
  * Two indexes: by id; and by customer, which leads to the customer's newest order, from where a
@@ -116,7 +118,7 @@ struct slice_order_placed {
     uint8_t prefer;
     uint8_t rule_bytes;
     uint8_t reason_bytes;
-    uint8_t zero;
+    bool is_remainder;     /* in images: it has no lines, and its totals for adjustments */
     uint32_t rules_number; /* which set of rules was in force; 0: none */
     struct slice_order_line lines[];
 };
@@ -177,7 +179,8 @@ struct part_stages {
 };
 _Static_assert(sizeof(struct part_stages) == 48, "as it stands in images");
 
-/* A terminal order that leaves memory with all that hangs from it. Behind it: the id. */
+/* A terminal order that leaves memory with all that hangs from it; or of which a remainder is left.
+ * Behind it: the id. */
 struct slice_order_forgotten {
     struct slice head;
     uint8_t id_bytes;
@@ -242,13 +245,17 @@ struct order {
     unsigned has_windows : 1;
     unsigned prefer : 1;
     unsigned has_pay_by : 1;
-    unsigned unused : 7;
+    unsigned is_remainder : 1;
+    unsigned unused : 6;
     uint16_t created_by; /* number of a name */
     uint16_t modified_by;
     struct order_line lines[];
 };
 
 enum { ORDER_NAMES_MAX = 1024 };
+
+/* The adjustments of a remainder: whole amounts. */
+enum { REMAINDER_FIRST_TOTAL, REMAINDER_TOTAL, REMAINDER_TOTALS };
 
 struct order_name {
     uint8_t bytes;
@@ -281,6 +288,8 @@ static inline struct order *order_at(const struct orders *orders, uint32_t recor
 
 /* 0: none of that id. */
 uint32_t order_find(const struct orders *orders, struct text id, uint64_t id_hash);
+/* The same; of a remainder, whose lines, payments and parcels nobody knows any more, 0. */
+uint32_t order_find_whole(const struct orders *orders, struct text id, uint64_t id_hash);
 
 /* Of a customer, from where customer_next goes back in time; 0: none. */
 uint32_t orders_newest_of(const struct orders *orders, struct text customer);

@@ -374,6 +374,7 @@ static const struct shape_item region_costs[] = {
     X(SLICE_STOCK_POLICY,    "stock_policy",    POLICY,    stock_policy) \
     X(SLICE_STOCK_WARNING,   "stock_warning",   WARNING,   stock_warning) \
     X(SLICE_ORDER_FORGOTTEN, "order_forgotten", ORDER_OVER, order_forgotten) \
+    X(SLICE_ORDER_SHRUNK,    "order_shrunk",    ORDER_OVER, order_forgotten) \
     X(SLICE_DEADLINES_EXTENDED, "deadlines_extended", EXTENDED, deadlines_extended) \
     X(SLICE_WINDOWS_FORGOTTEN, "windows_forgotten", WINDOWS, windows_forgotten) \
     X(SLICE_STOCK_TASK,      "stock_task",      TASK,      stock_task) \

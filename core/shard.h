@@ -38,6 +38,7 @@ struct shard_options {
     uint64_t confirm_deadline_ns; /* how long after its delivery an order is completed; 0: never */
     uint64_t retry_window_ns;
     uint64_t retention_ns;    /* how long a terminal order stays in memory; 0: for ever */
+    uint64_t remainder_ns;    /* and what is left of it, then */
     uint64_t expiry_grace_ns; /* deadlines are extended by down-time, by no more than this */
     bool bug[64]; /* planted bugs, by enum bug (core/bug.h); tests only, all false in production */
 };

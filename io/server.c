@@ -56,6 +56,7 @@ struct server_options server_options_default(void)
         .review_deadline_ns = 24ull * 3600 * 1000000000,
         .expiry_grace_ns = 15ull * 60 * 1000000000,
         .retention_ns = 30ull * 86400 * 1000000000,
+        .remainder_ns = 60ull * 86400 * 1000000000,
         .confirm_deadline_ns = 7ull * 24 * 3600 * 1000000000,
         .retry_window_ns = 24ull * 3600 * 1000000000,
         .log =
@@ -109,6 +110,7 @@ static struct shard_options shard_options(const struct server *server, uint32_t 
         .review_deadline_ns = all->review_deadline_ns,
         .expiry_grace_ns = all->expiry_grace_ns,
         .retention_ns = all->retention_ns,
+        .remainder_ns = all->remainder_ns,
         .review_timeout = all->review_timeout,
         .confirm_deadline_ns = all->confirm_deadline_ns,
         .retry_window_ns = all->retry_window_ns,

@@ -50,6 +50,7 @@ struct server_options {
     uint64_t review_deadline_ns;
     uint64_t expiry_grace_ns;
     uint64_t retention_ns;
+    uint64_t remainder_ns;
     enum review_timeout review_timeout;
     uint64_t confirm_deadline_ns;
     uint64_t retry_window_ns;

@@ -117,6 +117,9 @@ static struct parts draft_begin(struct draft *draft)
     parts.windows->sku = SKU;
     parts.order_over = add(draft, SLOT, SLICE_ORDER_FORGOTTEN, sizeof *parts.order_over, "O-1");
     parts.order_over->id_bytes = 3;
+    struct slice_order_forgotten *shrunk =
+        add(draft, SLOT, SLICE_ORDER_SHRUNK, sizeof *shrunk, "O-1");
+    shrunk->id_bytes = 3;
     parts.extended = add(draft, SLOT, SLICE_DEADLINES_EXTENDED, sizeof *parts.extended, "");
     parts.task = add(draft, SLOT, SLICE_STOCK_TASK, sizeof *parts.task, "");
     parts.task->sku = SKU;

@@ -2,19 +2,28 @@
 
 static const uint64_t day_ns = UINT64_C(86400) * 1000000000;
 
-static struct shop *open_shop(uint32_t shard_count, uint64_t seed)
+/* `remainder_days`: how long something is left of an order that has left. */
+static struct shop *open_with(uint64_t remainder_days, uint32_t shard_count, uint64_t seed)
 {
     struct shard_options options = shop_options();
     options.retention_ns = 10 * day_ns;
+    options.remainder_ns = remainder_days * day_ns;
     options.confirm_deadline_ns = 7 * day_ns;
     options.order_count_max = 600;
     return shop_open_with(&options, shard_count, seed);
 }
 
-#define EACH_KEEPER(seed, shop)                                                                    \
+static struct shop *open_shop(uint32_t shard_count, uint64_t seed)
+{
+    return open_with(0, shard_count, seed);
+}
+
+#define EACH_SHOP_OF(seed, shop, remainder_days)                                                   \
     for (uint64_t seed = 0; seed < SHOP_SEEDS; seed++)                                             \
-        for (struct shop *shop = open_shop(shop_sizes[seed % 3], seed); shop != NULL;              \
+        for (struct shop *shop = open_with((remainder_days), shop_sizes[seed % 3], seed);          \
+             shop != NULL;                                                                         \
              shop_audit(shop), shop_assert_replays(shop), shop_close(shop), shop = NULL)
+#define EACH_KEEPER(seed, shop) EACH_SHOP_OF(seed, shop, 0)
 
 /* Long enough for a walk over all tables. */
 static void look_around(struct shop *shop)
@@ -81,6 +90,95 @@ static void what_hangs_from_an_order_leaves_with_it_and_gives_its_memory_back(vo
         look_around(shop);
         assert_int_equal(shop_get(shop, "o")->code, CODE_NOT_FOUND);
         assert_int_equal(bytes_of(shop), 0);
+    }
+}
+
+/* ---- remainders -------------------------------------------------------------------------------- */
+
+/* Two lines of 3 and 2 units at 100; one unit is given up, the rest is sent, delivered, confirmed. */
+static const struct shop_line *complete_order(struct shop *shop)
+{
+    static struct shop_line lines[2];
+    uint32_t skus[2];
+    shop_stock_up(shop, skus, 2, 50);
+    lines[0] = (struct shop_line){skus[0], 3, 100};
+    lines[1] = (struct shop_line){skus[1], 2, 100};
+    assert_int_equal(shop_order(shop, "o", lines, 2)->code, CODE_CREATED);
+    const struct cancel_line one = {.line = 1, .units = 1};
+    assert_int_equal(shop_cancel(shop, "o", &one, 1, "k-1")->code, CODE_OK);
+    parcel_pay(shop, "o");
+    parcel_do(shop, OP_SHIPMENT_CREATE, "o", "s-1");
+    parcel_do(shop, OP_SHIPMENT_HAND_OVER, "o", "s-1");
+    parcel_do(shop, OP_SHIPMENT_DELIVER, "o", "s-1");
+    assert_int_equal(shop_act(shop, OP_ORDER_CONFIRM, "o", 0, "")->code, CODE_OK);
+    return lines;
+}
+
+static void what_is_left_of_an_order_answers_retries_and_queries(void **state)
+{
+    (void)state;
+    EACH_SHOP_OF(seed, shop, 20)
+    {
+        const struct shop_line *lines = complete_order(shop);
+        uint64_t closed_ns = shop->now_ns;
+        uint64_t before = bytes_of(shop);
+        shop->now_ns += 11 * day_ns;
+        shop_run(shop);
+        look_around(shop);
+        assert_int_equal(shop_events(shop, EVENT_ORDERS_SHRUNK), 1);
+        assert_true(bytes_of(shop) * 3 < before);
+        const struct result_order *order = parcel_order(shop, "o");
+        assert_int_equal(order->state, ORDER_COMPLETED);
+        assert_int_equal(order->total, 400);
+        assert_int_equal(order->stage_ns[STAGE_CLOSED], closed_ns);
+        assert_int_equal(order->line_count, 0);
+        assert_int_equal(order->adjustment_count, 0);
+        assert_int_equal(order->child_count, 0);
+        assert_memory_equal(result_order_text(order, ORDER_CUSTOMER).at, "c778812", 7);
+        const struct result_placed *again = (const void *)shop_order(shop, "o", lines, 2);
+        assert_int_equal(again->head.code, CODE_REPLAYED);
+        assert_int_equal(again->total, 500);
+        assert_int_equal(again->state, ORDER_PENDING_PAYMENT);
+        assert_int_equal(shop_order(shop, "o", lines, 1)->code, CODE_KEY_REUSED);
+    }
+}
+
+static void what_is_left_of_an_order_leaves_in_its_time(void **state)
+{
+    (void)state;
+    EACH_SHOP_OF(seed, shop, 20)
+    {
+        const struct shop_line *lines = complete_order(shop);
+        for (uint32_t day = 0; day < 29; day += 7) {
+            shop->now_ns += 7 * day_ns - (day == 0);
+            shop_run(shop);
+            look_around(shop);
+            assert_int_equal(shop_get(shop, "o")->code, day < 28 ? CODE_OK : CODE_NOT_FOUND);
+        }
+        assert_int_equal(bytes_of(shop), 0);
+        assert_int_equal(shop_stock(shop, lines[0].sku).free, 48);
+        assert_int_equal(shop_order(shop, "o", lines, 1)->code, CODE_CREATED);
+    }
+}
+
+/* Money that is late by so much is for the merchant to look at: its payment is not known any more. */
+static void what_is_left_of_an_order_takes_no_moves(void **state)
+{
+    (void)state;
+    EACH_SHOP_OF(seed, shop, 20)
+    {
+        complete_order(shop);
+        shop->now_ns += 11 * day_ns;
+        shop_run(shop);
+        look_around(shop);
+        struct shop_money said = {.order = "o", .payment = "p-1", .method = "alipay"};
+        said.amount = 400;
+        assert_int_equal(shop_money(shop, OP_PAYMENT_CREATE, said)->code, CODE_NOT_FOUND);
+        assert_int_equal(shop_cancel(shop, "o", NULL, 0, "")->code, CODE_ILLEGAL);
+        assert_int_equal(shop_act(shop, OP_ORDER_CONFIRM, "o", 0, "")->code, CODE_ILLEGAL);
+        assert_int_equal(parcel_do(shop, OP_SHIPMENT_GET, "o", "s-1")->code, CODE_NOT_FOUND);
+        assert_int_equal(parcel_choose(shop, OP_RETURN_CREATE, "o", "r-1", RETURN_GOODS)->code,
+                         CODE_NOT_FOUND);
     }
 }
 
@@ -268,6 +366,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_order_that_is_over_leaves_when_the_retention_has_passed),
         cmocka_unit_test(what_hangs_from_an_order_leaves_with_it_and_gives_its_memory_back),
+        cmocka_unit_test(what_is_left_of_an_order_answers_retries_and_queries),
+        cmocka_unit_test(what_is_left_of_an_order_leaves_in_its_time),
+        cmocka_unit_test(what_is_left_of_an_order_takes_no_moves),
         cmocka_unit_test(an_order_with_an_open_refund_stays),
         cmocka_unit_test(the_other_orders_of_a_customer_are_still_listed),
         cmocka_unit_test(a_full_table_has_room_again),

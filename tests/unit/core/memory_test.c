@@ -161,6 +161,28 @@ static void neighbours_join_whatever_the_order_in_which_they_come_back(void **st
     }
 }
 
+static void what_a_record_shrinks_by_can_be_taken(void **state)
+{
+    (void)state;
+    for (uint32_t bytes = 1; bytes < 3000; bytes += 1 + bytes / 5)
+        for (uint32_t to_bytes = 1; to_bytes <= bytes; to_bytes += 1 + bytes / 7) {
+            struct memory memory;
+            void *block = memory_open(&memory, 400);
+            uint32_t record = memory_take(&memory, bytes);
+            uint32_t behind = memory_take(&memory, 16);
+            memset(memory_at(&memory, record), 0xab, to_bytes);
+            memory_shrink(&memory, record, bytes, to_bytes);
+            uint64_t rest = memory_record_bytes(bytes) - memory_record_bytes(to_bytes);
+            assert_int_equal((uint64_t)memory.used_count * MEMORY_GRANULE_BYTES,
+                             memory_record_bytes(to_bytes) + 16);
+            if (rest > 0)
+                assert_in_range(memory_take(&memory, 16), record, behind - 1);
+            for (uint32_t i = 0; i < to_bytes; i++)
+                assert_int_equal(((const uint8_t *)memory_at(&memory, record))[i], 0xab);
+            free(block);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,6 +190,7 @@ int main(void)
         cmocka_unit_test(what_was_given_back_can_be_taken_again),
         cmocka_unit_test(used_bytes_are_those_of_the_records),
         cmocka_unit_test(a_full_block_takes_nothing_more_and_the_last_granule_is_used),
+        cmocka_unit_test(what_a_record_shrinks_by_can_be_taken),
         cmocka_unit_test(neighbours_join_whatever_the_order_in_which_they_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
