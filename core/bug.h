@@ -16,6 +16,7 @@
     X(BUG_BUSY_IS_SHORT,        "busy-is-short")        /* who meets a pending hold is refused */ \
     X(BUG_WAITERS_OVERTAKEN,    "waiters-overtaken")    /* a newcomer passes those that wait */ \
     X(BUG_WAITERS_OUT_OF_TURN,  "waiters-out-of-turn")  /* who waits is served as soon as there is enough, older ones or not */ \
+    X(BUG_ONE_QUEUE_FOR_ALL,    "one-queue-for-all")    /* nobody passes who waits, whatever he waits for */ \
     X(BUG_UNORDERED_SECOND,     "unordered-second")     /* odd homes make their second attempt in descending order */ \
     X(BUG_CAP_OVERLOOKED,       "cap-overlooked")       /* a channel sells what it likes */ \
     X(BUG_COSTS_OVERLOOKED,     "costs-overlooked")     /* the warehouse that is tried first is so for every region */ \

@@ -769,8 +769,10 @@ static enum hold_outcome look_at(struct shard *shard, const struct hold_ask *ask
     const bool *bug = shard->options.bug;
     enum hold_outcome outcome =
         hold_decide(&shard->stock, &shard->topology, ask, lines, &shard->shorts, bug);
-    if (outcome == HOLD_GRANTED && !may_pass && !bug[BUG_WAITERS_OVERTAKEN] &&
-        waiters_want(&shard->waiters, lines, ask->line_count))
+    if (outcome != HOLD_GRANTED || may_pass || bug[BUG_WAITERS_OVERTAKEN])
+        return outcome;
+    if (waiters_want(&shard->waiters, lines, ask->line_count) ||
+        (bug[BUG_ONE_QUEUE_FOR_ALL] && shard->waiters.count > 0))
         return HOLD_BUSY;
     return outcome;
 }

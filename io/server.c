@@ -76,13 +76,15 @@ struct server_options server_options_default(void)
 
 void server_options_memory(struct server_options *options, uint64_t bytes)
 {
+    /* Whoever names his captures, refunds and receipts is known for a day: a sixteenth goes there. */
+    enum { RETRY_BYTES = 96 };
     /* A two-line order takes about 128 bytes with its index; nine tenths go to orders. */
     options->order_count_max = bytes / 10 * 9 / 160;
     options->order_bytes_max = bytes / 10 * 7;
     uint64_t skus = bytes / 20 / 512;
     options->sku_count_max = (uint32_t)(skus < 1024 ? 1024 : skus > (1 << 24) ? 1 << 24 : skus);
     options->cell_count_max = options->sku_count_max * 2;
-    options->retry_count_max = options->sku_count_max;
+    options->retry_count_max = (uint32_t)(bytes / 16 / RETRY_BYTES);
 }
 
 /* A share of something that hashing spreads over the shards: the average, and room for chance. */

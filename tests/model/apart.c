@@ -117,6 +117,7 @@ static void apply_piece(const struct history *h, struct shop *again, const struc
     memcpy(bytes + head_bytes, piece->slice, piece->slice->bytes);
     event->bytes = (uint32_t)head_bytes + piece->slice->bytes;
     event->slice_count = 1;
+    h->tally->slices[piece->slice->kind]++;
     for (uint32_t i = 0; i < again->shard_count; i++)
         if (shard_recover(again->shards[i], piece->position, event) != SHARD_TABLE_NONE)
             disagree(h, "a table is too small for the journal");

@@ -49,6 +49,7 @@ extern const struct step time_steps[];
 struct tally {
     uint64_t codes[STEPS_MAX][CODES_MAX];
     uint64_t events[EVENT_KINDS_MAX];
+    uint64_t slices[EVENT_KINDS_MAX]; /* that were applied slot by slot */
     uint64_t moves[ORDER_STATES][ORDER_STATES];
     uint64_t payment_moves[PAYMENT_STATES][PAYMENT_STATES];
     uint64_t refund_moves[REFUND_STATES][REFUND_STATES];
@@ -71,10 +72,10 @@ struct history {
     bool tells; /* every step, as it is taken */
     struct shop *shop;
     struct naive naive;
+    bool moved_over;              /* the step has moved something of an order that is over */
     uint32_t numbers[NAIVE_SKUS]; /* of the SKUs, in core; 0: not there yet */
     struct naive_order *asked;    /* by order: the lines of the first body that was placed */
-    uint32_t key_count;
-    uint64_t *codes; /* of the step that is being taken, into the tally */
+    uint64_t *codes;              /* of the step that is being taken, into the tally */
     struct tally *tally;
 };
 
@@ -85,6 +86,9 @@ _Noreturn void disagree(const struct history *h, const char *format, ...)
 
 /* What the step is about to do, for whoever reads the script of a failure. */
 void tell(const struct history *h, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* What is over for long enough leaves core and the model. */
+void forget_over(struct history *h);
 
 /* Core's answer, after everything that it set off has come to rest. It lives until the next one. */
 const struct result *ask(struct history *h, struct command *command);

@@ -18,6 +18,7 @@
 #include "core/order.h"
 #include "core/refund.h"
 #include "core/return.h"
+#include "core/shape.h"
 #include "core/shipment.h"
 #include "tools/options.h"
 
@@ -89,11 +90,15 @@ static void compare_recovered(struct history *h)
 
 static void go_through_images(struct history *h)
 {
-    uint64_t hash = shop_hash(h->shop);
+    uint64_t hash = shop_hash(h->shop), clock_ns = h->shop->clock_ns;
     h->shop = shop_reopen(h->shop, 1 + (uint32_t)draw(h, 4));
     if (shop_hash(h->shop) != hash)
         disagree(h, "%u shards that are loaded from images have another state",
                  h->shop->shard_count);
+    /* Awake at this moment, by both clocks: no time was missed. */
+    shop_wake(h->shop);
+    h->shop->clock_ns = clock_ns;
+    shop_wake(h->shop);
 }
 
 /* Payments and refunds, as the slices of one episode leave them; by a digest of their names. */
@@ -186,9 +191,12 @@ static void reseed(struct history *h, uint64_t number)
 static void open_shop(struct history *h)
 {
     struct shard_options options = shop_options();
-    options.retry_window_ns = UINT64_C(1000) * 86400 * 1000000000;
     options.retry_count_max = 2 * EPISODE_KEYS;
     options.review_deadline_ns = UINT64_C(1500) * 1000000000;
+    options.order_count_max = EPISODE_ORDERS;
+    options.expiry_grace_ns = UINT64_C(600) * 1000000000;
+    options.retention_ns = UINT64_C(1200) * 1000000000;
+    options.remainder_ns = UINT64_C(1200) * 1000000000;
     reseed(h, UINT64_MAX);
     uint32_t shard_count = 1 + (uint32_t)draw(h, 4);
     h->shop = shop_open_with(&options, shard_count, draw(h, UINT64_MAX));
@@ -196,12 +204,17 @@ static void open_shop(struct history *h)
     h->naive = (struct naive){.now_ns = h->shop->now_ns,
                               .payment_deadline_ns = options.payment_deadline_ns,
                               .review_deadline_ns = options.review_deadline_ns,
+                              .grace_ns = options.expiry_grace_ns,
+                              .retention_ns = options.retention_ns,
+                              .remainder_ns = options.remainder_ns,
                               .orders = calloc(EPISODE_ORDERS, sizeof *h->naive.orders),
                               .keys = calloc(EPISODE_KEYS, sizeof *h->naive.keys),
                               .transfers = calloc(EPISODE_KEYS, sizeof *h->naive.transfers)};
     if (h->naive.transfers == NULL || h->asked == NULL || h->naive.orders == NULL ||
         h->naive.keys == NULL)
         exit(71);
+    h->shop->clock_ns = 1;
+    shop_wake(h->shop);
 }
 
 static void close_shop(struct history *h)
@@ -216,7 +229,7 @@ static void close_shop(struct history *h)
 static void keep_numbers(const struct history *h, struct shared *shared)
 {
     shared->before[h->number] =
-        (struct numbers){h->naive.order_count, h->naive.transfer_count, h->key_count};
+        (struct numbers){h->naive.order_count, h->naive.transfer_count, h->naive.key_count};
     shared->begun = (uint32_t)h->number + 1;
 }
 
@@ -224,7 +237,7 @@ static void take_numbers(struct history *h, const struct numbers *before)
 {
     h->naive.order_count = before->order;
     h->naive.transfer_count = before->transfer;
-    h->key_count = before->key;
+    h->naive.key_count = before->key;
 }
 
 static void run_episode(const struct episode *episode, struct shared *shared, bool tells)
@@ -244,6 +257,10 @@ static void run_episode(const struct episode *episode, struct shared *shared, bo
             keep_numbers(&h, shared);
         if (!episode->skipped[h.number])
             step->take(&h, step);
+        if (h.moved_over) {
+            forget_over(&h);
+            h.moved_over = false;
+        }
         naive_settle(&h.naive);
         if (h.number % 100 == 99)
             compare_all(&h);
@@ -420,19 +437,6 @@ static bool print_moves(const struct tally *tally, uint64_t needed)
     return whole;
 }
 
-/* What no step here can set off: other tests do. */
-static bool is_elsewhere(uint32_t kind)
-{
-    switch (kind) {
-    case EVENT_RETRIES_FORGOTTEN: /* keys are remembered for longer than an episode */
-    case EVENT_TRANSFER_FORGOTTEN:
-    case EVENT_WINDOWS_FORGOTTEN:
-        return true;
-    default:
-        return kind < EVENT_SKU_PUT;
-    }
-}
-
 static bool print_events(const struct tally *tally, uint64_t needed)
 {
     static const uint16_t kinds[] = {
@@ -443,9 +447,18 @@ static bool print_events(const struct tally *tally, uint64_t needed)
     bool whole = true;
     for (uint32_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         uint64_t taken = tally->events[kinds[i]];
-        whole &= print_line("event", event_name(kinds[i]), taken,
-                            taken > 0 || !is_elsewhere(kinds[i]) ? needed : 0);
+        whole &= print_line("event", event_name(kinds[i]), taken, needed);
     }
+    return whole;
+}
+
+/* Every kind of slice has been applied slot by slot, in another order than live. */
+static bool print_slices(const struct tally *tally, uint64_t needed)
+{
+    bool whole = true;
+    for (uint32_t kind = 0; kind < EVENT_KINDS_MAX; kind++)
+        if (shape_of(kind) != NULL)
+            whole &= print_line("slice", shape_of(kind)->name, tally->slices[kind], needed);
     return whole;
 }
 
@@ -455,6 +468,7 @@ static bool print_coverage(const struct tally *tally, uint64_t needed)
     whole &= print_moves(tally, needed);
     whole &= print_child_moves(tally, needed);
     whole &= print_parcel_moves(tally, needed);
+    whole &= print_slices(tally, needed);
     return print_events(tally, needed) && whole;
 }
 

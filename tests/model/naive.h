@@ -69,6 +69,9 @@ struct naive_buyer {
 
 struct naive_order {
     bool placed;
+    bool is_remainder; /* it has been over for long: of its lines and children nothing is known */
+    bool is_gone;      /* and for longer: it is not placed any more, but its units still count */
+    uint64_t closed_ns;
     uint8_t state; /* enum order_state */
     uint8_t line_count;
     uint32_t version;
@@ -119,6 +122,9 @@ struct naive {
     uint64_t payment_deadline_ns;
     uint64_t review_deadline_ns;
     uint32_t rules; /* which are in force: enum naive_rules */
+    uint64_t grace_ns;
+    uint64_t retention_ns;
+    uint64_t remainder_ns;
     uint32_t priority[NAIVE_WAREHOUSES];
     bool warehouse_known[NAIVE_WAREHOUSES];
     bool region_known[NAIVE_REGIONS];
@@ -127,6 +133,7 @@ struct naive {
     struct naive_transfer *transfers;
     uint32_t transfer_count;
     struct naive_sku skus[NAIVE_SKUS];
+    uint32_t key_count;
     uint32_t order_count;
     struct naive_order *orders; /* by the number in their id */
     struct naive_key *keys;     /* by the number in the key */
@@ -136,6 +143,13 @@ struct naive {
 
 /* Time goes on; what is overdue expires. */
 void naive_time(struct naive *naive, uint64_t now_ns);
+
+/* The clock has jumped: deadlines end later by that, but by no more than the grace. */
+void naive_jump(struct naive *naive, uint64_t jumped_ns);
+/* Orders that are over shrink and leave. */
+void naive_forget_orders(struct naive *naive);
+/* All keys are older than they are kept for, and all transfers that are over. */
+void naive_forget_keys(struct naive *naive);
 
 enum code naive_warehouse_put(struct naive *naive, uint32_t warehouse, uint32_t priority);
 /* `put` but for its cells. */

@@ -10,12 +10,17 @@ static bool is_given_up(const struct naive_order *order)
            order->state == ORDER_REJECTED;
 }
 
+static bool was_placed(const struct naive_order *order)
+{
+    return order->placed || order->is_gone;
+}
+
 uint64_t naive_had(const struct naive *naive, uint32_t sku, uint32_t customer, uint64_t window)
 {
     uint64_t units = 0;
     for (uint32_t i = 0; i < naive->order_count; i++) {
         const struct naive_order *order = &naive->orders[i];
-        if (!order->placed || is_given_up(order) || order->buyer.customer != customer)
+        if (!was_placed(order) || is_given_up(order) || order->buyer.customer != customer)
             continue;
         for (uint32_t line = 0; line < order->line_count; line++)
             if (order->lines[line].sku == sku && order->lines[line].window == window)
@@ -30,7 +35,7 @@ uint64_t naive_sold_through(const struct naive *naive, uint32_t sku, uint32_t ch
     uint64_t units = 0;
     for (uint32_t i = 0; i < naive->order_count; i++) {
         const struct naive_order *order = &naive->orders[i];
-        if (!order->placed || is_given_up(order) || order->buyer.channel != channel)
+        if (!was_placed(order) || is_given_up(order) || order->buyer.channel != channel)
             continue;
         for (uint32_t line = 0; line < order->line_count; line++)
             if (order->lines[line].sku == sku && order->lines[line].capped)

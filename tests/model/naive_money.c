@@ -466,7 +466,7 @@ static enum code done(struct naive *naive, struct naive_order *order, const stru
 enum code naive_money(struct naive *naive, uint32_t number, const struct naive_ask *ask)
 {
     struct naive_order *order = &naive->orders[number];
-    if (!order->placed)
+    if (!order->placed || order->is_remainder)
         return CODE_NOT_FOUND;
     if (ask->currency == 2)
         return CODE_CURRENCY_MISMATCH;

@@ -25,6 +25,12 @@ static void end(struct naive *naive, struct naive_order *order, enum order_state
     naive_money_end(&order->money, order_state_name(state));
 }
 
+static bool order_is_over(const struct naive_order *order)
+{
+    return order->state == ORDER_CANCELLED || order->state == ORDER_EXPIRED ||
+           order->state == ORDER_REJECTED || order->state == ORDER_COMPLETED;
+}
+
 static bool waits_for_money(const struct naive_order *order)
 {
     return order->state == ORDER_PENDING_PAYMENT || order->state == ORDER_PAYMENT_FAILED;
@@ -60,8 +66,75 @@ void naive_time(struct naive *naive, uint64_t now_ns)
             leave_versions_open(naive, order);
             end(naive, order, order->state == ORDER_IN_REVIEW ? ORDER_REJECTED : ORDER_EXPIRED);
         }
-        if (naive->expired_to == i && order->placed && !naive_waits(order))
+        if (naive->expired_to == i && (order->placed || order->is_gone) && !naive_waits(order))
             naive->expired_to = i + 1;
+    }
+}
+
+void naive_jump(struct naive *naive, uint64_t jumped_ns)
+{
+    for (uint32_t i = 0; i < naive->order_count; i++)
+        if (naive_waits(&naive->orders[i]))
+            naive->orders[i].deadline_ns +=
+                jumped_ns < naive->grace_ns ? jumped_ns : naive->grace_ns;
+}
+
+static bool has_something_open(const struct naive_order *order)
+{
+    for (uint32_t i = 0; i < order->money.payment_count; i++) {
+        uint8_t state = order->money.payments[i].state;
+        if (state == PAYMENT_CREATED || state == PAYMENT_AUTHORIZED || state == PAYMENT_UNKNOWN)
+            return true;
+    }
+    for (uint32_t i = 0; i < order->money.refund_count; i++) {
+        uint8_t state = order->money.refunds[i].state;
+        if (state != REFUND_SUCCEEDED && state != REFUND_FAILED)
+            return true;
+    }
+    for (uint32_t i = NAIVE_SHIPMENTS + 1; i <= NAIVE_PARCELS; i++) {
+        uint8_t state = order->parcels.shipments[i].state; /* of an exchange */
+        if (state != 0 && state != SHIPMENT_DELIVERED && state != SHIPMENT_CANCELLED &&
+            state != SHIPMENT_REFUNDED && state != SHIPMENT_RESHIPPED)
+            return true;
+    }
+    for (uint32_t i = 1; i <= NAIVE_RETURNS; i++) {
+        uint8_t state = order->parcels.returns[i].state;
+        if (state != 0 && state != RETURN_REFUSED && state != RETURN_CLOSED)
+            return true;
+    }
+    return false;
+}
+
+void naive_forget_orders(struct naive *naive)
+{
+    for (uint32_t i = 0; i < naive->order_count; i++) {
+        struct naive_order *order = &naive->orders[i];
+        if (!order->placed || !order_is_over(order))
+            continue;
+        if (order->closed_ns == 0)
+            order->closed_ns = naive->now_ns;
+        if ((has_something_open(order) && !order->is_remainder) ||
+            order->closed_ns + naive->retention_ns > naive->now_ns)
+            continue;
+        order->is_remainder = true;
+        order->is_gone =
+            order->closed_ns + naive->retention_ns + naive->remainder_ns <= naive->now_ns;
+        order->placed = !order->is_gone;
+    }
+}
+
+void naive_forget_keys(struct naive *naive)
+{
+    for (uint32_t i = 0; i < naive->key_count; i++)
+        naive->keys[i].used = false;
+    for (uint32_t i = 0; i < naive->order_count; i++) {
+        memset(naive->orders[i].money.keys, 0, sizeof naive->orders[i].money.keys);
+        memset(naive->orders[i].money.notices, 0, sizeof naive->orders[i].money.notices);
+    }
+    for (uint32_t i = 0; i < naive->transfer_count; i++) {
+        struct naive_transfer *transfer = &naive->transfers[i];
+        transfer->last_key = 0;
+        transfer->used &= transfer->ok + transfer->damaged + transfer->lost < transfer->units;
     }
 }
 

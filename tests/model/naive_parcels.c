@@ -673,7 +673,7 @@ static enum code handle(struct naive *naive, struct naive_order *order,
 enum code naive_parcel(struct naive *naive, uint32_t number, const struct naive_parcel_ask *ask)
 {
     struct naive_order *order = &naive->orders[number];
-    if (!order->placed)
+    if (!order->placed || order->is_remainder)
         return CODE_NOT_FOUND;
     if (ask->op == OP_SHIPMENT_CREATE)
         return ship(naive, order, ask);

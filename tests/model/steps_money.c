@@ -348,6 +348,7 @@ static void send_money(struct history *h, const struct step *step, uint32_t numb
     write_command(h, &command, number, ask);
     enum code expected = naive_money(&h->naive, number, ask);
     const struct result *result = agree(h, step, &command.head, expected);
+    h->moved_over |= h->naive.orders[number].closed_ns != 0;
     if (expected == CODE_OK || expected == CODE_CREATED || expected == CODE_REPLAYED)
         compare_answer(h, &h->naive.orders[number], ask, result);
 }

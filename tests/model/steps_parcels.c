@@ -321,6 +321,7 @@ static void ask_parcel(struct history *h, const struct step *step)
     if (promises && naive_exchanges_full(order))
         return;
     enum code expected = naive_parcel(&h->naive, number, &ask);
+    h->moved_over |= order->closed_ns != 0;
     const struct result_child *result = (const void *)send(h, step, number, &ask, expected);
     if (expected != CODE_OK && expected != CODE_CREATED && expected != CODE_REPLAYED)
         return;

@@ -279,14 +279,14 @@ static void change(struct history *h, const struct step *step)
     }
     if (step->op == OP_STOCK_ADJUST && draw(h, 2) == 0)
         change.units = -change.units;
-    send_change(h, step, h->key_count++, &change);
+    send_change(h, step, h->naive.key_count++, &change);
 }
 
 static bool draw_key(struct history *h, uint32_t *number)
 {
-    if (h->key_count == 0)
+    if (h->naive.key_count == 0)
         return false;
-    *number = (uint32_t)draw(h, h->key_count);
+    *number = (uint32_t)draw(h, h->naive.key_count);
     return h->naive.keys[*number].used;
 }
 
