@@ -95,7 +95,7 @@ static struct io_uring_sqe *entry(struct served *s)
 /* Submits what is queued and waits for one completion; its result. */
 static int32_t one(struct served *s)
 {
-    struct io_uring_cqe *done;
+    struct io_uring_cqe *done = NULL;
     int result = io_uring_submit_and_wait(&s->ring, 1);
     need(result >= 0 && io_uring_peek_cqe(&s->ring, &done) == 0, "io_uring");
     int32_t value = done->res;
