@@ -1,0 +1,65 @@
+/* core/order_record.h - how an order lies in memory; for the files that read and write whole records.
+ *
+ *   | struct order | lines | adjustments | pay_by | windows | id | customer | other texts |
+ *
+ * What an order does not have takes no room: its header says which parts are there. Ids are packed
+ * (core/key.h), other texts stand behind their length. Amounts share their word with a byte: the
+ * warehouse of a line, the kind of an adjustment. */
+#ifndef SPATE_CORE_ORDER_RECORD_H
+#define SPATE_CORE_ORDER_RECORD_H
+
+#include "core/order.h"
+
+/* Where its parts stand; of order_pay_by_at, if it has one. */
+int64_t *order_adjustments(const struct order *order);
+uint64_t *order_pay_by_at(const struct order *order);
+uint32_t *order_windows(const struct order *order);
+uint8_t *order_packed_texts(const struct order *order);
+
+/* The byte below a line's price. */
+enum { kept_warehouse = 0x7f, kept_capped = 0x80 };
+int64_t order_with_byte(int64_t amount, uint8_t byte);
+int64_t order_amount(int64_t both);
+
+/* A text as it is kept: whether there is one, where, how long; writing it, which says how long. */
+bool order_has_text(const struct order *order, uint32_t which);
+const uint8_t *order_kept_text(const struct order *order, uint32_t which);
+uint32_t order_kept_bytes(uint32_t which, const uint8_t *kept);
+uint32_t order_keep_text(uint32_t which, struct text text, uint8_t *out);
+
+/* All its texts, then who created and who last changed it. */
+struct order_unpacked {
+    struct text text[ORDER_TEXTS + 2];
+    char at[ORDER_TEXTS][TEXT_BYTES_MAX];
+};
+/* The bytes of all of them together. */
+uint32_t order_unpack(struct order_unpacked *out, const struct orders *orders,
+                      const struct order *order);
+
+/* What has become of its lines: NULL, nothing; and the bytes that it takes if there is something. */
+struct line_progress *order_progress(const struct orders *orders, const struct order *order);
+uint32_t order_progress_bytes(const struct order *order);
+
+/* The total as it was placed. */
+int64_t order_first_total(const struct order *order);
+/* The units that the stock still keeps for it. */
+uint64_t order_units_kept(const struct orders *orders, const struct order *order);
+
+/* ---- in core/order.c --------------------------------------------------------------------------- */
+
+/* When an order was made, and by whom. */
+struct order_placing {
+    uint64_t at_ns;
+    struct text by;
+};
+/* A new record, found under its id and at the head of its customer's chain. */
+enum shard_table orders_keep_placed(struct orders *orders, struct position position,
+                                    const struct slice_order_placed *placed,
+                                    const struct order_placing *placing, uint32_t *out) MUST_LOOK;
+/* Sums by state, before and after a change to the order. */
+void orders_count_in(struct orders *orders, const struct order *order);
+void orders_count_out(struct orders *orders, const struct order *order);
+/* The number of a name, which is kept if it is new. */
+uint16_t orders_keep_name(struct orders *orders, struct text who);
+
+#endif
