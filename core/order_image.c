@@ -63,9 +63,9 @@ static void write_placed(struct slice_order_placed *placed, const struct order *
     struct adjustment *adjustments = (void *)(placed->lines + order->line_count);
     for (uint32_t i = 0; i < order->adjustment_count; i++) {
         int64_t kept = order_adjustments(order)[i];
-        adjustments[i] = order->is_remainder ? (struct adjustment){.amount = kept}
-                                             : (struct adjustment){.amount = order_amount(kept),
-                                                                   .kind = (uint8_t)kept};
+        bool packed = !order->is_remainder; /* with its kind in the low bits */
+        adjustments[i] = (struct adjustment){.amount = packed ? order_amount(kept) : kept,
+                                             .kind = packed ? (uint8_t)kept : 0};
     }
     char *at = (char *)(adjustments + order->adjustment_count);
     for (uint32_t i = 0; i < ORDER_TEXTS; i++) {

@@ -252,8 +252,8 @@ static void put_rules(struct history *h, const struct step *step)
         "# none\n",
         "rule big on order.create when total >= 15000 then review\n",
         "rule many on order.create when line.units > 12 then reject limit\n",
-        "rule many on order.create when line.units > 12 then reject limit\n"
-        "rule big on order.create when total >= 15000 then review\n",
+        ("rule many on order.create when line.units > 12 then reject limit\n"
+         "rule big on order.create when total >= 15000 then review\n"),
     };
     union shop_command command;
     h->naive.rules = (uint32_t)draw(h, NAIVE_RULES_MAX);

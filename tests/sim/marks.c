@@ -20,7 +20,8 @@ static bool *reached;
 
 static uint32_t row_count(void)
 {
-    return (uint32_t)(__stop_sometimes - __start_sometimes);
+    size_t bytes = (uintptr_t)__stop_sometimes - (uintptr_t)__start_sometimes;
+    return (uint32_t)(bytes / sizeof __start_sometimes[0]);
 }
 
 static uint8_t *nop_of(uint32_t row)
