@@ -27,6 +27,7 @@ extern const struct bench limit_benches[];
 extern const struct bench log_benches[];
 extern const struct bench mailbox_benches[];
 extern const struct bench order_benches[];
+extern const struct bench past_benches[];
 extern const struct bench replay_benches[];
 extern const struct bench rules_benches[];
 extern const struct bench table_benches[];

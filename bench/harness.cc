@@ -23,7 +23,7 @@ static void run(benchmark::State &state, const struct bench *bench)
 static const struct bench *const lists[] = {
     checksum_benches, commands_benches, histogram_benches, http_benches,    image_benches,
     json_benches,     limit_benches,    log_benches,       mailbox_benches, order_benches,
-    replay_benches,   rules_benches,    table_benches,     wire_benches,
+    past_benches,     replay_benches,   rules_benches,     table_benches,   wire_benches,
 };
 
 // One benchmark, once, without a clock: for a profiler, which counts. Says how many items that was.

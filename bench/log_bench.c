@@ -2,73 +2,11 @@
  * what its checksum does. Every operation of this env has succeeded when it is asked for. */
 #include "bench/bench.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-#include "core/check.h"
+#include "bench/env.h"
 #include "persist/group.h"
 #include "persist/log.h"
 
-enum { EVENT_BYTES = 240, SEGMENT_BYTES = 64 << 20, WRITE_BYTES = 1 << 20, QUEUE = 16 };
-
-struct env {
-    struct env_done done[QUEUE];
-    uint32_t first, count;
-};
-
-void env_submit(struct env *env, const struct env_op *op)
-{
-    CHECK(env->count < QUEUE);
-    env->done[(env->first + env->count++) % QUEUE] = (struct env_done){
-        .user = op->user,
-        .result = op->kind == ENV_READ || op->kind == ENV_WRITE ? (int32_t)op->bytes : 0};
-}
-
-uint32_t env_reap(struct env *env, struct env_done *done, uint32_t capacity, uint64_t until_ns)
-{
-    uint32_t taken = 0;
-    (void)until_ns;
-    for (; env->count > 0 && taken < capacity; env->count--)
-        done[taken++] = env->done[env->first++ % QUEUE];
-    return taken;
-}
-
-void env_flush(struct env *env)
-{
-    (void)env;
-}
-
-void env_doorbell(struct env *env, uint32_t actor)
-{
-    (void)env;
-    (void)actor;
-}
-
-uint64_t env_clock(struct env *env)
-{
-    (void)env;
-    return 1;
-}
-
-int64_t env_file_bytes(struct env *env, int32_t file)
-{
-    (void)env;
-    (void)file;
-    return SEGMENT_BYTES;
-}
-
-int64_t env_free_bytes(struct env *env, int32_t directory)
-{
-    (void)env;
-    (void)directory;
-    return INT64_C(1) << 40;
-}
-
-void env_point(struct env *env, enum env_point point)
-{
-    (void)env;
-    (void)point;
-}
+enum { EVENT_BYTES = 240, SEGMENT_BYTES = 64 << 20, WRITE_BYTES = 1 << 20 };
 
 /* ---- the ring ------------------------------------------------------------------------------------ */
 
@@ -105,12 +43,12 @@ static void turns(uint64_t iterations, uint32_t event_count)
     const struct log_group group = {
         .events = events, .event_bytes = event_count * EVENT_BYTES, .event_count = event_count};
     for (uint64_t i = 0; i < iterations; i++) {
-        struct env_done done[QUEUE];
+        struct env_done done[BENCH_ENV_QUEUE];
         CHECK(log_has_room(ring));
         uint64_t seq = log_take(ring, &shard_env);
         log_publish(ring, &shard_env, seq, &group);
         log_drive(ring, &shard_env, 0);
-        for (uint32_t left = env_reap(&shard_env, done, QUEUE, 0); left > 0; left--)
+        for (uint32_t left = env_reap(&shard_env, done, BENCH_ENV_QUEUE, 0); left > 0; left--)
             CHECK(log_done(ring, &shard_env, 0, &done[left - 1]) == 0);
         if (log_counts(ring).segments_ready < 2)
             help();
