@@ -620,11 +620,12 @@ static void wait_and_reap(struct shard_loop *loop)
     struct shared *shared = loop->shared;
     metric_add(&loop->metrics, METRIC_WAITS, 1);
     struct atomic64 *sleeping = &shared->sleeping[loop->number].value;
-    bool waits_for_log = loop->due_head != loop->due_tail || !may_begin(loop) ||
+    bool full = !may_begin(loop); /* messages can only be read when the log has gone on */
+    bool waits_for_log = full || loop->due_head != loop->due_tail ||
                          loop->connections.waiting_first != CONNECTION_NONE;
     atomic_store(sleeping, 1); /* pairs with the load in ring_doorbells */
     atomic_fence();
-    bool quiet = mailboxes_empty(loop) && atomic_load(&shared->stop) == loop->stop_seen;
+    bool quiet = (full || mailboxes_empty(loop)) && atomic_load(&shared->stop) == loop->stop_seen;
     if (quiet && waits_for_log)
         quiet = log_sleep(shared->log, loop->number, loop->watermark);
     reap(loop, quiet ? wait_until(loop) : 0);
