@@ -229,6 +229,12 @@ static int64_t total_of(uint64_t seed, uint32_t number)
     return total;
 }
 
+/* What costs nothing is paid. */
+static enum fate fate_at_first(uint64_t seed, uint32_t number)
+{
+    return total_of(seed, number) > 0 ? CREATED : PAID;
+}
+
 /* Half of the orders are left alone, a quarter is cancelled, a quarter paid. */
 static enum fate destiny_of(uint64_t seed, uint32_t number)
 {
@@ -333,7 +339,7 @@ static void on_order(struct trial *trial, uint32_t number, const struct spate_re
     }
     bool is_new = trial->fates[number] < CREATED;
     if (is_new)
-        trial->fates[number] = created ? CREATED : REFUSED;
+        trial->fates[number] = (uint8_t)(created ? fate_at_first(trial->seed, number) : REFUSED);
     if (is_new && created)
         ask_next_step(trial, number);
     trial->replayed += result->code == SPATE_REPLAYED;
