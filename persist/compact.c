@@ -1,20 +1,14 @@
 #include "persist/compact.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/sometimes.h"
+#include "persist/archive.h"
 
-enum {
-    NAMES_BYTES = 4 << 20,
-    STEP_BYTES = 1 << 20,
-    COPY_BYTES = 1 << 20,
-    WORTH_IT = 16,
-    LAST_S = 10
-};
+enum { NAMES_BYTES = 4 << 20, STEP_BYTES = 1 << 20, WORTH_IT = 16, LAST_S = 10 };
 static const uint64_t RETRY_NS = UINT64_C(10) * 1000 * 1000 * 1000;
 static const uint64_t LOOK_NS = UINT64_C(100) * 1000 * 1000;
 
@@ -47,9 +41,7 @@ struct compact {
     char message[320];
 
     uint32_t name_count;
-    const char *next_name; /* while retiring */
-    uint32_t names_left;
-    uint32_t spare; /* names below are taken */
+    struct archive archive; /* while retiring */
 
     struct atomic64 asked;
     struct atomic64 counts[10];
@@ -108,7 +100,8 @@ size_t compact_bytes(const struct compact_options *options)
 {
     struct compact described = {.options = *options};
     struct fold_options fold = fold_options(&described, 0);
-    return head_bytes() + SNAPSHOT_BLOCK_BYTES + COPY_BYTES + NAMES_BYTES + fold_bytes(&fold);
+    return head_bytes() + SNAPSHOT_BLOCK_BYTES + ARCHIVE_MEMORY_BYTES + NAMES_BYTES +
+           fold_bytes(&fold);
 }
 
 static void put_count(struct compact *compact, uint32_t which, uint64_t value)
@@ -125,7 +118,7 @@ struct compact *compact_init(void *memory, const struct compact_options *options
     compact->block = at;
     at += SNAPSHOT_BLOCK_BYTES;
     compact->copy = at;
-    at += COPY_BYTES;
+    at += ARCHIVE_MEMORY_BYTES;
     compact->names = (char *)at;
     at += NAMES_BYTES;
     compact->fold_memory = at;
@@ -159,7 +152,9 @@ void compact_end(struct compact *compact)
         return;
     fold_end(&compact->fold);
     snapshot_close(&compact->check);
-    if (compact->phase != PHASE_RETIRING)
+    if (compact->phase == PHASE_RETIRING)
+        archive_end(&compact->archive);
+    else
         snapshot_abandon(&compact->writer);
     compact->phase = PHASE_IDLE;
 }
@@ -358,9 +353,13 @@ static void publish(struct compact *compact, struct env *env)
         give_up(compact, env, error, "it cannot be published: %s", strerror(-error));
         return;
     }
-    compact->next_name = compact->names;
-    compact->names_left = compact->name_count;
-    compact->spare = 0;
+    archive_begin(&compact->archive, env,
+                  &(struct archive_options){.directory = compact->options.directory,
+                                            .archive = compact->options.archive,
+                                            .end_serial = compact->manifest.begin_serial,
+                                            .names = compact->names,
+                                            .name_count = compact->name_count,
+                                            .memory = compact->copy});
     compact->phase = PHASE_RETIRING;
 }
 
@@ -376,95 +375,15 @@ static void verify(struct compact *compact, struct env *env)
                 "what was written does not read the same: %s", strerror(-error));
 }
 
-/* ---- segments behind the older snapshot -------------------------------------------------------- */
-
-static bool has_name(const struct compact *compact, const char *wanted)
-{
-    const char *name = compact->names;
-    for (uint32_t i = 0; i < compact->name_count; i++, name += strlen(name) + 1)
-        if (strcmp(name, wanted) == 0)
-            return true;
-    return false;
-}
-
-/* Only the helper of the log takes spares away, and only this gives new ones; so a name that was not
- * there when the files were listed is nobody's. */
-static bool free_spare(const struct compact *compact, uint32_t *spare, char out[SEGMENT_NAME_BYTES])
-{
-    for (; *spare < SPARES_MAX; (*spare)++) {
-        segment_spare_name(out, *spare);
-        if (!has_name(compact, out))
-            return true;
-    }
-    return false;
-}
-
-static int32_t copy_file(struct compact *compact, struct env *env, int32_t from, int32_t to)
-{
-    for (uint64_t offset = 0;;) {
-        int32_t got = env_do(env, &(struct env_op){.kind = ENV_READ,
-                                                   .file = from,
-                                                   .offset = offset,
-                                                   .data = compact->copy,
-                                                   .bytes = COPY_BYTES});
-        if (got <= 0)
-            return got < 0 ? got : env_do(env, &(struct env_op){.kind = ENV_FSYNC, .file = to});
-        int32_t wrote = env_do(env, &(struct env_op){.kind = ENV_WRITE,
-                                                     .file = to,
-                                                     .offset = offset,
-                                                     .data = compact->copy,
-                                                     .bytes = (uint32_t)got});
-        if (wrote != got)
-            return wrote < 0 ? wrote : -ENOSPC;
-        offset += (uint64_t)got;
-    }
-}
-
-/* Copied and not renamed, because an archive is often another file system. */
-static int32_t archive(struct compact *compact, struct env *env, const char *name)
-{
-    int32_t from = segment_open(env, compact->options.directory, name, O_RDONLY);
-    if (from < 0)
-        return from;
-    int32_t to = segment_open(env, compact->options.archive, name, O_CREAT | O_TRUNC | O_WRONLY);
-    int32_t error = to < 0 ? to : copy_file(compact, env, from, to);
-    (void)!env_do(env, &(struct env_op){.kind = ENV_CLOSE, .file = from});
-    if (to >= 0)
-        (void)!env_do(env, &(struct env_op){.kind = ENV_CLOSE, .file = to});
-    if (error == 0)
-        error = env_do(env, &(struct env_op){.kind = ENV_FSYNC, .file = compact->options.archive});
-    return error;
-}
-
-static int32_t retire(struct compact *compact, struct env *env, const char *name)
-{
-    char spare_name[SEGMENT_NAME_BYTES];
-    int32_t error = compact->options.archive < 0 ? 0 : archive(compact, env, name);
-    if (error < 0)
-        return error;
-    bool again = free_spare(compact, &compact->spare, spare_name);
-    compact->spare += again;
-    return env_do(env, &(struct env_op){.kind = again ? ENV_RENAME : ENV_UNLINK,
-                                        .file = compact->options.directory,
-                                        .path = name,
-                                        .path_to = spare_name});
-}
-
+/* Segments behind the older snapshot. */
 static void retire_next(struct compact *compact, struct env *env)
 {
-    while (compact->names_left > 0) {
-        const char *name = compact->next_name;
-        uint64_t serial = segment_serial(name);
-        compact->next_name += strlen(name) + 1;
-        compact->names_left--;
-        if (serial == 0 || serial >= compact->manifest.begin_serial)
-            continue;
-        int32_t error = retire(compact, env, name);
-        if (error < 0)
-            give_up(compact, env, error, "%s cannot be put away: %s", name, strerror(-error));
-        return;
-    }
-    round_is_over(compact, env);
+    int32_t more = archive_step(&compact->archive);
+    if (more == 0)
+        round_is_over(compact, env);
+    else if (more < 0)
+        give_up(compact, env, more, "%s cannot be put away: %s", compact->archive.name,
+                strerror(-more));
 }
 
 /* ---- when -------------------------------------------------------------------------------------- */
