@@ -37,6 +37,7 @@ struct fixture {
     uint32_t orders;
     size_t journal_at;  /* so far the log has it */
     uint32_t batch;     /* groups to a write */
+    int32_t archive;    /* -1: none */
     struct shop *found; /* what the last start has found */
     void *scratch;
     void *log_memory;
@@ -96,6 +97,7 @@ static void serve(struct fixture *f)
     f->log = log_init(f->log_memory, &log_options, &f->start.begin);
     struct compact_options options = compact_options_default();
     options.directory = f->start.directory;
+    options.archive = f->archive;
     options.lane_bytes_max = LANE_BYTES;
     options.shard_bytes_max = SHARD_BYTES;
     options.seq = f->report.snapshot;
@@ -206,6 +208,7 @@ static int set_up(void **state)
                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     f->shop = shop_open(2, 5);
     f->batch = 1;
+    f->archive = -1;
     assert_true(begin(f));
     serve(f);
     shop_stock_up(f->shop, f->skus, SKUS, 100000);
@@ -432,7 +435,7 @@ static int32_t save_memory(struct fixture *f)
 {
     static _Alignas(BLOCK_BYTES) uint8_t memory[REMEDY_BYTES_MIN];
     struct remedy remedy = {.env = f->env,
-                            .directory = f->start.directory,
+                            .directory = MEMORY_DIRECTORY,
                             .shards = f->shop->shards,
                             .shard_count = f->shop->shard_count,
                             .place = log_place(f->log),
@@ -465,14 +468,45 @@ static void what_is_in_memory_is_a_snapshot_that_a_damaged_log_goes_on_from(void
     restart(f);
 }
 
-/* After any change to the directory: what is there is whole, and the next round succeeds. */
-static void a_round_can_be_interrupted_after_any_change_and_run_again(void **state)
+/* How a round ends before it is over. */
+enum ending { KILLED, POWER_CUT, POWER_CUT_BUT_FOR_NAMES };
+
+static void end(struct fixture *f, enum ending ending)
 {
-    struct fixture *f = *state;
-    trade(f, 30);
+    if (ending == KILLED)
+        memory_kill(f->env);
+    else
+        memory_cut(f->env, ending == POWER_CUT_BUT_FOR_NAMES);
+}
+
+/* What has a name in the archive is what had it in the directory; how many there are. */
+static uint32_t look_into_the_archive(struct fixture *f)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < MEMORY_FILES; i++) {
+        const struct memory_file *file = &f->env->files[i];
+        if (file->links == 0 || file->directory != MEMORY_ARCHIVE ||
+            strcmp(file->name, "archiving.tmp") == 0)
+            continue;
+        const struct memory_file *was = memory_find(f->before, file->name);
+        assert_non_null(was);
+        assert_int_equal(file->bytes, was->bytes);
+        assert_memory_equal(file->data, was->data, was->bytes);
+        count++;
+    }
+    return count;
+}
+
+/* After any change to the directory or the archive, and after any sync: what is there is whole, and the
+ * next round succeeds. */
+static void end_rounds(struct fixture *f, enum ending ending)
+{
+    f->archive = MEMORY_ARCHIVE;
+    restart(f);
+    trade(f, 130);
     assert_true(compact(f));
     trade(f, 150);
-    memory_kill(f->env);
+    end(f, ending);
     memory_copy(f->before, f->env);
     bool finished = false;
     for (uint64_t changes = 0; !finished; changes++) {
@@ -480,13 +514,31 @@ static void a_round_can_be_interrupted_after_any_change_and_run_again(void **sta
         restart(f);
         f->env->changes_left = changes;
         finished = compact(f);
+        end(f, ending);
         restart(f);
+        (void)look_into_the_archive(f);
         uint64_t now = env_clock(f->env);
         f->env->clock_ns = now + UINT64_C(100000000000);
         assert_true(finished || f->report.snapshot == f->shop->seq || compact(f));
         restart(f);
         assert_int_equal(f->report.groups, 0);
     }
+    assert_true(look_into_the_archive(f) > 0);
+}
+
+static void a_round_can_be_killed_after_any_change_and_run_again(void **state)
+{
+    end_rounds(*state, KILLED);
+}
+
+static void power_can_be_cut_after_any_change_of_a_round(void **state)
+{
+    end_rounds(*state, POWER_CUT);
+}
+
+static void power_can_be_cut_when_names_have_reached_the_device_before_bytes(void **state)
+{
+    end_rounds(*state, POWER_CUT_BUT_FOR_NAMES);
 }
 
 static void a_full_disk_only_puts_it_off(void **state)
@@ -620,7 +672,7 @@ static struct position last_event(const struct fixture *f, const char *id)
 static void look_back(struct fixture *f, struct sparse *sparse, void *memory)
 {
     memset(memory, 0, SPARSE_MEMORY_BYTES);
-    sparse_init(sparse, memory, f->start.directory, -1, f->start.begin.log_id);
+    sparse_init(sparse, memory, f->start.directory, f->archive, f->start.begin.log_id);
     sparse_begin(sparse, f->env);
 }
 
@@ -699,7 +751,8 @@ static void check_past(struct history *history, const struct past_event *expecte
     assert_true(history->end == HISTORY_TRUNCATED || got == count);
 }
 
-static void a_flipped_bit_in_a_segment_cuts_a_history_short_and_never_makes_it_wrong(void **state)
+static void
+a_flipped_bit_in_log_or_archive_cuts_a_history_short_and_never_makes_it_wrong(void **state)
 {
     struct fixture *f = *state;
     static const char *const ids[] = {"o-0", "o-155", "o-295"}; /* each placed, then cancelled */
@@ -708,7 +761,14 @@ static void a_flipped_bit_in_a_segment_cuts_a_history_short_and_never_makes_it_w
     struct past_event expected[3][2];
     uint32_t cut = 0, flips = 0;
     void *memory = aligned_alloc(BLOCK_BYTES, SPARSE_MEMORY_BYTES);
-    trade(f, 300);
+    f->archive = MEMORY_ARCHIVE;
+    restart(f);
+    for (uint32_t round = 0; round < 3; round++) {
+        trade(f, 100);
+        assert_true(compact(f));
+    }
+    assert_null(memory_find(f->env, "log-000000000001.seg"));
+    assert_non_null(memory_find_in(f->env, MEMORY_ARCHIVE, "log-000000000001.seg"));
     look_back(f, &sparse, memory);
     for (uint32_t n = 0; n < 3; n++) {
         history_of_order(&history, &sparse, last_event(f, ids[n]));
@@ -829,14 +889,16 @@ int main(void)
         TEST(compaction_goes_on_from_the_older_snapshot_if_the_newer_has_rotted),
         TEST(a_damaged_group_stops_compaction_and_everything_is_kept),
         TEST(what_is_in_memory_is_a_snapshot_that_a_damaged_log_goes_on_from),
-        TEST(a_round_can_be_interrupted_after_any_change_and_run_again),
+        TEST(a_round_can_be_killed_after_any_change_and_run_again),
+        TEST(power_can_be_cut_after_any_change_of_a_round),
+        TEST(power_can_be_cut_when_names_have_reached_the_device_before_bytes),
         TEST(a_full_disk_only_puts_it_off),
         TEST(a_round_is_held_back_until_the_next_one_is_due),
         TEST(the_budget_has_its_steps),
         TEST(who_is_in_no_hurry_is_held_back_and_who_is_is_not),
         TEST(epochs_behind_the_older_snapshot_are_forgotten),
         TEST(an_orders_history_is_followed_back_as_far_as_the_log_goes),
-        TEST(a_flipped_bit_in_a_segment_cuts_a_history_short_and_never_makes_it_wrong),
+        TEST(a_flipped_bit_in_log_or_archive_cuts_a_history_short_and_never_makes_it_wrong),
         TEST(a_skus_movements_are_all_found_newest_first_page_by_page),
         TEST(a_group_that_is_known_costs_one_short_read),
     };

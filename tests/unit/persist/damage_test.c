@@ -347,7 +347,7 @@ static void a_lost_segment_is_refused_or_held_nothing(void **state)
         char name[SEGMENT_NAME_BYTES];
         segment_name(name, serial);
         memory_copy(f->env, f->pristine);
-        if (memory_do_unlink(f->env, name) < 0)
+        if (memory_do_unlink(f->env, MEMORY_DIRECTORY, name) < 0)
             continue;
         if (begin(f)) {
             assert_int_equal(f->found_count, 15);
@@ -384,27 +384,47 @@ static void an_older_manifest_than_the_log_is_refused(void **state)
     }
 }
 
-/* Whatever a start has changed before it was cut off, the next one finds the same groups. */
-static void a_start_can_be_interrupted_after_any_change_and_run_again(void **state)
+/* Whatever a start has changed or synced before it was cut off, the next one finds the same groups. */
+static void cut_starts_off(struct fixture *f, void (*end)(struct env *))
 {
-    struct fixture *f = *state;
     bool finished = false;
     for (uint64_t changes = 0; !finished; changes++) {
         memory_copy(f->env, f->pristine);
         f->env->changes_left = changes;
         finished = begin(f);
-        memory_kill(f->env);
+        end(f->env);
         f->env->changes_left = changes / 2; /* and the second one too */
         finished = begin(f) && finished;
-        memory_kill(f->env);
+        end(f->env);
         assert_true(begin(f));
         assert_int_equal(f->found_count, 15);
         serve(f);
         append(f, 2);
-        memory_kill(f->env);
+        end(f->env);
         assert_true(begin(f));
         assert_int_equal(f->found_count, 17);
     }
+}
+
+static void a_start_can_be_killed_after_any_change_and_run_again(void **state)
+{
+    cut_starts_off(*state, memory_kill);
+}
+
+static void cut(struct env *env)
+{
+    memory_cut(env, false);
+}
+
+static void cut_but_for_names(struct env *env)
+{
+    memory_cut(env, true);
+}
+
+static void power_can_be_cut_after_any_change_of_a_start(void **state)
+{
+    cut_starts_off(*state, cut);
+    cut_starts_off(*state, cut_but_for_names);
 }
 
 static void segments_made_ready_and_never_used_are_used_by_the_next_server(void **state)
@@ -537,7 +557,8 @@ int main(void)
         TEST(a_manifest_cut_short_is_whole_or_refused),
         TEST(a_lost_segment_is_refused_or_held_nothing),
         TEST(an_older_manifest_than_the_log_is_refused),
-        TEST(a_start_can_be_interrupted_after_any_change_and_run_again),
+        TEST(a_start_can_be_killed_after_any_change_and_run_again),
+        TEST(power_can_be_cut_after_any_change_of_a_start),
         TEST(segments_made_ready_and_never_used_are_used_by_the_next_server),
         TEST(a_full_disk_is_said_and_the_log_resumes_by_itself),
         TEST(a_whole_group_that_does_not_follow_the_one_before_it_ends_the_log),

@@ -1,6 +1,8 @@
-/* tests/unit/persist/env_memory.h - persist/env.h over a directory in memory, for tests that start
- * thousands of times. One directory, "data"; operations take effect when they are reaped; the clock
- * moves on by a microsecond a call. Included by one test each. */
+/* tests/unit/persist/env_memory.h - persist/env.h over two directories in memory, "data" and "archive",
+ * for tests that start thousands of times. Operations take effect when they are reaped; the clock moves
+ * on by a microsecond a call. What has been synced, of a file and of a directory, is known apart from
+ * what has been done: a process that ends loses nothing, a cut of power all the rest. Included by one
+ * test each. */
 #ifndef SPATE_TESTS_UNIT_PERSIST_ENV_MEMORY_H
 #define SPATE_TESTS_UNIT_PERSIST_ENV_MEMORY_H
 
@@ -11,13 +13,19 @@
 
 #include "persist/env.h"
 
-enum { MEMORY_FILES = 64, MEMORY_QUEUE = 16, MEMORY_DIRECTORY = 1000, MEMORY_BYTES_MAX = 2 << 20 };
+enum { MEMORY_FILES = 64, MEMORY_QUEUE = 16, MEMORY_BYTES_MAX = 2 << 20 };
+enum { MEMORY_DIRECTORY = 1000, MEMORY_ARCHIVE };
 
 struct memory_file {
     char name[64]; /* "": none */
+    int32_t directory;
     uint32_t bytes;
     uint32_t links; /* 0: unlinked, but maybe still open */
     uint8_t *data;
+    char synced_name[64]; /* in its directory, as that was synced last */
+    uint32_t synced_links;
+    uint32_t synced_bytes;
+    uint8_t *synced_data;
 };
 
 struct env {
@@ -28,7 +36,8 @@ struct env {
     uint64_t clock_ns;
     uint64_t random;
     uint64_t free_bytes;
-    uint64_t changes_left; /* after so many changes everything fails: the process is gone */
+    uint64_t
+        changes_left; /* after so many changes and syncs no more succeeds: the process is gone */
     uint32_t doorbells;
     int32_t locked; /* the file that is locked, or -1 */
     char said[256];
@@ -37,8 +46,10 @@ struct env {
 static struct env *memory_open(void)
 {
     struct env *env = calloc(1, sizeof *env);
-    for (uint32_t i = 0; i < MEMORY_FILES; i++)
+    for (uint32_t i = 0; i < MEMORY_FILES; i++) {
         env->files[i].data = malloc(MEMORY_BYTES_MAX);
+        env->files[i].synced_data = malloc(MEMORY_BYTES_MAX);
+    }
     env->free_bytes = UINT64_C(1) << 40;
     env->changes_left = UINT64_MAX;
     env->locked = -1;
@@ -47,17 +58,25 @@ static struct env *memory_open(void)
 
 static void memory_close(struct env *env)
 {
-    for (uint32_t i = 0; i < MEMORY_FILES; i++)
+    for (uint32_t i = 0; i < MEMORY_FILES; i++) {
         free(env->files[i].data);
+        free(env->files[i].synced_data);
+    }
     free(env);
 }
 
-static struct memory_file *memory_find(struct env *env, const char *name)
+static struct memory_file *memory_find_in(struct env *env, int32_t directory, const char *name)
 {
     for (uint32_t i = 0; i < MEMORY_FILES; i++)
-        if (env->files[i].links > 0 && strcmp(env->files[i].name, name) == 0)
+        if (env->files[i].links > 0 && env->files[i].directory == directory &&
+            strcmp(env->files[i].name, name) == 0)
             return &env->files[i];
     return NULL;
+}
+
+static inline struct memory_file *memory_find(struct env *env, const char *name)
+{
+    return memory_find_in(env, MEMORY_DIRECTORY, name);
 }
 
 /* The process is gone; its files stay. */
@@ -69,17 +88,50 @@ static inline void memory_kill(struct env *env)
     memset(env->open, 0, sizeof env->open);
 }
 
+/* And the power with it: the bytes are as they were synced, and so are the names, unless those happen
+ * to have reached the device before they had to. */
+static inline void memory_cut(struct env *env, bool names_survive)
+{
+    memory_kill(env);
+    for (uint32_t i = 0; i < MEMORY_FILES; i++) {
+        struct memory_file *file = &env->files[i];
+        file->bytes = file->synced_bytes;
+        memcpy(file->data, file->synced_data, file->bytes);
+        if (names_survive)
+            continue;
+        file->links = file->synced_links;
+        strcpy(file->name, file->synced_name);
+    }
+}
+
 static inline void memory_copy(struct env *to, const struct env *from)
 {
     memory_kill(to);
     to->clock_ns = from->clock_ns;
     to->random = from->random;
     for (uint32_t i = 0; i < MEMORY_FILES; i++) {
-        uint8_t *data = to->files[i].data;
+        uint8_t *data = to->files[i].data, *synced_data = to->files[i].synced_data;
         to->files[i] = from->files[i];
-        to->files[i].data = data;
-        memcpy(data, from->files[i].data, from->files[i].bytes);
+        to->files[i].data = memcpy(data, from->files[i].data, from->files[i].bytes);
+        to->files[i].synced_data =
+            memcpy(synced_data, from->files[i].synced_data, from->files[i].synced_bytes);
     }
+}
+
+/* In a place that is nobody's, nor could be after a cut of power. */
+static struct memory_file *memory_create(struct env *env, int32_t directory, const char *name)
+{
+    for (uint32_t i = 0; i < MEMORY_FILES; i++) {
+        struct memory_file *file = &env->files[i];
+        if (file->links > 0 || file->synced_links > 0 || env->open[i])
+            continue;
+        file->directory = directory;
+        file->bytes = file->synced_bytes = 0;
+        file->links = 1;
+        strcpy(file->name, name);
+        return file;
+    }
+    return NULL;
 }
 
 static int32_t memory_do_open(struct env *env, const struct env_op *op)
@@ -88,18 +140,13 @@ static int32_t memory_do_open(struct env *env, const struct env_op *op)
         return strcmp(op->path, "data") == 0 ? MEMORY_DIRECTORY : -ENOENT;
     if (strcmp(op->path, "..") == 0)
         return MEMORY_DIRECTORY;
-    struct memory_file *file = memory_find(env, op->path);
+    struct memory_file *file = memory_find_in(env, op->file, op->path);
     if (file == NULL && (op->flags & O_CREAT) == 0)
         return -ENOENT;
-    for (uint32_t i = 0; file == NULL && i < MEMORY_FILES; i++)
-        if (env->files[i].links == 0 && !env->open[i])
-            file = &env->files[i];
-    if (file == NULL)
+    if (file == NULL && (file = memory_create(env, op->file, op->path)) == NULL)
         return -ENFILE;
-    if (file->links == 0 || (op->flags & O_TRUNC) != 0)
+    if ((op->flags & O_TRUNC) != 0)
         file->bytes = 0;
-    file->links = 1;
-    strcpy(file->name, op->path);
     env->open[file - env->files] = true;
     return (int32_t)(file - env->files);
 }
@@ -111,6 +158,50 @@ static int32_t memory_do_read(struct env *env, const struct env_op *op)
     uint32_t bytes = op->bytes < left ? op->bytes : (uint32_t)left;
     memcpy(op->data, file->data + op->offset, bytes);
     return (int32_t)bytes;
+}
+
+static void memory_sync_bytes(struct memory_file *file, uint64_t begin, uint64_t end)
+{
+    if (end > file->synced_bytes) {
+        if (begin > file->synced_bytes)
+            memset(file->synced_data + file->synced_bytes, 0, begin - file->synced_bytes);
+        file->synced_bytes = (uint32_t)end;
+    }
+    memcpy(file->synced_data + begin, file->data + begin, end - begin);
+}
+
+static bool memory_is_synced(const struct env *env, int32_t file)
+{
+    const struct memory_file *at = &env->files[file < MEMORY_FILES ? file : 0];
+    if (file < MEMORY_FILES)
+        return at->bytes == at->synced_bytes && memcmp(at->data, at->synced_data, at->bytes) == 0;
+    for (uint32_t i = 0; i < MEMORY_FILES; i++, at++)
+        if (at->directory == file &&
+            (at->links != at->synced_links || strcmp(at->name, at->synced_name) != 0))
+            return false;
+    return true;
+}
+
+static void memory_sync_names(struct env *env, int32_t directory)
+{
+    for (uint32_t i = 0; i < MEMORY_FILES; i++) {
+        struct memory_file *file = &env->files[i];
+        if (file->directory != directory)
+            continue;
+        file->synced_links = file->links;
+        strcpy(file->synced_name, file->name);
+    }
+}
+
+static int32_t memory_do_sync(struct env *env, int32_t file)
+{
+    if (file >= MEMORY_FILES) {
+        memory_sync_names(env, file);
+        return 0;
+    }
+    env->files[file].synced_bytes = 0;
+    memory_sync_bytes(&env->files[file], 0, env->files[file].bytes);
+    return 0;
 }
 
 static int32_t memory_do_write(struct env *env, const struct env_op *op)
@@ -127,12 +218,14 @@ static int32_t memory_do_write(struct env *env, const struct env_op *op)
         file->bytes = (uint32_t)end;
     }
     memcpy(file->data + op->offset, op->data, op->bytes);
+    if ((op->flags & ENV_DSYNC) != 0)
+        memory_sync_bytes(file, op->offset, end);
     return (int32_t)op->bytes;
 }
 
-static int32_t memory_do_unlink(struct env *env, const char *name)
+static int32_t memory_do_unlink(struct env *env, int32_t directory, const char *name)
 {
-    struct memory_file *file = memory_find(env, name);
+    struct memory_file *file = memory_find_in(env, directory, name);
     if (file == NULL)
         return -ENOENT;
     env->free_bytes += file->bytes;
@@ -142,10 +235,10 @@ static int32_t memory_do_unlink(struct env *env, const char *name)
 
 static int32_t memory_do_rename(struct env *env, const struct env_op *op)
 {
-    struct memory_file *file = memory_find(env, op->path);
+    struct memory_file *file = memory_find_in(env, op->file, op->path);
     if (file == NULL)
         return -ENOENT;
-    (void)memory_do_unlink(env, op->path_to);
+    (void)memory_do_unlink(env, op->file, op->path_to);
     strcpy(file->name, op->path_to);
     return 0;
 }
@@ -153,6 +246,7 @@ static int32_t memory_do_rename(struct env *env, const struct env_op *op)
 static int32_t memory_do(struct env *env, const struct env_op *op)
 {
     bool changes = op->kind == ENV_WRITE || op->kind == ENV_RENAME || op->kind == ENV_UNLINK ||
+                   (op->kind == ENV_FSYNC && !memory_is_synced(env, op->file)) ||
                    (op->kind == ENV_OPEN && (op->flags & (O_CREAT | O_TRUNC)) != 0);
     if (changes && env->changes_left == 0)
         return -EIO;
@@ -171,11 +265,11 @@ static int32_t memory_do(struct env *env, const struct env_op *op)
     case ENV_WRITE:
         return memory_do_write(env, op);
     case ENV_FSYNC:
-        return 0;
+        return memory_do_sync(env, op->file);
     case ENV_RENAME:
         return memory_do_rename(env, op);
     case ENV_UNLINK:
-        return memory_do_unlink(env, op->path);
+        return memory_do_unlink(env, op->file, op->path);
     case ENV_MKDIR:
     case ENV_ACCEPT:
     case ENV_RECEIVE:
@@ -237,10 +331,9 @@ int32_t env_lock(struct env *env, int32_t file)
 int32_t env_list(struct env *env, int32_t directory, char *names, uint32_t capacity_bytes)
 {
     int32_t count = 0;
-    (void)directory;
     (void)capacity_bytes;
     for (uint32_t i = 0; i < MEMORY_FILES; i++)
-        if (env->files[i].links > 0) {
+        if (env->files[i].links > 0 && env->files[i].directory == directory) {
             strcpy(names, env->files[i].name);
             names += strlen(names) + 1;
             count++;
