@@ -407,6 +407,7 @@ static enum http_step read_request(struct framing *framing, struct pile *command
     case HTTP_PAGE_OPENAPI:
         return respond_openapi(http, framing->server, output);
     case HTTP_PAGE_METRICS:
+    case HTTP_PAGE_LATENCY:
     case HTTP_PAGE_SNAPSHOT:
         break;
     }

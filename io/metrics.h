@@ -9,6 +9,7 @@
 #include "core/catalogue.h"
 #include "core/code.h"
 #include "io/frame.h"
+#include "io/histogram.h"
 #include "io/hot.h"
 #include "persist/log.h"
 
@@ -49,14 +50,11 @@ enum metric {
         METRICS
 };
 
-/* Answers by how long they took: bucket b holds those of less than 2^(b + 14) ns, the last one all
- * others. From taking the connection's newest command to handing the answer, durable, to the kernel. */
-enum { ANSWER_BUCKETS = 21, ANSWER_SHIFT = 14 };
-
 struct metrics {
     struct atomic64 cells[METRICS];
-    struct atomic64 answer_buckets[ANSWER_BUCKETS];
-    struct atomic64 answer_ns;
+    /* From taking the connection's newest command to handing its answer, durable, to the kernel. */
+    struct atomic64 answers[HISTOGRAM_BUCKETS];
+    struct atomic64 answer_ns;                /* all of them together */
     struct atomic64 codes[CODE_LIMIT_NUMBER]; /* results, by enum code */
     struct atomic64 faults[FRAME_FAULTS];     /* frames refused, by enum frame_fault */
     struct hot hot;
@@ -103,5 +101,8 @@ struct metrics_sources {
 /* The whole page; the number of bytes, at most `capacity`: what would not fit is left out, line by
  * line, so give it room. */
 uint32_t metrics_write(const struct metrics_sources *sources, char *out, uint32_t capacity);
+
+/* How long the answers of all shards took, in ms, as histogram_print has it; HISTOGRAM_PRINT_BYTES. */
+uint32_t metrics_write_latency(const struct metrics_sources *sources, char *out);
 
 #endif

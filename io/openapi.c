@@ -333,7 +333,8 @@ static void write_content(struct json_writer *writer, const char *type, const st
 static void write_success(struct json_writer *writer, const struct route *route)
 {
     char status[8];
-    bool is_text = route->page == HTTP_PAGE_METRICS || route->page == HTTP_PAGE_SNAPSHOT;
+    bool is_text = route->page == HTTP_PAGE_METRICS || route->page == HTTP_PAGE_LATENCY ||
+                   route->page == HTTP_PAGE_SNAPSHOT;
     snprintf(status, sizeof status, "%u", route->status);
     open_member(writer, status, '{');
     member(writer, "description", route->status == 201 ? "Created" : "Done");

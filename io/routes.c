@@ -74,6 +74,13 @@ static const struct route admin_routes[] = {
      .about = "Metrics in the text format of Prometheus.",
      .status = 200,
      .page = HTTP_PAGE_METRICS},
+    {.method = ROUTE_GET,
+     .pattern = "/latency.hgrm",
+     .name = "getLatency",
+     .about =
+         "How long answers took since the start, in ms, to within 1 %: HdrHistogram's spectrum.",
+     .status = 200,
+     .page = HTTP_PAGE_LATENCY},
     {.method = ROUTE_POST,
      .pattern = "/snapshots",
      .name = "makeSnapshot",

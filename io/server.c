@@ -403,8 +403,6 @@ static uint32_t write_page(struct web_pages *pages, enum http_page page, char *o
                   "it saves what it has in memory"
                 : "a snapshot is being made");
     }
-    if (page != HTTP_PAGE_METRICS)
-        return 0;
     for (uint32_t i = 0; i < server->options.shard_count; i++)
         shards[i] = shard_loop_metrics(server->loops[i]);
     const struct metrics_sources sources = {.shards = shards,
@@ -414,7 +412,8 @@ static uint32_t write_page(struct web_pages *pages, enum http_page page, char *o
                                             .log_bytes = compact_log(server, false).bytes,
                                             .catalogue = shared->catalogue,
                                             .lines = server->options.lines};
-    return metrics_write(&sources, out, capacity);
+    return page == HTTP_PAGE_LATENCY ? metrics_write_latency(&sources, out)
+                                     : metrics_write(&sources, out, capacity);
 }
 
 /* ---- from nothing to ready ---------------------------------------------------------------------- */

@@ -15,7 +15,7 @@ import tempfile
 
 SHARED = ('core', 'persist', 'io')
 # What only the other subcommands of `spate` need and no server does, with the reason.
-NOT_FOR_A_SERVER = {'histogram.c.o': 'replay measures with it'}
+NOT_FOR_A_SERVER = {}
 # Ways to put another definition in the place of an object's own, which a map does not show.
 DECEPTION = re.compile(r'--wrap|--defsym|muldefs|--allow-multiple-definition|-Bsymbolic')
 

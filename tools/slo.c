@@ -1,5 +1,6 @@
 #include "tools/slo.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

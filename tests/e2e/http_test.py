@@ -880,13 +880,18 @@ def every_answer_says_when_it_was_given(server):
 
 
 def the_admin_pages_are_served_apart(server):
-    for path, status in (("/livez", 200), ("/readyz", 200), ("/metrics", 200), ("/v1/orders", 404)):
+    for path, status in (("/livez", 200), ("/readyz", 200), ("/metrics", 200), ("/latency.hgrm", 200),
+                         ("/v1/orders", 404)):
         equal(server.ask("GET", path, port=server.admin_port)[0], status, path)
-    for path in ("/livez", "/readyz", "/metrics"):
+    for path in ("/livez", "/readyz", "/metrics", "/latency.hgrm"):
         equal(server.ask("GET", path)[0], 404, path)
     page = server.ask("GET", "/metrics", port=server.admin_port)
     assert page[1]["Content-Type"].startswith("text/plain"), page[1]
     assert b"\n# TYPE spate_" in page[2]
+    server.ask("GET", "/v1/orders/none")
+    spectrum = server.ask("GET", "/latency.hgrm", port=server.admin_port)[2].decode().splitlines()
+    equal(spectrum[0].split(), ["Value", "Percentile", "TotalCount", "1/(1-Percentile)"])
+    equal(float([line.split() for line in spectrum[1:] if line and line[0] == " "][-1][1]), 1.0)
 
 
 def who_has_no_token_is_refused_and_who_has_stands_in_the_order(server, directory):
