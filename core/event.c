@@ -22,7 +22,7 @@ static uint32_t padded(uint32_t bytes)
 static bool placed_valid(const struct slice_order_placed *placed)
 {
     if (placed->head.bytes < sizeof *placed || placed->line_count > ORDER_LINES_MAX ||
-        placed->is_remainder != (placed->line_count == 0) ||
+        placed->is_remainder > 1 || placed->is_remainder != (placed->line_count == 0) ||
         placed->adjustment_count > ADJUSTMENTS_MAX ||
         (placed->is_remainder && placed->adjustment_count != REMAINDER_TOTALS) ||
         placed->state == 0 || placed->state >= ORDER_STATES)

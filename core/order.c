@@ -292,7 +292,7 @@ static void fill(struct order *order, uint64_t at_ns, const struct slice_order_p
         .has_windows = windows,
         .prefer = placed->prefer & 1u,
         .has_pay_by = keeps_pay_by(placed),
-        .is_remainder = placed->is_remainder,
+        .is_remainder = placed->is_remainder != 0,
     };
     if (order->has_pay_by)
         *order_pay_by_at(order) = placed->pay_by_ns;

@@ -118,7 +118,7 @@ struct slice_order_placed {
     uint8_t prefer;
     uint8_t rule_bytes;
     uint8_t reason_bytes;
-    bool is_remainder;     /* in images: it has no lines, and its totals for adjustments */
+    uint8_t is_remainder;  /* in images, 1: it has no lines, and its totals for adjustments */
     uint32_t rules_number; /* which set of rules was in force; 0: none */
     struct slice_order_line lines[];
 };

@@ -197,7 +197,7 @@ static uint32_t lines_of(uint64_t seed, uint32_t number, struct spate_line lines
         bits = mix(bits + 1);
         lines[i] = (struct spate_line){.sku = (uint32_t)(bits & 0xffff) % SKUS,
                                        .units = 1 + (uint32_t)(bits >> 16 & 3),
-                                       .unit_price = (int64_t)(bits >> 32 & 0xfff)};
+                                       .unit_price = 1 + (int64_t)(bits >> 32 & 0xfff)};
     }
     return count;
 }
@@ -239,7 +239,7 @@ static enum fate fate_at_first(uint64_t seed, uint32_t number)
 static enum fate destiny_of(uint64_t seed, uint32_t number)
 {
     uint64_t bits = mix(seed + mix(number)) & 3;
-    return bits == 0 ? CANCELLED : bits == 1 && total_of(seed, number) > 0 ? PAID : CREATED;
+    return bits == 0 ? CANCELLED : bits == 1 ? PAID : CREATED;
 }
 
 /* Where nothing more can be open at once, the order is left as it is. */

@@ -132,7 +132,7 @@ static uint32_t write_stream(const uint8_t *script, size_t bytes, uint8_t *out)
 struct outcome {
     uint8_t commands[OUTCOME_BYTES_MAX];
     uint32_t command_bytes;
-    uint8_t output[OUTCOME_BYTES_MAX];
+    _Alignas(8) uint8_t output[OUTCOME_BYTES_MAX];
     uint32_t output_bytes;
     bool ended;
 };

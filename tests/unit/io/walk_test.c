@@ -222,7 +222,7 @@ static const struct command *order_list(const char *customer, uint32_t states)
 
 static uint32_t turn_pages(const struct command *list, uint32_t limit)
 {
-    struct page page = {.items = 0};
+    struct page page = {.cursor = {"", 0}};
     uint32_t pages = 0;
     do {
         turn_page(&page, list, limit, show);
@@ -282,7 +282,7 @@ static void all_orders_are_shown_once_shard_by_shard(void **state)
 static void a_page_asks_only_so_often_however_little_it_finds(void **state)
 {
     (void)state;
-    struct page page = {.items = 0};
+    struct page page = {.cursor = {"", 0}};
     for (uint32_t i = 0; i < ORDERS_MAX; i++)
         keep(i, "c", 1000 + i);
     for (uint32_t i = 0; i < SHARDS; i++)
@@ -345,7 +345,7 @@ static void show_task(const void *item, uint32_t count)
 static void a_task_names_the_newest_unpaid_orders_of_all_shards(void **state)
 {
     (void)state;
-    struct page page = {.items = 0};
+    struct page page = {.cursor = {"", 0}};
     struct cell_list list = {.head = {.bytes = sizeof list, .op = OP_CELL_LIST},
                              .limit = TASK_CELLS_MAX,
                              .wanted = CELLS_MISSING};
