@@ -218,6 +218,11 @@ static void put_compact(struct page *page, const struct metrics_sources *sources
         const char *help;
         uint64_t value;
     } table[] = {
+        {"log_budget_step", "gauge",
+         "Of --log-budget: 1 when three quarters are used up and snapshots hurry, 2 when no more "
+         "is "
+         "taken in than they get through, 3 when new orders are refused.",
+         compact_pressure(sources->compact, sources->log_bytes)},
         {"snapshots_total", "counter", "Snapshots made.", counts.rounds},
         {"snapshot_failures_total", "counter", "Snapshots that could not be made.",
          counts.failures},

@@ -20,38 +20,6 @@ enum phase {
     PHASE_RETIRING,  /* segments, one after the other */
 };
 
-struct compact {
-    struct compact_options options;
-    enum phase phase;
-    struct manifest manifest;
-    struct fold fold;
-    struct snapshot_writer writer;
-    struct snapshot_reader check;
-    struct image_walk walk;
-    uint64_t snapshots[SNAPSHOTS_MAX];
-    uint32_t snapshot_count;
-    uint32_t base;              /* which of them the round begins with; snapshot_count: none */
-    uint64_t log_bytes_now;     /* when the round that is under way began */
-    uint64_t log_bytes_at_end;  /* when the last round began that has succeeded; the log is kept */
-    uint64_t log_bytes_at_base; /* from where it was when the one before it began */
-    uint64_t begun_ns;
-    uint64_t ended_ns;
-    uint64_t retry_ns;
-    uint64_t said_bytes; /* of work, when the rate was last looked at */
-    char message[320];
-
-    uint32_t name_count;
-    struct archive archive; /* while retiring */
-
-    struct atomic64 asked;
-    struct atomic64 counts[10];
-
-    void *fold_memory;
-    void *block;
-    uint8_t *copy;
-    char *names;
-};
-
 enum {
     COUNT_ROUNDS,
     COUNT_FAILURES,
@@ -62,7 +30,40 @@ enum {
     COUNT_NS,
     COUNT_STEPS,
     COUNT_RECORDS,
-    COUNT_LOG
+    COUNT_LOG,
+    COUNT_LOG_BEFORE, /* COUNT_LOG of the round before: from there on the log is kept */
+    COUNTS
+};
+
+struct compact {
+    struct compact_options options;
+    enum phase phase;
+    struct manifest manifest;
+    struct fold fold;
+    struct snapshot_writer writer;
+    struct snapshot_reader check;
+    struct image_walk walk;
+    uint64_t snapshots[SNAPSHOTS_MAX];
+    uint32_t snapshot_count;
+    uint32_t base;             /* which of them the round begins with; snapshot_count: none */
+    uint64_t log_bytes_now;    /* when the round that is under way began */
+    uint64_t log_bytes_at_end; /* when the last round began that has succeeded */
+    uint64_t begun_ns;
+    uint64_t ended_ns;
+    uint64_t retry_ns;
+    uint64_t said_bytes; /* of work, when the rate was last looked at */
+    char message[320];
+
+    uint32_t name_count;
+    struct archive archive; /* while retiring */
+
+    struct atomic64 asked;
+    struct atomic64 counts[COUNTS];
+
+    void *fold_memory;
+    void *block;
+    uint8_t *copy;
+    char *names;
 };
 
 struct compact_options compact_options_default(void)
@@ -322,7 +323,7 @@ static void round_is_over(struct compact *compact, struct env *env)
 {
     const struct snapshot_head *head = &compact->writer.head;
     compact->ended_ns = env_clock(env);
-    compact->log_bytes_at_base = compact->log_bytes_at_end;
+    put_count(compact, COUNT_LOG_BEFORE, compact->log_bytes_at_end);
     compact->log_bytes_at_end = compact->log_bytes_now;
     put_count(compact, COUNT_LOG, compact->log_bytes_at_end);
     put_count(compact, COUNT_RECORDS, head->record_count);
@@ -465,7 +466,7 @@ uint64_t compact_step(struct compact *compact, struct env *env, const struct com
 
 enum compact_pressure compact_pressure(const struct compact *compact, uint64_t log_bytes)
 {
-    uint64_t kept = log_bytes - compact->log_bytes_at_base;
+    uint64_t kept = log_bytes - atomic_load(&compact->counts[COUNT_LOG_BEFORE]);
     uint64_t budget = compact->options.budget_bytes;
     if (budget == 0 || kept < budget / 4 * 3)
         return COMPACT_AT_EASE;
@@ -479,7 +480,9 @@ uint64_t compact_pace(const struct compact *compact)
     uint64_t ms = atomic_load(&compact->counts[COUNT_NS]) / 1000000;
     uint64_t least = compact->options.budget_bytes / 20 / LAST_S;
     uint64_t pace =
-        ms == 0 ? 0 : (compact->log_bytes_at_end - compact->log_bytes_at_base) / ms * 1000;
+        ms == 0 ? 0
+                : (compact->log_bytes_at_end - atomic_load(&compact->counts[COUNT_LOG_BEFORE])) /
+                      ms * 1000;
     return pace > least ? pace : least;
 }
 

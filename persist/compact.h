@@ -11,7 +11,7 @@
  * Damage in the log or in the snapshot that it begins with ends compaction for good: everything is
  * kept, and somebody has to look. Whatever else goes wrong (a full disk) is tried again.
  *
- * One actor's alone, but for compact_ask and compact_counts. */
+ * One actor's alone, but for compact_ask, compact_counts and compact_pressure. */
 #ifndef SPATE_PERSIST_COMPACT_H
 #define SPATE_PERSIST_COMPACT_H
 

@@ -4,7 +4,6 @@ step of persist/RUNBOOK.md.  usage: snapshot_test.py BUILD_DIR [TEST...]
 
 Prints TAP. Each test gets an empty directory of its own."""
 import csv
-import http.client
 import json
 import os
 import re
@@ -12,72 +11,36 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
-from left import verify_what_is_left
-
-SPATE = os.path.join(os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build"), "spate")
-PATIENCE_S = 30
-
-
-def until(what, holds):
-    end = time.monotonic() + PATIENCE_S
-    while not (got := holds()):
-        assert time.monotonic() < end, f"never happened: {what}"
-        time.sleep(0.01)
-    return got
+import spate
+from spate import until
 
 
 def tool(*arguments, code=0):
     """What `spate` prints; it must end with that code."""
-    done = subprocess.run([SPATE, *arguments], capture_output=True, text=True, timeout=PATIENCE_S)
+    done = subprocess.run([spate.PROGRAM, *arguments], capture_output=True, text=True, timeout=spate.PATIENCE_S)
     assert done.returncode == code, f"spate {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
     return done.stdout + done.stderr
 
 
-class Server:
+class Server(spate.Server):
+    """With two SKUs, and orders by their numbers."""
+
     def __init__(self, data, *options, shards=2):
-        self.data, self.log_path = data, data + ".txt"
-        self.process = subprocess.Popen(
-            [SPATE, "serve", "--data", data, "--shards", str(shards), "--memory", "64M", "--segment", "2M",
-             "--snapshot-rate", "0", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", *options],
-            stdout=open(self.log_path, "w"), stderr=subprocess.STDOUT)
-        until("the server starts", lambda: "admin on " in self.said() or self.process.poll() is not None)
-        assert self.process.poll() is None, f"the server did not start:\n{self.said()}"
-        self.port, self.admin_port = (
-            int(re.search(rf"^{name} on .*:(\d+)$", self.said(), re.M)[1]) for name in ("http", "admin"))
+        super().__init__(os.path.dirname(data), "--shards", str(shards), "--segment", "2M", "--snapshot-rate", "0",
+                         *options, data=data)
 
-    def said(self):
-        with open(self.log_path) as text:
-            return text.read()
-
-    def ask(self, method, path, body=None, headers=(), port=None):
-        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=PATIENCE_S)
-        try:
-            headers = {"Content-Type": "application/json", **dict(headers)}
-            connection.request(method, path, body=json.dumps(body) if body is not None else None, headers=headers)
-            answer = connection.getresponse()
-            text = answer.read().decode()
-            return answer.status, text, answer.headers
-        finally:
-            connection.close()
+    def ask(self, method, path, body=None, headers=()):
+        return spate.ask(self.http, method, path, body, headers)
 
     def set_up(self):
-        assert self.ask("PUT", "/v1/warehouses/w1", {"priority": 1})[0] in (200, 201)
         for sku in "AB":
-            assert self.ask("PUT", f"/v1/skus/{sku}", {"currency": "CNY", "list_price": 1999})[0] in (200, 201)
-            assert self.receive(sku)[0] == 200
+            spate.stock_up(self.http, sku, 10000000)
 
-    def receive(self, sku):
-        return self.ask("POST", "/v1/stock/receive", {"sku": sku, "warehouse": "w1", "ok": 10000000},
-                        {"Idempotency-Key": f"r-{sku}"})
-
-    def order(self, number, padding=0):
-        return self.ask("POST", "/v1/orders", {
-            "order_id": f"o{number}", "customer": "c", "currency": "CNY", "ship_to": "x" * padding,
-            "lines": [{"sku": "AB"[number % 2], "units": 1, "unit_price": 1999}]})
+    def order(self, number):
+        return self.ask("POST", "/v1/orders", spate.order(f"o{number}", sku="AB"[number % 2]))
 
     def orders(self, numbers):
         for number in numbers:
@@ -87,33 +50,31 @@ class Server:
         return all(self.ask("GET", f"/v1/orders/o{number}")[0] == 200 for number in numbers)
 
     def metric(self, name):
-        text = self.ask("GET", "/metrics", port=self.admin_port)[1]
-        return int(re.search(rf"^spate_{name} (\d+)$", text, re.M)[1])
+        return int(re.search(rf"^spate_{name} (\d+)$", self.metrics(), re.M)[1])
+
+    def ask_for_a_snapshot(self):
+        status, said, _ = spate.ask(self.admin, "POST", "/snapshots")
+        assert status == 200, said
+        return said.decode()
 
     def snapshot(self):
         before = self.metric("snapshots_total")
-        assert self.ask("POST", "/snapshots", port=self.admin_port)[0] == 200
+        self.ask_for_a_snapshot()
         until("a snapshot", lambda: self.metric("snapshots_total") > before)
 
     def audit(self):
-        status, text, _ = self.ask("GET", "/audit", port=self.admin_port)
-        assert status == 200 and json.loads(text)["ok"], text
-        return json.loads(text)
+        status, answer, _ = spate.ask(self.admin, "GET", "/audit")
+        assert status == 200 and answer["ok"], answer
 
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(timeout=PATIENCE_S)
+    def stop(self, with_signal=signal.SIGTERM):
+        code = super().stop(with_signal)
         assert code == 0, f"exit code {code}:\n{self.said()}"
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
 
 
 def refused(data, code):
     """Why a server does not start there."""
-    done = subprocess.run([SPATE, "serve", "--data", data, "--memory", "64M", "--http", "127.0.0.1:0"],
-                          capture_output=True, text=True, timeout=PATIENCE_S)
+    done = subprocess.run([spate.PROGRAM, "serve", "--data", data, "--memory", "64M", "--http", "127.0.0.1:0"],
+                          capture_output=True, text=True, timeout=spate.PATIENCE_S)
     assert done.returncode == code, f"{done.returncode}: {done.stderr}"
     return done.stderr
 
@@ -145,7 +106,7 @@ def a_retry_from_before_a_snapshot_gets_its_first_answer(directory):
     for shards in (1, 3):
         server = Server(directory + "/data", shards=shards)
         assert "of a snapshot" in server.said() and "and 0 events" in server.said(), server.said()
-        status, _, headers = server.receive("A")
+        status, _, headers = server.ask("POST", "/v1/stock/receive", *spate.receipt("A", 10000000))
         assert status == 200 and headers["Idempotent-Replayed"] == "true"
         status, _, headers = server.order(7)
         assert status == 201 and headers["Idempotent-Replayed"] == "true"
@@ -169,6 +130,34 @@ def state_is_the_same_from_every_snapshot_and_from_the_log(directory):
     assert len(snapshots(directory + "/data")) == 2
 
 
+def snapshot_and_log_the_whole_log_and_the_server_itself_come_to_one_hash(directory):
+    server = Server(directory + "/data")
+    server.set_up()
+    server.orders(range(30))
+    server.snapshot()  # the first one: the log still begins at its beginning
+    server.orders(range(30, 60))
+    a_sale_that_comes_back(server, 5)
+    server.stop()
+    said = tool("log", "verify", "--state", directory + "/data")
+    states = dict(re.findall(r"^state after sequence \d+: (\w+), \d+ records; from (the log alone|the snapshot)", said, re.M))
+    assert len(states) == 1 and said.count("\nstate after") == 2, said
+    assert "from the log alone" in said and "from the snapshot" in said, said
+    assert "the server stopped with that state" in said, said
+
+
+def a_snapshot_is_made_when_enough_time_has_passed(directory):
+    server = Server(directory + "/data", "--snapshot-every", "0", "--snapshot-period", "100ms")
+    server.set_up()
+    until("the first snapshot", lambda: server.metric("snapshots_total") >= 1)
+    made = server.metric("snapshots_total")
+    server.orders(range(3))
+    until("another one", lambda: server.metric("snapshots_total") > made)
+    server.kill()
+    server = Server(directory + "/data")
+    assert "of a snapshot" in server.said() and server.has(range(3))
+    server.stop()
+
+
 def segments_go_to_the_archive_and_are_whole_there(directory):
     archive = directory + "/archive"
     os.mkdir(archive)
@@ -185,16 +174,24 @@ def segments_go_to_the_archive_and_are_whole_there(directory):
     server.stop()
 
 
-def a_log_over_its_budget_refuses_orders_and_goes_on_by_itself(directory):
+def a_log_that_uses_up_its_budget_is_felt_in_steps_and_goes_on_by_itself(directory):
     os.makedirs(directory + "/data/snapshot.tmp")  # no snapshot can be made
     server = Server(directory + "/data", "--log-budget", "2M", "--snapshot-every", "0")
     server.set_up()
-    number = 0
+    number, steps, began = 0, [], {}
     while server.order(number)[0] == 201:
         number += 1
         assert number < 5000
-    status, text, _ = server.order(number)
-    assert status == 503 and json.loads(text)["code"] == "storage_full", text
+        steps.append(server.metric("log_budget_step"))
+        began.setdefault(steps[-1], time.monotonic())
+        if steps[-1] == 0:
+            assert server.metric("snapshot_failures_total") == 0, "none was wanted yet"
+    status, answer, _ = server.order(number)
+    assert status == 503 and answer["code"] == "storage_full", answer
+    until("orders are refused", lambda: server.metric("log_budget_step") == 3)
+    assert steps == sorted(steps) and {0, 1, 2} <= set(steps), steps
+    # Without a snapshot the pace is such that a twentieth of the budget, in events, lasts for ten seconds.
+    assert time.monotonic() - began[2] > 0.3, "what was left has been taken in at once"
     assert server.metric("snapshot_failures_total") > 0
     assert server.ask("POST", "/v1/orders/o1/cancel", {}, {"Idempotency-Key": "c"})[0] == 200
     os.rmdir(directory + "/data/snapshot.tmp")
@@ -203,6 +200,7 @@ def a_log_over_its_budget_refuses_orders_and_goes_on_by_itself(directory):
     assert server.ask("POST", "/v1/orders/o2/cancel", {})[0] == 200
     until("another snapshot", lambda: server.metric("snapshots_total") == 2)
     until("orders are taken again", lambda: server.order(number)[0] == 201)
+    assert server.metric("log_budget_step") == 0
     server.stop()
 
 
@@ -226,9 +224,8 @@ def pages(server, path):
     """Every item of all pages, and the last page."""
     items, cursor = [], ""
     while True:
-        status, text, _ = server.ask("GET", path + cursor)
-        assert status == 200, text
-        page = json.loads(text)
+        status, page, _ = server.ask("GET", path + cursor)
+        assert status == 200, page
         items += page["items"]
         if "next_cursor" not in page:
             return items, page
@@ -442,10 +439,10 @@ def a_server_whose_log_has_rotted_saves_what_it_has_in_memory_when_it_stops(dire
     server.set_up()
     server.orders(range(60))
     break_the_log(data)
-    said = server.ask("POST", "/snapshots", port=server.admin_port)[1]
+    said = server.ask_for_a_snapshot()
     assert "is being made" in said, said
     until("the damage is found", lambda: server.metric("snapshot_damaged") == 1)
-    said = server.ask("POST", "/snapshots", port=server.admin_port)[1]
+    said = server.ask_for_a_snapshot()
     assert "stop the server" in said, said
     server.orders(range(60, 80))
     shutil.copytree(data, directory + "/killed")
@@ -504,8 +501,10 @@ def a_data_directory_can_be_moved(directory):
 TESTS = [
     a_retry_from_before_a_snapshot_gets_its_first_answer,
     state_is_the_same_from_every_snapshot_and_from_the_log,
+    snapshot_and_log_the_whole_log_and_the_server_itself_come_to_one_hash,
+    a_snapshot_is_made_when_enough_time_has_passed,
     segments_go_to_the_archive_and_are_whole_there,
-    a_log_over_its_budget_refuses_orders_and_goes_on_by_itself,
+    a_log_that_uses_up_its_budget_is_felt_in_steps_and_goes_on_by_itself,
     compaction_from_outside_does_the_same,
     an_orders_history_and_a_skus_movements_come_from_the_log_and_its_archive,
     a_backup_under_load_has_what_was_acknowledged_before_it_and_starts,
@@ -521,29 +520,8 @@ TESTS = [
 ]
 
 
+
 LEAVE_DAMAGE = {a_damaged_log_is_refused_and_a_backup_serves, salvage_takes_what_can_be_had_and_lists_the_rest,
                 salvage_needs_no_manifest,
                 a_server_whose_log_has_rotted_saves_what_it_has_in_memory_when_it_stops}
-
-
-def main():
-    failed = 0
-    tests = [test for test in TESTS if not sys.argv[2:] or test.__name__ in sys.argv[2:]]
-    print(f"1..{len(tests)}", flush=True)
-    for number, test in enumerate(tests, 1):
-        try:
-            with tempfile.TemporaryDirectory() as directory:
-                test(directory)
-                if test not in LEAVE_DAMAGE:
-                    verify_what_is_left(SPATE, directory)
-            print(f"ok {number} - {test.__name__}", flush=True)
-        except Exception as error:  # whatever it was, the next test shall run
-            failed += 1
-            print(f"not ok {number} - {test.__name__}", flush=True)
-            for line in f"{type(error).__name__}: {error}".splitlines():
-                print(f"# {line}", flush=True)
-    return failed != 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+spate.run([test for test in TESTS if not sys.argv[2:] or test.__name__ in sys.argv[2:]], leave_damage=LEAVE_DAMAGE)

@@ -87,11 +87,15 @@ def ask(address, method, path, body=None, headers=()):
         connection.close()
 
 
+def receipt(sku, units):
+    """Body and headers; the same ones for the same SKU."""
+    return {"sku": sku, "warehouse": "w1", "ok": units}, {"Idempotency-Key": f"stock-{sku}"}
+
+
 def stock_up(address, sku="A", units=1000000):
     assert ask(address, "PUT", "/v1/warehouses/w1", {"priority": 1})[0] == 200
     assert ask(address, "PUT", f"/v1/skus/{sku}", {"currency": "CNY", "list_price": 1999})[0] == 200
-    assert ask(address, "POST", "/v1/stock/receive", {"sku": sku, "warehouse": "w1", "ok": units},
-               {"Idempotency-Key": f"stock-{sku}"})[0] == 200
+    assert ask(address, "POST", "/v1/stock/receive", *receipt(sku, units))[0] == 200
 
 
 def order(number, units=1, sku="A"):
