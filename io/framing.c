@@ -106,8 +106,7 @@ static void frame_inside(struct http *http, const char *bytes, uint32_t count)
     if (http->line_bytes == 0 || http->last_byte == '\r')
         return;
     if (http->lines == 0) /* spaces are counted there */
-        while (at < count && (uint8_t)bytes[at] > ' ' && bytes[at] != 0x7f)
-            at++;
+        at += scan_until(bytes + at, bytes + count, scan_blanks);
     else
         at += scan_until(bytes + at, bytes + count, scan_controls);
     if (at == http->framed_bytes)

@@ -387,23 +387,21 @@ const char *json_fault_name(enum json_fault fault)
     return names[fault];
 }
 
+/* A product is quicker than a quotient; the 20th power of ten would be too large. */
 static uint32_t digit_count(uint64_t value)
 {
     uint32_t count = 1;
-    for (; value >= 10; value /= 10)
+    for (uint64_t power = 10; count < 20 && value >= power; power *= 10)
         count++;
     return count;
 }
 
 uint32_t json_decimal(uint64_t value, char out[20])
 {
-    if (value < 10) {
-        out[0] = (char)('0' + value);
-        return 1;
-    }
     uint32_t count = digit_count(value);
-    for (uint32_t i = count; i > 0; value /= 10)
-        out[--i] = (char)('0' + value % 10);
+    for (uint32_t i = count - 1; i > 0; value /= 10)
+        out[i--] = (char)('0' + value % 10);
+    out[0] = (char)('0' + value);
     return count;
 }
 
@@ -516,6 +514,17 @@ static bool copy_plain_eight(char *to, const char *from)
     return scan_odd(eight) == 0;
 }
 
+/* The first and the last four of 4..7, some of them twice. */
+static bool copy_plain_few(char *to, struct text text)
+{
+    uint32_t first, last;
+    memcpy(&first, text.at, sizeof first);
+    memcpy(&last, text.at + text.bytes - sizeof last, sizeof last);
+    memcpy(to, &first, sizeof first);
+    memcpy(to + text.bytes - sizeof last, &last, sizeof last);
+    return scan_odd((uint64_t)last << 32 | first) == 0;
+}
+
 /* Texts are short: their bytes are looked at and copied in one go. Bytes up to the first odd one. */
 static uint32_t copy_plain(char *to, struct text text)
 {
@@ -524,6 +533,8 @@ static uint32_t copy_plain(char *to, struct text text)
         i += 8;
     if (i > 0 && text.bytes - i < 8 &&
         copy_plain_eight(to + text.bytes - 8, text.at + text.bytes - 8))
+        return text.bytes;
+    if (text.bytes >= 4 && text.bytes < 8 && copy_plain_few(to, text))
         return text.bytes;
     for (; i < text.bytes && is_plain((uint8_t)text.at[i]); i++)
         to[i] = text.at[i];

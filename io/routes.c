@@ -328,10 +328,8 @@ static bool read_path(struct route_request *request)
 static bool read_body(struct route_request *request, void *body, uint32_t bytes)
 {
     const struct route *route = request->route;
-    if (route->body != NULL && bytes == 0 && route_body_optional(route)) {
-        schema_read_nothing(route->body, request->form);
-        return true;
-    }
+    if (route->body != NULL && bytes == 0 && route_body_optional(route))
+        return schema_read_nothing(&request->reader, route->body, request->form);
     if (route->body != NULL)
         return schema_read(&request->reader, route->body, body, bytes, request->form);
     return bytes == 0 || refuse_query(request, CODE_MALFORMED, "takes_no_body");

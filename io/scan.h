@@ -25,11 +25,19 @@ static inline uint64_t scan_controls(uint64_t eight)
     return scan_below(eight, ' ') | scan_equal(eight, 0x7f);
 }
 
-/* What cannot stand in a JSON text as it is, or not without being looked at. */
+static inline uint64_t scan_blanks(uint64_t eight)
+{
+    return scan_below(eight, ' ' + 1) | scan_equal(eight, 0x7f);
+}
+
+/* What cannot stand in a JSON text as it is, or not without being looked at. A byte from 0x80 on is
+ * odd anyway, so nothing need be masked out of the differences. */
 static inline uint64_t scan_odd(uint64_t eight)
 {
-    return scan_controls(eight) | (eight & SCAN_EACH(0x80)) | scan_equal(eight, '"') |
-           scan_equal(eight, '\\');
+    uint64_t control = (eight - SCAN_EACH(' ')) | (eight + SCAN_EACH(1));
+    uint64_t quote = (eight ^ SCAN_EACH('"')) - SCAN_EACH(1);
+    uint64_t escape = (eight ^ SCAN_EACH('\\')) - SCAN_EACH(1);
+    return (eight | control | quote | escape) & SCAN_EACH(0x80);
 }
 
 /* The last ones, together with what is plain. */

@@ -272,26 +272,25 @@ static const struct schema_field *field_find(const struct schema *schema, struct
     return NULL;
 }
 
-static bool check_required(struct schema_reader *reader, const struct schema *schema, uint32_t seen)
+/* The fields that are not there, whose bits are not in `seen`: the first that has to be is refused,
+ * and an integer may stand for something all the same. */
+static bool settle_missing(struct schema_reader *reader, const struct schema *schema, uint32_t seen,
+                           void *into)
 {
-    for (uint32_t i = 0; i < schema->field_count; i++)
-        if (schema->fields[i].required && !(seen >> i & 1))
-            return schema_refuse(reader, CODE_INVALID, "required", schema->fields[i].name);
+    uint32_t all = (uint32_t)((UINT64_C(1) << schema->field_count) - 1);
+    for (uint32_t missing = all & ~seen; missing != 0; missing &= missing - 1) {
+        const struct schema_field *field = &schema->fields[__builtin_ctz(missing)];
+        if (field->required)
+            return schema_refuse(reader, CODE_INVALID, "required", field->name);
+        if (field->otherwise != 0)
+            memcpy((char *)into + field->offset, &field->otherwise, sizeof field->otherwise);
+    }
     return true;
 }
 
-static void fill_in(const struct schema *schema, uint32_t seen, void *into)
+bool schema_read_nothing(struct schema_reader *reader, const struct schema *schema, void *into)
 {
-    for (uint32_t i = 0; i < schema->field_count; i++) {
-        const struct schema_field *field = &schema->fields[i];
-        if (field->otherwise != 0 && !(seen >> i & 1))
-            memcpy((char *)into + field->offset, &field->otherwise, sizeof field->otherwise);
-    }
-}
-
-void schema_read_nothing(const struct schema *schema, void *into)
-{
-    fill_in(schema, 0, into);
+    return settle_missing(reader, schema, 0, into);
 }
 
 /* Behind the opening brace. */
@@ -300,10 +299,8 @@ static bool read_object(struct schema_reader *reader, const struct schema *schem
     uint32_t seen = 0, index = schema->field_count - 1;
     for (;;) {
         enum json_token token = json_next(&reader->json);
-        if (token == JSON_OBJECT_END) {
-            fill_in(schema, seen, into);
-            return check_required(reader, schema, seen);
-        }
+        if (token == JSON_OBJECT_END)
+            return settle_missing(reader, schema, seen, into);
         if (token != JSON_KEY)
             return refuse_token(reader);
         const struct schema_field *field = field_find(schema, reader->json.text, &index);
@@ -362,7 +359,7 @@ bool schema_list_begin(struct schema_reader *reader, const struct schema *schema
         return refuse_token(reader);
     enum json_token token = json_next(json);
     if (token == JSON_OBJECT_END)
-        return check_required(reader, schema, 0);
+        return schema_refuse(reader, CODE_INVALID, "required", schema->fields[0].name);
     if (token != JSON_KEY)
         return refuse_token(reader);
     if (field_find(schema, json->text, &index) == NULL)

@@ -95,8 +95,9 @@ bool schema_list_begin(struct schema_reader *reader, const struct schema *schema
 enum schema_item schema_list_next(struct schema_reader *reader, const struct schema *item,
                                   void *bytes, uint32_t count, uint32_t *at, void *into) MUST_LOOK;
 
-/* What stands in the struct when there is no body at all. */
-void schema_read_nothing(const struct schema *schema, void *into);
+/* The same when there is no body at all. */
+bool schema_read_nothing(struct schema_reader *reader, const struct schema *schema,
+                         void *into) MUST_LOOK;
 
 /* One field from a text that is no JSON, e.g. of a query; `name` is where the fault points to. */
 bool schema_read_text(struct schema_reader *reader, const struct schema_field *field,
