@@ -380,17 +380,25 @@ bool inventory_has_work(const struct shard *shard)
     return shard->stock.level_first != 0;
 }
 
+/* No more can be missing than is on hand: units that are thought missing, and leave all the same (they
+ * are shipped, or written off from quarantine), were there. */
+static bool misses_too_much(const struct stock_cell *cell)
+{
+    return cell->missing > 0 && (cell->free > 0 || cell->missing > stock_on_hand(cell));
+}
+
 static void write_off_missing(struct shard *shard, struct turn *turn, const struct stock_sku *sku,
                               const struct stock_cell *cell)
 {
-    int64_t units = least((int64_t)cell->free, (int64_t)cell->missing);
+    int64_t missing = least((int64_t)cell->missing, (int64_t)stock_on_hand(cell));
+    int64_t units = least((int64_t)cell->free, missing);
     struct event *event = shard_event(shard, turn, EVENT_STOCK_FOUND_MISSING, (struct text){"", 0});
     struct slice_stock_change *slice =
         event_add(turn, event, sku_slot(sku->sku), SLICE_STOCK_CHANGE, sizeof *slice);
     slice->sku = sku->sku;
     slice->warehouse = cell->warehouse;
     slice->free = -units;
-    slice->missing = -units;
+    slice->missing = missing - units - (int64_t)cell->missing;
     slice->adjusted = -units;
     shard_apply(shard, turn, event);
 }
@@ -413,7 +421,7 @@ static bool look_at_levels(struct shard *shard, struct turn *turn, const struct 
 {
     const struct stock_cell *cell = NULL;
     while ((cell = stock_next_cell(&shard->stock, sku, cell)) != NULL) {
-        if (cell->missing > 0 && cell->free > 0 && !shard->options.bug[BUG_MISSING_STAYS]) {
+        if (misses_too_much(cell) && !shard->options.bug[BUG_MISSING_STAYS]) {
             write_off_missing(shard, turn, sku, cell);
             return true;
         }

@@ -11,8 +11,9 @@
 void inventory_request(struct shard *shard, struct turn *turn, const struct request *request);
 
 /* Levels are looked at after every touch, never on an edge: units that come free where some are
- * missing are written off against them; a cell at or below its reorder point warns once, and says
- * once that it has recovered. Expects room in the turn; one event at most. */
+ * missing are written off against them, and never are more missing than are on hand; a cell at or
+ * below its safety stock or reorder point warns once, and says once that it has recovered. Expects
+ * room in the turn; one event at most. */
 void inventory_work(struct shard *shard, struct turn *turn);
 bool inventory_has_work(const struct shard *shard);
 

@@ -121,7 +121,8 @@ uint64_t stock_sellable_without_holds(const struct stock_cell *cell)
 
 bool stock_is_low(const struct stock_cell *cell)
 {
-    return cell->reorder_point > 0 && stock_sellable_without_holds(cell) <= cell->reorder_point;
+    return (cell->reorder_point > 0 || cell->safety > 0) &&
+           stock_sellable_without_holds(cell) <= cell->reorder_point;
 }
 
 const struct stock_sku *stock_level_next(const struct stock *stock)
@@ -267,7 +268,7 @@ static struct stock_cell *cell_or_new(struct stock *stock, uint32_t number, uint
 /* Once watched, a SKU stays so: it is a matter of speed alone. */
 static void watch(struct stock *stock, uint32_t sku, const struct stock_cell *cell)
 {
-    if (cell->missing > 0 || cell->reorder_point > 0 || cell->warned)
+    if (cell->missing > 0 || cell->reorder_point > 0 || cell->safety > 0 || cell->warned)
         stock_sku_at(stock, sku)->watched = true;
 }
 

@@ -130,7 +130,7 @@ struct stock_cell {
     uint64_t incoming;
     uint64_t in_transfer;
     uint64_t version;       /* counts physical and policy changes only */
-    uint64_t reorder_point; /* 0: never low */
+    uint64_t reorder_point;
     uint64_t task_ns;       /* when the last task was opened; it is open while units are missing */
 };
 _Static_assert(offsetof(struct stock_cell, committed) < 64,
@@ -201,7 +201,7 @@ struct stock_sku {
     uint8_t flags;
     uint8_t code_bytes;
     bool unpublished;
-    bool watched; /* some cell has units missing, a reorder point or a warning out */
+    bool watched; /* some cell has units missing, a level or a warning out */
     bool level_listed;
     bool wait_changed;
     uint32_t wait_last;
@@ -271,7 +271,8 @@ uint64_t stock_on_hand(const struct stock_cell *cell);
 uint64_t stock_sellable(const struct stock_cell *cell);
 uint64_t stock_sellable_without_holds(const struct stock_cell *cell);
 
-/* Whether what could be sold, pending holds given back, is at or below the reorder point. */
+/* Whether what could be sold, pending holds given back, is at or below the reorder point; and with a
+ * safety stock, whether that is all there is. */
 bool stock_is_low(const struct stock_cell *cell);
 
 /* Watched SKUs that have been touched, one after the other: the first; and it has been looked at. */

@@ -528,7 +528,8 @@ static const struct route routes[] = {
     {.method = ROUTE_GET,
      .pattern = "/v1/stock/warnings",
      .name = "listStockWarnings",
-     .about = "Where fewer units can be sold than the reorder point says.",
+     .about = "Where no more units can be sold than the reorder point says, or none but the safety "
+              "stock are left.",
      .status = 200,
      .op = OP_CELL_LIST,
      .command_bytes = sizeof(struct cell_list),

@@ -149,12 +149,15 @@ uint64_t naive_sellable(const struct naive_cell *cell)
 static void settle_cell(struct naive_cell *cell)
 {
     uint64_t units = cell->free < cell->missing ? cell->free : cell->missing;
-    if (units > 0) {
+    uint64_t others = cell->reserved + cell->committed + cell->quarantined;
+    uint64_t left = cell->missing - units < others ? cell->missing - units : others;
+    if (left != cell->missing) {
         cell->free -= units;
-        cell->missing -= units;
+        cell->missing = left;
         cell->version++;
     }
-    cell->warned = cell->reorder_point > 0 && naive_sellable(cell) <= cell->reorder_point;
+    bool has_level = cell->reorder_point > 0 || cell->safety > 0;
+    cell->warned = has_level && naive_sellable(cell) <= cell->reorder_point;
 }
 
 void naive_settle(struct naive *naive)

@@ -103,6 +103,26 @@ static void what_a_count_misses_is_taken_as_units_come_free(void **state)
     }
 }
 
+static void no_more_is_missing_than_is_on_hand(void **state)
+{
+    (void)state;
+    EACH_SHOP(seed, shop)
+    {
+        uint32_t skus[1];
+        shop_stock_up(shop, skus, 1, 5);
+        assert_int_equal(shop_change(shop, OP_STOCK_QUARANTINE, skus[0], "w1", 5), CODE_OK);
+        uint64_t version = shop_stock(shop, skus[0]).version;
+        shop_change_if(shop, OP_STOCK_COUNT, skus[0], "w1", 1, version, "count");
+        assert_int_equal(shop_stock(shop, skus[0]).missing, 4);
+        assert_int_equal(shop_change(shop, OP_STOCK_WRITE_OFF, skus[0], "w1", 3), CODE_OK);
+        assert_int_equal(shop_stock(shop, skus[0]).missing, 2);
+        assert_int_equal(shop_change(shop, OP_STOCK_WRITE_OFF, skus[0], "w1", 2), CODE_OK);
+        assert_int_equal(shop_stock(shop, skus[0]).missing, 0);
+        shop_receive(shop, skus[0], "w1", 7);
+        assert_int_equal(shop_stock(shop, skus[0]).free, 7);
+    }
+}
+
 static void a_stale_count_is_refused(void **state)
 {
     (void)state;
@@ -145,6 +165,28 @@ static void a_level_warns_once_and_recovers_once(void **state)
     }
 }
 
+static void nothing_left_above_the_safety_stock_warns_once_too(void **state)
+{
+    (void)state;
+    EACH_SHOP(seed, shop)
+    {
+        uint32_t skus[1];
+        shop_stock_up(shop, skus, 1, 10);
+        shop_policy(shop, skus[0], "w1", 9, 0);
+        assert_int_equal(shop_events(shop, EVENT_STOCK_WARNING), 0);
+        const struct shop_line one = {skus[0], 1, 1};
+        assert_int_equal(shop_order(shop, "o-1", &one, 1)->code, CODE_CREATED);
+        assert_int_equal(shop_order(shop, "o-2", &one, 1)->code, CODE_OUT_OF_STOCK);
+        assert_int_equal(shop_events(shop, EVENT_STOCK_WARNING), 1);
+        shop_receive(shop, skus[0], "w1", 1);
+        assert_int_equal(shop_events(shop, EVENT_STOCK_RECOVERED), 1);
+        shop_policy(shop, skus[0], "w1", 10, 0);
+        assert_int_equal(shop_events(shop, EVENT_STOCK_WARNING), 2);
+        shop_policy(shop, skus[0], "w1", 0, 0);
+        assert_int_equal(shop_events(shop, EVENT_STOCK_RECOVERED), 2);
+    }
+}
+
 static void a_key_is_remembered_for_its_window_and_then_forgotten(void **state)
 {
     (void)state;
@@ -177,9 +219,11 @@ int main(void)
         cmocka_unit_test(quarantined_units_are_cleared_or_written_off),
         cmocka_unit_test(safety_stock_is_not_sold),
         cmocka_unit_test(what_a_count_misses_is_taken_as_units_come_free),
+        cmocka_unit_test(no_more_is_missing_than_is_on_hand),
         cmocka_unit_test(a_stale_count_is_refused),
         cmocka_unit_test(a_key_is_remembered_for_its_window_and_then_forgotten),
         cmocka_unit_test(a_level_warns_once_and_recovers_once),
+        cmocka_unit_test(nothing_left_above_the_safety_stock_warns_once_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
