@@ -148,11 +148,10 @@ static const struct order_step *order_moves(const struct deal *deal)
 {
     enum order_state state = (enum order_state)deal->order->state;
     const struct ledger *ledger = &deal->ledger;
+    if (ledger_covers(ledger, order_total(&deal->shard->orders, deal->order)))
+        return order_step(state, MOVE_PAY); /* also by a refund that has failed: the money stays */
     if (deal->entry->state == deal->state_before && deal->entry->captured == deal->captured_before)
         return NULL;
-    if (deal->entry->state == PAYMENT_CAPTURED &&
-        ledger_covers(ledger, order_total(&deal->shard->orders, deal->order)))
-        return order_step(state, MOVE_PAY);
     if (is_open(deal->entry))
         return order_step(state, MOVE_PAY_AGAIN);
     if (deal->entry->state == PAYMENT_FAILED && !ledger_has_open(ledger))
@@ -487,9 +486,18 @@ static const struct {
     [OP_REFUND_LOSE - OP_REFUND_PROCESS] = {REFUND_LOSE, EVENT_REFUND_UNKNOWN},
 };
 
-/* The refund as it will be; its texts as they are. */
+static void add_refund(struct ledger_entry *entry, enum refund_state state, int64_t amount)
+{
+    enum refund_money where = refund_money(state);
+    entry->refunds.pending += where == REFUND_PROMISED ? amount : 0;
+    entry->refunds.refunded += where == REFUND_PAID ? amount : 0;
+}
+
+/* The refund as it will be, and with it its payment's sums; its texts as they are. */
 static void change_refund(struct deal *deal, const struct refund *refund, enum refund_state state)
 {
+    add_refund(deal->entry, (enum refund_state)refund->state, -refund->amount);
+    add_refund(deal->entry, state, refund->amount);
     deal->ledger.refund = (struct refund_facts){.payment = deal->texts[MONEY_PAYMENT],
                                                 .id = deal->texts[MONEY_REFUND],
                                                 .reason = refund_reason(refund),
@@ -607,7 +615,7 @@ static bool take_refund(struct deal *deal, enum refund_state state)
     }
     if (amount == 0 || amount > ledger_kept_of(entry))
         return false;
-    entry->refunds.pending += state == REFUND_FAILED ? 0 : amount;
+    add_refund(entry, state, amount);
     return true;
 }
 

@@ -656,33 +656,3 @@ void order_fetch_behind(const struct orders *orders, const struct slice *slice)
     if (id.bytes > 0)
         orders_prefetch_found(orders, key_hash(id));
 }
-
-/* ---- looking at all of it ---------------------------------------------------------------------- */
-
-const char *orders_audit(const struct orders *orders)
-{
-    int64_t reserved = 0;
-    int64_t committed = 0;
-    uint64_t timers = 0;
-    uint32_t record;
-    for (uint64_t at = 0; (record = table_each(&orders->by_id, &at)) != 0;) {
-        const struct order *order = order_at(orders, record);
-        if (order_state_reserves((enum order_state)order->state))
-            reserved += (int64_t)order_units_kept(orders, order);
-        if (order_state_commits((enum order_state)order->state))
-            committed += (int64_t)order_units_kept(orders, order);
-        timers += timer_is_running(&order->timer);
-        const char *wrong = payments_audit(orders, order);
-        if (wrong == NULL)
-            wrong = shipments_audit(orders, order, &committed);
-        if (wrong == NULL)
-            wrong = returns_audit(orders, order);
-        if (wrong != NULL)
-            return wrong;
-    }
-    if (timers != orders->timers.running_count)
-        return "deadlines";
-    if (reserved != orders->reserved_units)
-        return "unpaid units";
-    return committed == orders->committed_units ? NULL : "paid units";
-}

@@ -31,19 +31,28 @@ uint32_t order_allowed(enum order_state from)
     return allowed;
 }
 
+static const struct order_invariant invariants[ORDER_STATES] = {
+#define X(state, units, deadline, money) [state] = {units, deadline, money},
+    ORDER_INVARIANTS(X)
+#undef X
+};
+
+const struct order_invariant *order_invariant(enum order_state state)
+{
+    return &invariants[state];
+}
+
 bool order_state_reserves(enum order_state state)
 {
-    return state == ORDER_PENDING_PAYMENT || state == ORDER_IN_REVIEW ||
-           state == ORDER_PAYMENT_FAILED;
+    return invariants[state].units == UNITS_RESERVED;
 }
 
 bool order_state_commits(enum order_state state)
 {
-    return state == ORDER_PAID || state == ORDER_PARTIALLY_SHIPPED || state == ORDER_SHIP_FAILED;
+    return invariants[state].units == UNITS_COMMITTED;
 }
 
 bool order_state_is_terminal(enum order_state state)
 {
-    return state == ORDER_REJECTED || state == ORDER_EXPIRED || state == ORDER_CANCELLED ||
-           state == ORDER_COMPLETED;
+    return invariants[state].deadline == DEADLINE_OVER;
 }

@@ -32,9 +32,18 @@ uint32_t payment_allowed(enum payment_state from)
     return allowed;
 }
 
+static const struct {
+    enum payment_money money;
+    bool is_open;
+} invariants[PAYMENT_STATES] = {
+#define X(state, money, is_open) [state] = {money, is_open},
+    PAYMENT_INVARIANTS(X)
+#undef X
+};
+
 bool payment_state_is_open(enum payment_state state)
 {
-    return state == PAYMENT_CREATED || state == PAYMENT_AUTHORIZED || state == PAYMENT_UNKNOWN;
+    return invariants[state].is_open;
 }
 
 /* ---- records ----------------------------------------------------------------------------------- */
@@ -76,12 +85,18 @@ struct refund_sums payment_refund_sums(const struct orders *orders, const struct
     struct refund_sums sums = {0};
     for (uint32_t record = payment->refunds; record != 0;) {
         const struct refund *refund = refund_at(orders, record);
-        if (refund_state_is_pending((enum refund_state)refund->state))
+        switch (refund_money((enum refund_state)refund->state)) {
+        case REFUND_PROMISED:
             sums.pending += refund->amount;
-        else if (refund->state == REFUND_SUCCEEDED)
+            break;
+        case REFUND_PAID:
             sums.refunded += refund->amount;
-        else if (__builtin_add_overflow(sums.failed, refund->amount, &sums.failed))
-            sums.failed = INT64_MAX; /* tried again and again: nothing bounds their sum */
+            break;
+        case REFUND_KEPT: /* tried again and again: nothing bounds their sum */
+            if (__builtin_add_overflow(sums.failed, refund->amount, &sums.failed))
+                sums.failed = INT64_MAX;
+            break;
+        }
         record = refund->next;
     }
     return sums;
@@ -253,27 +268,24 @@ uint32_t payments_answer(const struct orders *orders, const struct order *order,
 
 /* ---- looking at all of it ---------------------------------------------------------------------- */
 
-static bool has_ended_unpaid(const struct order *order)
-{
-    return order->state == ORDER_CANCELLED || order->state == ORDER_EXPIRED ||
-           order->state == ORDER_REJECTED;
-}
-
 const char *payments_audit(const struct orders *orders, const struct order *order)
 {
+    bool given_back = order_invariant((enum order_state)order->state)->money == MONEY_GIVEN;
     for (uint32_t record = 0; (record = payment_next(orders, order, record)) != 0;) {
         const struct payment *payment = payment_at(orders, record);
+        enum payment_money money = invariants[payment->state].money;
         struct refund_sums sums = payment_refund_sums(orders, payment);
         if (payment->authorized < payment->captured || payment->captured < 0)
             return "captured <= authorized";
         if (payment->captured < sums.pending + sums.refunded)
             return "refunded <= captured";
-        if (payment->captured > 0 && payment->state != PAYMENT_CAPTURED)
+        if (payment->captured > 0 && money != PAYMENT_HAS_CAPTURED)
             return "captured only where captured";
-        if (has_ended_unpaid(order) && payment->state == PAYMENT_AUTHORIZED)
+        if (payment->authorized > 0 && money == PAYMENT_HAS_NONE)
+            return "nothing is authorized by being made";
+        if (given_back && payment->state == PAYMENT_AUTHORIZED)
             return "no authorisation outlives its order";
-        if (has_ended_unpaid(order) &&
-            payment->captured - sums.pending - sums.refunded > sums.failed)
+        if (given_back && payment->captured - sums.pending - sums.refunded > sums.failed)
             return "no order that has ended keeps money";
     }
     return NULL;

@@ -49,7 +49,25 @@ const struct payment_step *payment_step(enum payment_state from, enum payment_mo
                                         enum teller teller);
 /* One bit for each move that anybody may make. */
 uint32_t payment_allowed(enum payment_state from);
-/* Whether money may still come of it without a surprise. */
+
+/* What holds of a payment in each state; payments_audit looks whether it does. */
+enum payment_money {
+    PAYMENT_HAS_NONE,     /* nothing is authorized, nor captured */
+    PAYMENT_HAS_NO_MORE,  /* nothing is captured, whatever was authorized */
+    PAYMENT_HAS_CAPTURED, /* authorized >= captured >= refunded + refunds pending */
+};
+
+/* state, its money, whether more may come of it without a surprise */
+/* clang-format off */
+#define PAYMENT_INVARIANTS(X) \
+    X(PAYMENT_CREATED,    PAYMENT_HAS_NONE,     true) \
+    X(PAYMENT_AUTHORIZED, PAYMENT_HAS_NO_MORE,  true) \
+    X(PAYMENT_UNKNOWN,    PAYMENT_HAS_NO_MORE,  true) \
+    X(PAYMENT_CAPTURED,   PAYMENT_HAS_CAPTURED, false) \
+    X(PAYMENT_FAILED,     PAYMENT_HAS_NO_MORE,  false) \
+    X(PAYMENT_VOIDED,     PAYMENT_HAS_NO_MORE,  false)
+/* clang-format on */
+
 bool payment_state_is_open(enum payment_state state);
 
 /* ---- slices ------------------------------------------------------------------------------------ */

@@ -31,9 +31,19 @@ uint32_t refund_allowed(enum refund_state from)
     return allowed;
 }
 
+enum refund_money refund_money(enum refund_state state)
+{
+    static const enum refund_money money[REFUND_STATES] = {
+#define X(state, where) [state] = where,
+        REFUND_INVARIANTS(X)
+#undef X
+    };
+    return money[state];
+}
+
 bool refund_state_is_pending(enum refund_state state)
 {
-    return state == REFUND_REQUESTED || state == REFUND_PROCESSING || state == REFUND_UNKNOWN;
+    return refund_money(state) == REFUND_PROMISED;
 }
 
 /* ---- records ----------------------------------------------------------------------------------- */

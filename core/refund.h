@@ -39,6 +39,26 @@ const struct refund_step *refund_step(enum refund_state from, enum refund_move m
                                       enum teller teller);
 /* One bit for each move that anybody may make. */
 uint32_t refund_allowed(enum refund_state from);
+
+/* Where the money of a refund is in each state; the sums of a payment (struct refund_sums) are kept
+ * by it. */
+enum refund_money {
+    REFUND_PROMISED, /* nobody else may have it */
+    REFUND_PAID,
+    REFUND_KEPT, /* another refund may be made of it */
+};
+
+/* state, where its money is */
+/* clang-format off */
+#define REFUND_INVARIANTS(X) \
+    X(REFUND_REQUESTED,  REFUND_PROMISED) \
+    X(REFUND_PROCESSING, REFUND_PROMISED) \
+    X(REFUND_UNKNOWN,    REFUND_PROMISED) \
+    X(REFUND_SUCCEEDED,  REFUND_PAID) \
+    X(REFUND_FAILED,     REFUND_KEPT)
+/* clang-format on */
+
+enum refund_money refund_money(enum refund_state state);
 bool refund_state_is_pending(enum refund_state state);
 
 /* ---- slices ------------------------------------------------------------------------------------ */

@@ -29,6 +29,15 @@ uint32_t return_allowed(enum return_state from)
     return allowed;
 }
 
+static const struct {
+    enum return_judgement lines;
+    bool is_open;
+} invariants[RETURN_STATES] = {
+#define X(state, lines, is_open) [state] = {lines, is_open},
+    RETURN_INVARIANTS(X)
+#undef X
+};
+
 /* ---- records ----------------------------------------------------------------------------------- */
 
 uint32_t return_next(const struct orders *orders, const struct order *order, uint32_t record)
@@ -63,7 +72,7 @@ uint32_t return_find(const struct orders *orders, const struct order *order, str
 
 bool return_is_open(const struct order_return *r)
 {
-    return r->state != RETURN_REFUSED && r->state != RETURN_CLOSED;
+    return invariants[r->state].is_open;
 }
 
 bool returns_are_open(const struct orders *orders, const struct order *order, uint32_t besides)
@@ -307,6 +316,25 @@ static uint32_t returning_of(const struct orders *orders, const struct order *or
     return units;
 }
 
+static bool is_judged_so(const struct child_return_line *line, enum return_judgement judgement)
+{
+    if (judgement == NOT_JUDGED)
+        return line->accepted == 0 && line->rejected == 0;
+    return line->accepted + line->rejected == line->units &&
+           (judgement == ALL_JUDGED || line->accepted == 0);
+}
+
+static bool returns_are_judged(const struct orders *orders, const struct order *order)
+{
+    for (uint32_t record = 0; (record = return_next(orders, order, record)) != 0;) {
+        const struct order_return *r = return_at(orders, record);
+        for (uint32_t i = 0; i < r->line_count; i++)
+            if (!is_judged_so(&r->lines[i], invariants[r->state].lines))
+                return false;
+    }
+    return true;
+}
+
 const char *returns_audit(const struct orders *orders, const struct order *order)
 {
     for (uint32_t i = 0; i < order->line_count; i++) {
@@ -316,7 +344,7 @@ const char *returns_audit(const struct orders *orders, const struct order *order
         if (line.returning > line.delivered)
             return "no more comes back than was delivered";
     }
-    return NULL;
+    return returns_are_judged(orders, order) ? NULL : "what a return's state says of its lines";
 }
 
 /* ---- images ------------------------------------------------------------------------------------ */

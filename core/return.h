@@ -54,6 +54,26 @@ const struct return_step *return_step(enum return_state from, enum return_move m
 /* One bit for each move that the state allows. */
 uint32_t return_allowed(enum return_state from);
 
+/* What holds of a return's lines in each state; returns_audit looks whether it does. */
+enum return_judgement {
+    NOT_JUDGED,   /* nothing is accepted, nothing rejected */
+    ALL_JUDGED,   /* accepted + rejected == units; only what was accepted is `returned` */
+    ALL_REJECTED, /* the buyer keeps all of it */
+};
+
+/* state, its lines, whether something is still to become of it */
+/* clang-format off */
+#define RETURN_INVARIANTS(X) \
+    X(RETURN_REQUESTED,  NOT_JUDGED,   true) \
+    X(RETURN_APPROVED,   NOT_JUDGED,   true) \
+    X(RETURN_IN_TRANSIT, NOT_JUDGED,   true) \
+    X(RETURN_RECEIVED,   NOT_JUDGED,   true) \
+    X(RETURN_INSPECTED,  ALL_JUDGED,   true) \
+    X(RETURN_REFUNDING,  ALL_JUDGED,   true) \
+    X(RETURN_CLOSED,     ALL_JUDGED,   false) \
+    X(RETURN_REFUSED,    ALL_REJECTED, false)
+/* clang-format on */
+
 /* ---- slices ------------------------------------------------------------------------------------ */
 
 /* A return comes to be. Behind it: lines, the order's id, its own, the reason. */

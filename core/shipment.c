@@ -29,15 +29,23 @@ uint32_t shipment_allowed(enum shipment_state from)
     return allowed;
 }
 
+static const struct {
+    enum shipment_units units;
+    bool has_failed;
+} invariants[SHIPMENT_STATES] = {
+#define X(state, units, has_failed) [state] = {units, has_failed},
+    SHIPMENT_INVARIANTS(X)
+#undef X
+};
+
 bool shipment_state_has_failed(enum shipment_state state)
 {
-    return state == SHIPMENT_PICK_SHORT || state == SHIPMENT_CARRIER_REJECTED;
+    return invariants[state].has_failed;
 }
 
 bool shipment_state_is_unsent(enum shipment_state state)
 {
-    return state == SHIPMENT_PLANNED || state == SHIPMENT_PICKING ||
-           shipment_state_has_failed(state);
+    return invariants[state].units == COUNTED_PLANNED;
 }
 
 /* ---- records ----------------------------------------------------------------------------------- */
@@ -586,14 +594,11 @@ struct line_sums {
 
 static void sum_line(struct line_sums *sums, enum shipment_state state, uint32_t units)
 {
-    if (shipment_state_is_unsent(state))
-        sums->planned += units;
-    else if (state != SHIPMENT_CANCELLED && state != SHIPMENT_RESHIPPED)
-        sums->shipped += units;
-    if (state == SHIPMENT_DELIVERED)
-        sums->delivered += units;
-    if (state == SHIPMENT_REFUNDED)
-        sums->lost += units;
+    enum shipment_units where = invariants[state].units;
+    sums->planned += where == COUNTED_PLANNED ? units : 0;
+    sums->shipped += where >= COUNTED_SHIPPED ? units : 0;
+    sums->delivered += where == COUNTED_DELIVERED ? units : 0;
+    sums->lost += where == COUNTED_LOST ? units : 0;
 }
 
 static struct line_sums sums_of(const struct orders *orders, const struct order *order,

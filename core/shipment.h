@@ -77,6 +77,35 @@ struct shipment_step {
 const struct shipment_step *shipment_step(enum shipment_state from, enum shipment_move move);
 /* One bit for each move that the state allows. */
 uint32_t shipment_allowed(enum shipment_state from);
+
+/* In which of its lines' counts (struct line_progress) a shipment's units are in each state;
+ * shipments_audit adds them up. */
+enum shipment_units {
+    COUNTED_NOWHERE,
+    COUNTED_PLANNED, /* they still lie in the warehouse, committed */
+    COUNTED_SHIPPED,
+    COUNTED_DELIVERED, /* and shipped */
+    COUNTED_LOST,      /* and shipped */
+};
+
+/* state, where its units count, whether it cannot leave as it is */
+/* clang-format off */
+#define SHIPMENT_INVARIANTS(X) \
+    X(SHIPMENT_PLANNED,            COUNTED_PLANNED,   false) \
+    X(SHIPMENT_PICKING,            COUNTED_PLANNED,   false) \
+    X(SHIPMENT_PICK_SHORT,         COUNTED_PLANNED,   true) \
+    X(SHIPMENT_CARRIER_REJECTED,   COUNTED_PLANNED,   true) \
+    X(SHIPMENT_CANCELLED,          COUNTED_NOWHERE,   false) \
+    X(SHIPMENT_HANDED_OVER,        COUNTED_SHIPPED,   false) \
+    X(SHIPMENT_IN_TRANSIT,         COUNTED_SHIPPED,   false) \
+    X(SHIPMENT_DELAYED,            COUNTED_SHIPPED,   false) \
+    X(SHIPMENT_LOST,               COUNTED_SHIPPED,   false) \
+    X(SHIPMENT_RETURNED_TO_SENDER, COUNTED_SHIPPED,   false) \
+    X(SHIPMENT_DELIVERED,          COUNTED_DELIVERED, false) \
+    X(SHIPMENT_REFUNDED,           COUNTED_LOST,      false) \
+    X(SHIPMENT_RESHIPPED,          COUNTED_NOWHERE,   false)
+/* clang-format on */
+
 /* Whether its units still lie in the warehouse, committed. */
 bool shipment_state_is_unsent(enum shipment_state state);
 /* Whether it cannot leave as it is. */

@@ -113,12 +113,14 @@ void naive_pay(struct naive *naive, struct naive_order *order)
 }
 
 static void move_order(struct naive *naive, struct naive_order *order,
-                       const struct naive_payment *payment)
+                       const struct naive_payment *payment, bool changed)
 {
     if (order->state != ORDER_PENDING_PAYMENT && order->state != ORDER_PAYMENT_FAILED)
         return;
-    if (payment->state == PAYMENT_CAPTURED && naive_covers(&order->money, order->total)) {
+    if (naive_covers(&order->money, order->total)) {
         naive_pay(naive, order);
+    } else if (!changed) {
+        return;
     } else if (is_open(payment)) {
         order->state = ORDER_PENDING_PAYMENT;
     } else if (payment->state == PAYMENT_FAILED && !any_open(&order->money)) {
@@ -148,8 +150,7 @@ static enum code settle(struct naive *naive, struct naive_order *order,
     } else if (came > 0) {
         naive_give_back(money, payment, naive_kept_all(money) - naive_due(order), "over_payment");
     }
-    if (payment->state != before->state || came != 0)
-        move_order(naive, order, payment);
+    move_order(naive, order, payment, payment->state != before->state || came != 0);
     order->version++;
     return CODE_OK;
 }
@@ -302,7 +303,8 @@ static enum code create_refund(struct naive *naive, struct naive_order *order,
     return CODE_CREATED;
 }
 
-static enum code move_refund(struct naive_order *order, const struct naive_ask *ask)
+static enum code move_refund(struct naive *naive, struct naive_order *order,
+                             const struct naive_ask *ask)
 {
     struct naive_refund *refund = find_refund(&order->money, ask->refund);
     if (refund == NULL || refund->payment != ask->payment)
@@ -318,6 +320,7 @@ static enum code move_refund(struct naive_order *order, const struct naive_ask *
                     : ask->op == OP_REFUND_SUCCEED ? REFUND_SUCCEEDED
                     : ask->op == OP_REFUND_FAIL    ? REFUND_FAILED
                                                    : REFUND_UNKNOWN;
+    move_order(naive, order, NULL, false);
     order->version++;
     return CODE_OK;
 }
@@ -420,6 +423,7 @@ static enum code notice_of_refund(struct naive *naive, struct naive_order *order
     *changed = forward;
     if (forward) {
         refund->state = to;
+        move_order(naive, order, NULL, false);
         order->version++;
     }
     return CODE_OK;
@@ -457,7 +461,7 @@ static enum code done(struct naive *naive, struct naive_order *order, const stru
     case OP_REFUND_SUCCEED:
     case OP_REFUND_FAIL:
     case OP_REFUND_LOSE:
-        return move_refund(order, ask);
+        return move_refund(naive, order, ask);
     default:
         return move_payment(naive, order, ask);
     }

@@ -533,6 +533,26 @@ static void a_failed_refund_may_be_followed_by_another(void **state)
     }
 }
 
+/* Its provider tells of the refund first: so the money had come, and was on its way back. */
+static void a_refund_that_fails_leaves_the_money_that_pays_the_order(void **state)
+{
+    (void)state;
+    EACH_SHOP(seed, shop)
+    {
+        uint32_t sku = order_two(shop, "o-1");
+        struct shop_money said = notice_of("n-1", "p-1", NOTICE_REFUND_PROCESSING, 3998);
+        said.refund = "f-1";
+        assert_int_equal(shop_money(shop, OP_PAYMENT_NOTICE, said)->code, CODE_OK);
+        assert_int_equal(order_of(shop, "o-1")->state, ORDER_PENDING_PAYMENT);
+        shop = killed(shop, seed);
+        said = notice_of("n-2", "p-1", NOTICE_REFUND_FAILED, 3998);
+        said.refund = "f-1";
+        assert_int_equal(shop_money(shop, OP_PAYMENT_NOTICE, said)->code, CODE_OK);
+        assert_int_equal(order_of(shop, "o-1")->state, ORDER_PAID);
+        assert_int_equal(shop_stock(shop, sku).committed, 2);
+    }
+}
+
 /* Whichever comes first: either the order is paid, or what was captured goes back. */
 static void cancel_and_capture_race_and_the_money_goes_where_the_order_goes(void **state)
 {
@@ -705,6 +725,7 @@ int main(void)
         cmocka_unit_test(what_is_charged_twice_goes_back_once),
         cmocka_unit_test(refunds_that_race_never_give_back_more_than_was_captured),
         cmocka_unit_test(a_failed_refund_may_be_followed_by_another),
+        cmocka_unit_test(a_refund_that_fails_leaves_the_money_that_pays_the_order),
         cmocka_unit_test(cancel_and_capture_race_and_the_money_goes_where_the_order_goes),
         cmocka_unit_test(an_order_has_so_many_payments_and_no_more),
         cmocka_unit_test(no_sum_of_money_leaves_64_bits),
