@@ -129,9 +129,9 @@ struct stock_cell {
     uint64_t quarantined;
     uint64_t incoming;
     uint64_t in_transfer;
-    uint64_t version;       /* counts physical and policy changes only */
+    uint64_t version; /* counts physical and policy changes only */
     uint64_t reorder_point;
-    uint64_t task_ns;       /* when the last task was opened; it is open while units are missing */
+    uint64_t task_ns; /* when the last task was opened; it is open while units are missing */
 };
 _Static_assert(offsetof(struct stock_cell, committed) < 64,
                "what an order looks at: one cache line");
