@@ -64,16 +64,21 @@ def listens(port, process, seconds=60):
     return False
 
 
-def cpu_seconds(root):
-    """What a process and its children, gone or not, have used."""
+def cpu_split(root):
+    """Seconds that a process and its children, gone or not, have used for themselves, and in the kernel."""
     ticks, parents = {}, {}
     for name in filter(str.isdigit, os.listdir('/proc')):
         with contextlib.suppress(OSError), open(f'/proc/{name}/stat', encoding='utf-8') as stat:
             fields = stat.read().rsplit(')', 1)[1].split()
             parents[int(name)] = int(fields[1])
-            ticks[int(name)] = sum(map(int, fields[11:15 if int(name) == root else 13]))
+            last = 15 if int(name) == root else 13
+            ticks[int(name)] = [sum(map(int, fields[first:last:2])) for first in (11, 12)]
     ours = [pid for pid in ticks if pid == root or parents[pid] == root]
-    return sum(ticks[pid] for pid in ours) / os.sysconf('SC_CLK_TCK')
+    return [sum(ticks[pid][part] for pid in ours) / os.sysconf('SC_CLK_TCK') for part in (0, 1)]
+
+
+def cpu_seconds(root):
+    return sum(cpu_split(root))
 
 
 class Server:

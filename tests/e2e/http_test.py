@@ -575,6 +575,11 @@ def a_notice_counts_when_its_provider_has_signed_it(server, directory):
             equal((status, payment["state"], payment["captured"]), (200, "captured", 1999))
         got = ask("GET", "/v1/orders/O", None)[2]
         equal((got["state"], got["modified_by"]), ("paid", "alipay"))
+        with open(path, "w") as file:
+            file.write(f"shop:0123456789abcdef\nalipay:hmac:{secrets[1]}\nalipay:hmac:the-next-secret-of-theirs\n")
+        again.process.send_signal(signal.SIGHUP)
+        again.until(lambda: note("n-3", "the-next-secret-of-theirs")[0] == 200, "the next secret is known")
+        equal([note("n-4", secret)[0] for secret in secrets], [401, 200])
         equal(again.stop(), 0)
     finally:
         again.kill()
