@@ -11,7 +11,7 @@
 
 #include "bench/orders.h"
 
-enum { WINDOW_MAX = 64, FRAME_BYTES_MAX = 2 << 20, IN_BYTES_MAX = 8 << 20, LOAD_LINES_MAX = 20 };
+enum { WINDOW_MAX = 64, FRAME_BYTES_MAX = 2 << 20, IN_BYTES_MAX = 8 << 20, LOAD_LINES_MAX = 1200 };
 
 struct client {
     int file;

@@ -50,13 +50,7 @@ enum {
                       (ADJUSTMENTS_MAX + ORDER_TEXTS * 4) * 16,
     MESSAGE_BYTES_MAX = 512 + ORDER_LINES_MAX * 80 + COMMAND_BYTES_MAX,
     ANSWER_BYTES_MAX = 8 + RESULT_BYTES_MAX,
-    /* Of a pile, what any command but a create takes beside twice its own bytes: the move of an
-     * order of ORDER_LINES_MAX lines from one warehouse to another, or of all its payments and
-     * shipments; or an answer. */
-    MOVE_BYTES_MAX = 512 + ORDER_LINES_MAX * 88 + PAYMENTS_MAX * 320 + SHIPMENTS_MAX * 96,
 };
-
-_Static_assert((int)MOVE_BYTES_MAX >= (int)ANSWER_BYTES_MAX, "it covers an answer");
 
 /* Room for whatever one more command or message may bring forth. */
 bool turn_has_room(const struct turn *turn);

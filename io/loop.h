@@ -23,6 +23,12 @@ struct due {
     uint32_t answers;
 };
 
+enum {
+    BATCH_COMMANDS = 16, /* decoded and prefetched together */
+    KEPT_BYTES_MAX = BATCH_COMMANDS *
+                     ((int)sizeof(struct message_command) + WHO_BYTES_MAX + 8 + COMMAND_BYTES_MAX),
+};
+
 struct shard_loop {
     struct shared *shared;
     struct env *env;
@@ -64,6 +70,7 @@ struct shard_loop {
     struct pile requests;
     uint32_t requests_read;
     uint32_t requests_covered;
+    uint32_t kept; /* of them, commands of our own connections that found no room in a turn */
     uint32_t
         forwarded; /* commands of our connections that other shards, or recall, are to answer */
 

@@ -30,10 +30,10 @@ static uint32_t due_capacity(const struct server_options *options)
     return capacity;
 }
 
-/* Room for all that the mailboxes can hold, twice, beside a third that still waits. */
+/* Room for all that the mailboxes can hold, twice, beside a third that still waits and a batch of our own. */
 static uint32_t requests_bytes(const struct server_options *options)
 {
-    return 3 * options->mailbox_bytes * options->shard_count;
+    return 3 * options->mailbox_bytes * options->shard_count + KEPT_BYTES_MAX;
 }
 
 static struct pile cut_pile(struct cut *cut, uint32_t bytes)

@@ -412,6 +412,7 @@ static uint32_t write_page(struct web_pages *pages, enum http_page page, char *o
                                             .log_bytes = compact_log(server, false).bytes,
                                             .catalogue = shared->catalogue,
                                             .lines = server->options.lines};
+    CHECK(capacity >= HISTOGRAM_PRINT_BYTES);
     return page == HTTP_PAGE_LATENCY ? metrics_write_latency(&sources, out)
                                      : metrics_write(&sources, out, capacity);
 }

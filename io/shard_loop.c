@@ -10,10 +10,10 @@
 #include "io/upkeep.h"
 #include "io/web.h"
 
-enum {
-    BATCH_COMMANDS = 16, /* decoded and prefetched together */
-    DONE_MAX = 64,
-};
+enum { DONE_MAX = 64 };
+_Static_assert(BATCH_COMMANDS *(sizeof(struct answer) + sizeof(struct result_fault)) <=
+                   ANSWER_BYTES_MAX,
+               "a turn that has room can refuse a whole batch");
 static const uint64_t SAFETY_NET_NS = 10 * 1000 * 1000;
 static const uint64_t SPILLED_NS = 50 * 1000; /* a reader that makes room rings nobody */
 
@@ -105,51 +105,22 @@ static bool read_mailboxes(struct shard_loop *loop)
 
 /* ---- commands: decoded and prefetched by the batch, executed in order of arrival --------------- */
 
-/* Upper bound of what a command can add to any one pile of the turn. The less it is, the more of a
- * turn there is for commands: a turn must have room for one more of the largest. */
-static uint32_t command_cost(const struct command *command)
+/* Whether one more command may be executed, whatever it brings forth. Of an outbox the upper half is for
+ * what effects give rise to. */
+static bool has_room(const struct turn *turn)
 {
-    if (command->op == OP_ORDER_CREATE && !(command->flags & COMMAND_WANT_RECORD))
-        return 2048 + 6 * command->bytes;
-    return MOVE_BYTES_MAX + 2 * command->bytes;
+    for (uint32_t to = 0; to < turn->shard_count; to++)
+        if (turn->outbox[to].used_bytes > turn->outbox[to].capacity_bytes / 2)
+            return false;
+    return turn_has_room(turn);
 }
 
-enum { COMMAND_COST_MAX = MOVE_BYTES_MAX + 2 * COMMAND_BYTES_MAX };
-_Static_assert((int)COMMAND_COST_MAX >= 2048 + 6 * (int)COMMAND_BYTES_MAX, "of a create");
-
-/* What every pile of the turn has left at least. */
-static uint32_t turn_room(const struct turn *turn)
+static void refuse(struct shard_loop *loop, const struct request *request,
+                   const struct command_fault *fault)
 {
-    uint32_t room = turn->events.capacity_bytes - turn->events.used_bytes;
-    uint32_t answers = turn->answers.capacity_bytes - turn->answers.used_bytes;
-    if (answers < room)
-        room = answers;
-    for (uint32_t to = 0; to < turn->shard_count; to++) {
-        /* The upper half is for what effects give rise to. */
-        const struct pile *outbox = &turn->outbox[to];
-        uint32_t half = outbox->capacity_bytes / 2;
-        uint32_t left = outbox->used_bytes < half ? half - outbox->used_bytes : 0;
-        if (left < room)
-            room = left;
-    }
-    return room;
-}
-
-struct asked {
-    uint64_t token;
-    const struct command *command;
-    struct text caller;
-    bool checked;               /* HTTP does, to say where in the JSON a fault lies */
-    struct command_fault fault; /* CODE_OK: none */
-};
-
-static void refuse(struct shard_loop *loop, const struct asked *asked)
-{
-    const struct command_fault *fault = &asked->fault;
-    struct origin origin = {.token = asked->token, .shard = loop->number};
     struct result_fault *result =
-        turn_answer(&loop->turn, loop->number, origin, asked->command->request, fault->code,
-                    RESULT_FAULT, sizeof *result);
+        turn_answer(&loop->turn, loop->number, request->origin, request->command->request,
+                    fault->code, RESULT_FAULT, sizeof *result);
     result->line = fault->line;
     if (fault->field != NULL) {
         result->field_bytes = (uint32_t)strnlen(fault->field, sizeof result->field);
@@ -157,18 +128,54 @@ static void refuse(struct shard_loop *loop, const struct asked *asked)
     }
 }
 
-static void forward(struct shard_loop *loop, const struct asked *asked, uint32_t home)
+static uint32_t padded(uint32_t bytes)
 {
-    uint32_t caller_bytes = (asked->caller.bytes + 7) & ~7u;
-    struct message_command *message =
-        turn_send(&loop->turn, loop->number, home, MESSAGE_COMMAND,
-                  (uint32_t)sizeof *message + caller_bytes + asked->command->bytes);
-    message->origin = (struct origin){.token = asked->token, .shard = loop->number};
-    message->caller_bytes = (uint8_t)asked->caller.bytes;
-    memcpy(message + 1, asked->caller.at, asked->caller.bytes);
-    memcpy((char *)(message + 1) + caller_bytes, asked->command, asked->command->bytes);
+    return (bytes + 7) & ~7u;
+}
+
+static uint32_t message_bytes(const struct request *request)
+{
+    return (uint32_t)sizeof(struct message_command) + padded(request->caller.bytes) +
+           request->command->bytes;
+}
+
+/* Its head is filled in. */
+static void fill_message(struct message_command *message, const struct request *request)
+{
+    char *caller = (char *)(message + 1);
+    message->origin = request->origin;
+    message->caller_bytes = (uint8_t)request->caller.bytes;
+    memcpy(caller, request->caller.at, request->caller.bytes);
+    memcpy(caller + padded(request->caller.bytes), request->command, request->command->bytes);
+}
+
+static struct request request_in(const struct message_command *message)
+{
+    const char *caller = (const char *)(message + 1);
+    return (struct request){
+        .origin = message->origin,
+        .caller = {caller, message->caller_bytes},
+        .command = (const void *)(caller + padded(message->caller_bytes)),
+    };
+}
+
+static void forward(struct shard_loop *loop, const struct request *request, uint32_t home)
+{
+    fill_message(
+        turn_send(&loop->turn, loop->number, home, MESSAGE_COMMAND, message_bytes(request)),
+        request);
     loop->forwarded++;
     metric_add(&loop->metrics, METRIC_FORWARDED, 1);
+}
+
+/* The turn has no room: it waits with the requests of other shards. */
+static void keep(struct shard_loop *loop, const struct request *request)
+{
+    struct message_command *message = pile_append(&loop->requests, message_bytes(request));
+    message->head = (struct message){
+        .bytes = message_bytes(request), .kind = MESSAGE_COMMAND, .from = (uint16_t)loop->number};
+    fill_message(message, request);
+    loop->kept++;
 }
 
 static uint32_t home_of(const struct shard_loop *loop, const struct command *command)
@@ -193,23 +200,16 @@ static void run_command(struct shard_loop *loop, const struct request *request)
         loop->forwarded += request->origin.shard == loop->number; /* else it is already counted */
 }
 
-static void execute(struct shard_loop *loop, const struct asked *asked)
+static void execute(struct shard_loop *loop, const struct request *request)
 {
-    uint32_t home;
-    if (asked->fault.code != CODE_OK) {
-        refuse(loop, asked);
-    } else if ((home = home_of(loop, asked->command)) != loop->number) {
-        forward(loop, asked, home);
-    } else {
-        struct request request = {
-            .origin = {.token = asked->token, .shard = loop->number},
-            .caller = asked->caller,
-            .command = asked->command,
-        };
-        if (asked->command->op == OP_ORDER_CREATE)
-            note_wanted(loop, asked->command);
-        run_command(loop, &request);
+    uint32_t home = home_of(loop, request->command);
+    if (home != loop->number) {
+        forward(loop, request, home);
+        return;
     }
+    if (request->command->op == OP_ORDER_CREATE)
+        note_wanted(loop, request->command);
+    run_command(loop, request);
 }
 
 /* The next command of a connection; NULL if it has none now. */
@@ -245,26 +245,21 @@ static void note_partial(const struct shard_loop *loop, struct connection *c)
 }
 
 /* Takes up to a batch of commands off the connections that have input, in turn. */
-static uint32_t take_batch(struct shard_loop *loop, struct asked batch[BATCH_COMMANDS])
+static uint32_t take_batch(struct shard_loop *loop, struct request batch[BATCH_COMMANDS])
 {
     uint32_t taken = 0;
-    uint32_t room = turn_room(&loop->turn);
-    const uint32_t most = COMMAND_COST_MAX;
     loop->http_commands.used_bytes = 0;
     struct connection *c;
-    while (taken < BATCH_COMMANDS && room > most &&
-           (c = connection_next_ready(&loop->connections)) != NULL) {
+    while (taken < BATCH_COMMANDS && (c = connection_next_ready(&loop->connections)) != NULL) {
         const struct command *command = NULL;
-        while (taken < BATCH_COMMANDS && room > most && (command = next_command(loop, c)) != NULL) {
+        while (taken < BATCH_COMMANDS && (command = next_command(loop, c)) != NULL) {
             c->open_commands++;
             c->asked_ns = loop->turn_began;
-            batch[taken++] = (struct asked){
-                .token = connection_token(&loop->connections, c),
+            batch[taken++] = (struct request){
+                .origin = {.token = connection_token(&loop->connections, c), .shard = loop->number},
                 .command = command,
                 .caller = {c->caller, c->caller_bytes},
-                .checked = c->protocol != PROTOCOL_BINARY,
             };
-            room -= command_cost(command);
         }
         if (command != NULL) {
             c->partial_since_ns = 0;
@@ -277,16 +272,26 @@ static uint32_t take_batch(struct shard_loop *loop, struct asked batch[BATCH_COM
     return taken;
 }
 
-/* Only what has been checked may be looked into. */
-static void check_and_prefetch(struct shard_loop *loop, struct asked *batch, uint32_t count)
+/* Only what has been checked may be looked into. Those that are left, moved up; the others have their
+ * answers, for which there is room before anything is executed. */
+static uint32_t refuse_bad(struct shard_loop *loop, struct request *batch, uint32_t count)
 {
-    const struct command *good[BATCH_COMMANDS];
-    uint32_t good_count = 0;
+    struct command_fault fault;
+    uint32_t good = 0;
     for (uint32_t i = 0; i < count; i++)
-        if (batch[i].checked ||
-            command_check(batch[i].command, batch[i].command->bytes, &batch[i].fault) == CODE_OK)
-            good[good_count++] = batch[i].command;
-    shard_prefetch(loop->shard, good, good_count);
+        if (command_check(batch[i].command, batch[i].command->bytes, &fault) == CODE_OK)
+            batch[good++] = batch[i];
+        else
+            refuse(loop, &batch[i], &fault);
+    return good;
+}
+
+static void prefetch(const struct shard_loop *loop, const struct request *batch, uint32_t count)
+{
+    const struct command *commands[BATCH_COMMANDS];
+    for (uint32_t i = 0; i < count; i++)
+        commands[i] = batch[i].command;
+    shard_prefetch(loop->shard, commands, count);
 }
 
 static bool turn_goes_on(const struct shard_loop *loop, uint32_t commands)
@@ -296,17 +301,29 @@ static bool turn_goes_on(const struct shard_loop *loop, uint32_t commands)
            env_clock(loop->env) - loop->turn_began < options->turn_ns_max;
 }
 
+/* None while others wait for room: whoever came first is executed first. */
+static bool may_take(const struct shard_loop *loop)
+{
+    const struct pile *requests = &loop->requests;
+    return loop->kept == 0 && has_room(&loop->turn) &&
+           requests->capacity_bytes - requests->used_bytes >= KEPT_BYTES_MAX;
+}
+
 static void run_connections(struct shard_loop *loop)
 {
-    struct asked batch[BATCH_COMMANDS];
+    struct request batch[BATCH_COMMANDS];
     uint32_t taken;
-    for (uint32_t commands = 0; turn_goes_on(loop, commands); commands += taken) {
+    for (uint32_t commands = 0; turn_goes_on(loop, commands) && may_take(loop); commands += taken) {
         taken = take_batch(loop, batch);
         if (taken == 0)
             return;
-        check_and_prefetch(loop, batch, taken);
-        for (uint32_t i = 0; i < taken; i++)
-            execute(loop, &batch[i]);
+        uint32_t good = refuse_bad(loop, batch, taken);
+        prefetch(loop, batch, good);
+        for (uint32_t i = 0; i < good; i++)
+            if (loop->kept == 0 && has_room(&loop->turn))
+                execute(loop, &batch[i]);
+            else
+                keep(loop, &batch[i]);
         loop->worked = true;
         metric_add(&loop->metrics, METRIC_COMMANDS, taken);
         if (env_pending(loop->env))
@@ -314,7 +331,21 @@ static void run_connections(struct shard_loop *loop)
     }
 }
 
-/* Holds, and commands that other shards have forwarded. */
+static void run_message(struct shard_loop *loop, const struct message *message)
+{
+    if (message->kind != MESSAGE_COMMAND) {
+        shard_message(loop->shard, &loop->turn, message);
+        return;
+    }
+    struct request request = request_in((const void *)message);
+    execute(loop, &request);
+    if (message->from == loop->number)
+        loop->kept--;
+    else
+        metric_add(&loop->metrics, METRIC_COMMANDS, 1);
+}
+
+/* Holds, commands that other shards have forwarded, and those that have been kept. */
 static void run_requests(struct shard_loop *loop)
 {
     struct pile *requests = &loop->requests;
@@ -324,19 +355,7 @@ static void run_requests(struct shard_loop *loop)
         const struct message *message = (const void *)(requests->at + loop->requests_read);
         loop->requests_read += message->bytes;
         loop->worked = true;
-        if (message->kind != MESSAGE_COMMAND) {
-            shard_message(loop->shard, &loop->turn, message);
-            continue;
-        }
-        const struct message_command *forwarded = (const void *)message;
-        const char *caller = (const char *)(forwarded + 1);
-        struct request request = {
-            .origin = forwarded->origin,
-            .caller = {caller, forwarded->caller_bytes},
-            .command = (const void *)(caller + ((forwarded->caller_bytes + 7u) & ~7u)),
-        };
-        run_command(loop, &request);
-        metric_add(&loop->metrics, METRIC_COMMANDS, 1);
+        run_message(loop, message);
     }
     if (loop->requests_read == requests->used_bytes) {
         requests->used_bytes = 0;

@@ -29,10 +29,11 @@ def order_get(order_id, request=0):
     return (struct.pack("<IHHQB7x", length, 2, 0, request, len(text)) + text).ljust(length, b"\0")
 
 
-def order_create(order_id, sku, request=0, units=1):
+def order_create(order_id, sku, request=0, units=1, lines=1):
     texts = [order_id.encode(), b"c", b"", b"", b"", b"", b"", b""]
     currency = int.from_bytes(b"CNY", "little")
-    body = struct.pack("<QQIHBB8B", 0, 0, currency, 1, 0, 0, *map(len, texts)) + struct.pack("<IIq", sku, units, 1999)
+    body = struct.pack("<QQIHBB8B", 0, 0, currency, lines, 0, 0, *map(len, texts))
+    body += struct.pack("<IIq", sku, units, 1999) * lines
     body += b"".join(texts)
     length = (16 + len(body) + 7) & ~7
     return (struct.pack("<IHHQ", length, 1, 0, request) + body).ljust(length, b"\0")

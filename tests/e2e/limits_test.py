@@ -300,14 +300,21 @@ class Speaker:
         self.socket.sendall(sent)
         return frames.read_frame(self.stream)
 
-    def orders(self, first, end):
-        """Codes of orders that are sent in one frame."""
-        sku = struct.unpack_from("<I", next(frames.results(self.asks(frames.commands(frames.sku_resolve("A")))[3]))[3], 24)[0]
-        self.socket.sendall(frames.commands(*(frames.order_create(f"b{i}", sku, i) for i in range(first, end))))
+    def resolved(self, code="A"):
+        result = next(frames.results(self.asks(frames.commands(frames.sku_resolve(code)))[3]))
+        return struct.unpack_from("<I", result[3], 24)[0]
+
+    def codes(self, *commands):
+        """Of the results of commands that are sent in one frame, as they come."""
+        self.socket.sendall(frames.commands(*commands))
         codes = []
-        while len(codes) < end - first:
+        while len(codes) < len(commands):
             codes += [code for code, _, _, _ in frames.results(frames.read_frame(self.stream)[3])]
         return codes
+
+    def orders(self, first, end):
+        sku = self.resolved()
+        return self.codes(*(frames.order_create(f"b{i}", sku, i) for i in range(first, end)))
 
 
 def an_address_has_as_many_connections_as_it_may_and_no_more(server):
@@ -381,6 +388,15 @@ def more_commands_than_credits_end_the_connection(server):
 more_commands_than_credits_end_the_connection.options = ["--credits", "16"]
 
 
+def a_frame_of_more_than_one_turn_has_room_for_is_executed_in_its_order(server):
+    set_up(server)
+    speaker = Speaker(server)
+    sku = speaker.resolved()
+    large = [frames.order_create(f"large{i}", sku, i, lines=1200) for i in range(24)]
+    asked = [command for i, create in enumerate(large) for command in (create, frames.order_get(f"large{i}", 100 + i))]
+    assert speaker.codes(*asked) == [1, 0] * 24  # each is there when it is asked for
+
+
 def every_malformed_frame_is_told_why_and_touches_nobody_else(server):
     customer, neighbour = set_up(server), Speaker(server)
     order = frames.order_create("wrong", 1)
@@ -449,6 +465,7 @@ TESTS = [
     who_says_nothing_for_too_long_is_let_go,
     who_never_reads_is_let_go_however_much_is_still_to_be_said,
     more_commands_than_credits_end_the_connection,
+    a_frame_of_more_than_one_turn_has_room_for_is_executed_in_its_order,
     every_malformed_frame_is_told_why_and_touches_nobody_else,
     a_hello_of_other_versions_finds_the_one_that_both_speak,
 ]
