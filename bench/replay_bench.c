@@ -7,7 +7,7 @@
 #include "bench/orders.h"
 #include "bench/shop.h"
 
-enum { ORDERS = 500000, BATCH = 32, JOURNAL_BYTES = 512 << 20 };
+enum { ORDERS = 500000, BATCH = 64, JOURNAL_BYTES = 512 << 20 };
 
 static struct pile journal;
 static uint32_t stocked_bytes; /* of the journal: the turns before the first order */
@@ -34,26 +34,9 @@ static void make_journal(void)
     }
 }
 
-struct recorded {
-    struct position position;
-    const struct event *event;
-};
-
-/* As io/recovery.c does it. */
-static void apply_batch(const struct recorded *batch, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        shard_fetch(bench_shop.shard, batch[i].event);
-    for (uint32_t i = 0; i < count; i++)
-        shard_fetch_behind(bench_shop.shard, batch[i].event);
-    for (uint32_t i = 0; i < count; i++)
-        CHECK(shard_recover(bench_shop.shard, batch[i].position, batch[i].event) ==
-              SHARD_TABLE_NONE);
-}
-
 static void apply(const uint8_t *from, const uint8_t *to)
 {
-    struct recorded batch[BATCH];
+    struct recorded batch[BATCH]; /* as in io/recovery.c */
     uint32_t count = 0;
     while (from < to) {
         const struct bench_turn *turn = (const void *)from;
@@ -61,12 +44,13 @@ static void apply(const uint8_t *from, const uint8_t *to)
         from += sizeof *turn + turn->event_bytes;
         for (uint32_t i = 0; i < turn->event_count; i++, event = event_next(event)) {
             batch[count++] = (struct recorded){{turn->seq, (uint16_t)i}, event};
-            if (count == BATCH)
-                apply_batch(batch, count);
-            count %= BATCH;
+            if (count < BATCH)
+                continue;
+            CHECK(shard_recover(bench_shop.shard, batch, count) == SHARD_TABLE_NONE);
+            count = 0;
         }
     }
-    apply_batch(batch, count);
+    CHECK(shard_recover(bench_shop.shard, batch, count) == SHARD_TABLE_NONE);
 }
 
 static void begin(void)

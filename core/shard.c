@@ -97,11 +97,6 @@ struct event *shard_event(struct shard *shard, struct turn *turn, enum event_kin
     return event;
 }
 
-static bool is_of_stock(const struct slice *slice)
-{
-    return slice->kind >= SLICE_STOCK_RESERVE && slice->kind < SLICE_RETRY;
-}
-
 /* Somebody may be waiting for what has just changed, and it may have reached a level. */
 static void look_again(struct shard *shard, uint32_t sku)
 {
@@ -117,10 +112,10 @@ static enum shard_table apply_stock(struct shard *shard, const struct slice *sli
     return full;
 }
 
-static enum shard_table apply(struct shard *shard, struct position position,
-                              const struct event *event, const struct slice *slice)
+enum shard_table shard_apply_slice(struct shard *shard, struct position position,
+                                   const struct event *event, const struct slice *slice)
 {
-    if (is_of_stock(slice))
+    if (slice_is_of_stock(slice))
         return apply_stock(shard, slice);
     switch (slice->kind) {
     case SLICE_PAYMENT:
@@ -157,7 +152,7 @@ static enum shard_table apply_live(struct shard *shard, struct position position
         shard_settle(shard, (const void *)slice);
         return SHARD_TABLE_NONE;
     }
-    return apply(shard, position, event, slice);
+    return shard_apply_slice(shard, position, event, slice);
 }
 
 /* Slices of one kind of target in one message, in the order in which they stand in the event. */
@@ -184,17 +179,11 @@ static void send_slices(struct shard *shard, struct turn *turn, const struct eve
         }
 }
 
-static bool concerns_all(const struct event *event)
-{
-    return event->kind == EVENT_WAREHOUSE_PUT || event->kind == EVENT_REGION_COSTS ||
-           event->kind == EVENT_RULES_PUT;
-}
-
 void shard_apply(struct shard *shard, struct turn *turn, const struct event *event)
 {
     struct position position = {0, (uint16_t)turn->event_count++};
     uint64_t targets = 0;
-    bool all = concerns_all(event);
+    bool all = shard_concerns_all(event);
     const struct slice *slice = event_slices(event);
     for (uint32_t i = 0; i < event->slice_count; i++, slice = slice_next(slice)) {
         if (shard_owns(shard, slice->slot))
@@ -620,57 +609,6 @@ void shard_committed(struct shard *shard, uint64_t seq)
     orders_number(&shard->orders, seq);
     stock_publish(&shard->stock, shard->catalogue,
                   shard->options.bug[BUG_PUBLISHED_TOO_EARLY] ? seq - 1 : seq);
-}
-
-/* ---- recovery ---------------------------------------------------------------------------------- */
-
-void shard_fetch(const struct shard *shard, const struct event *event)
-{
-    const struct slice *slice = event_slices(event);
-    for (uint32_t i = 0; i < event->slice_count; i++, slice = slice_next(slice)) {
-        if (!shard_owns(shard, slice->slot))
-            continue;
-        if (is_of_stock(slice))
-            stock_prefetch(&shard->stock, stock_slice_sku(slice));
-        else
-            order_fetch(&shard->orders, slice);
-    }
-}
-
-void shard_fetch_behind(const struct shard *shard, const struct event *event)
-{
-    const struct slice *slice = event_slices(event);
-    for (uint32_t i = 0; i < event->slice_count; i++, slice = slice_next(slice)) {
-        if (!shard_owns(shard, slice->slot))
-            continue;
-        if (is_of_stock(slice))
-            stock_prefetch_cell(&shard->stock, stock_slice_sku(slice));
-        else
-            order_fetch_behind(&shard->orders, slice);
-    }
-}
-
-enum shard_table shard_recover(struct shard *shard, struct position position,
-                               const struct event *event)
-{
-    const struct slice *slice = event_slices(event);
-    bool all = concerns_all(event);
-    if (event->at_ns > shard->awake_ns)
-        shard->awake_ns = event->at_ns;
-    if (event->kind == EVENT_DEADLINES_EXTENDED) {
-        orders_extend(&shard->orders, event);
-        return SHARD_TABLE_NONE;
-    }
-    for (uint32_t i = 0; i < event->slice_count; i++, slice = slice_next(slice)) {
-        if (!all && !shard_owns(shard, slice->slot))
-            continue;
-        enum shard_table full = apply(shard, position, event, slice);
-        if (full != SHARD_TABLE_NONE)
-            return full;
-    }
-    if (shard->catalogue != NULL)
-        stock_publish(&shard->stock, shard->catalogue, position.seq);
-    return SHARD_TABLE_NONE;
 }
 
 /* ---- looking at all of it ---------------------------------------------------------------------- */

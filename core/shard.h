@@ -101,15 +101,17 @@ uint64_t shard_seen(const struct shard *shard);
  * published. */
 void shard_committed(struct shard *shard, uint64_t seq);
 
-/* Recovery works ahead. Both touch the memory that applying an event will need here: first what its
- * bytes alone lead to, and, when that has arrived, what lies behind it. */
-void shard_fetch(const struct shard *shard, const struct event *event);
-void shard_fetch_behind(const struct shard *shard, const struct event *event);
+/* An event of the log, and where it stands. */
+struct recorded {
+    struct position position;
+    const struct event *event;
+};
 
 /* Applies the slices of the slots that this shard owns (and the topology's always);
- * SHARD_TABLE_NONE, or the table that is too small. */
-enum shard_table shard_recover(struct shard *shard, struct position position,
-                               const struct event *event) MUST_LOOK;
+ * SHARD_TABLE_NONE, or the table that is too small. The more of them at once, the less it waits for
+ * memory. */
+enum shard_table shard_recover(struct shard *shard, const struct recorded *recorded,
+                               uint32_t count) MUST_LOOK;
 
 /* The name of a warehouse by its number, from the topology this shard knows. */
 struct text shard_warehouse(const struct shard *shard, uint32_t warehouse);

@@ -76,6 +76,22 @@ static inline void *event_add(struct turn *turn, struct event *event, uint32_t s
     return slice;
 }
 
+/* Topology and rules are known to every shard. */
+static inline bool shard_concerns_all(const struct event *event)
+{
+    return event->kind == EVENT_WAREHOUSE_PUT || event->kind == EVENT_REGION_COSTS ||
+           event->kind == EVENT_RULES_PUT;
+}
+
+static inline bool slice_is_of_stock(const struct slice *slice)
+{
+    return slice->kind >= SLICE_STOCK_RESERVE && slice->kind < SLICE_RETRY;
+}
+
+/* What `apply` does to one slot. */
+enum shard_table shard_apply_slice(struct shard *shard, struct position position,
+                                   const struct event *event, const struct slice *slice);
+
 /* Applies an event whose slices are all there: own ones at once, the others go to their shards. */
 void shard_apply(struct shard *shard, struct turn *turn, const struct event *event);
 

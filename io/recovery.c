@@ -5,7 +5,8 @@
 enum {
     CHUNK_ENOUGH_BYTES = 256 << 10,
     CHUNK_ALIGN_BYTES = 64,
-    BATCH_EVENTS = 32,
+    BATCH_EVENTS = 64,
+    BATCH_RECORDS = 32,
     AHEAD_BYTES = 8 << 10
 };
 static const uint64_t SAFETY_NET_NS = 10 * 1000 * 1000;
@@ -135,30 +136,12 @@ bool recovery_finish(struct recovery *recovery)
 
 /* ---- a shard's side ------------------------------------------------------------------------------ */
 
-struct recorded {
-    struct position position;
-    const struct event *event;
-};
-
-static enum shard_table apply_batch(struct shard *shard, const struct recorded *batch,
-                                    uint32_t count)
-{
-    enum shard_table full = SHARD_TABLE_NONE;
-    for (uint32_t i = 0; i < count; i++)
-        shard_fetch(shard, batch[i].event);
-    for (uint32_t i = 0; i < count; i++)
-        shard_fetch_behind(shard, batch[i].event);
-    for (uint32_t i = 0; i < count && full == SHARD_TABLE_NONE; i++)
-        full = shard_recover(shard, batch[i].position, batch[i].event);
-    return full;
-}
-
 static enum shard_table load_block(struct shard *shard, const struct snapshot_block *block)
 {
     const struct record *record = snapshot_records(block);
     enum shard_table full = SHARD_TABLE_NONE;
     for (uint32_t left = block->record_count; left > 0 && full == SHARD_TABLE_NONE;) {
-        uint32_t count = left < BATCH_EVENTS ? left : BATCH_EVENTS;
+        uint32_t count = left < BATCH_RECORDS ? left : BATCH_RECORDS;
         full = shard_load_some(shard, &record, count);
         left -= count;
     }
@@ -187,13 +170,13 @@ static enum shard_table apply_groups(struct shard *shard, const uint8_t *groups,
             batch[count++] = (struct recorded){{head->seq, (uint16_t)i}, event};
             if (count < BATCH_EVENTS)
                 continue;
-            full = apply_batch(shard, batch, count);
+            full = shard_recover(shard, batch, count);
             if (full != SHARD_TABLE_NONE)
                 return full;
             count = 0;
         }
     }
-    return apply_batch(shard, batch, count);
+    return shard_recover(shard, batch, count);
 }
 
 static enum shard_table apply_chunk(const struct recovery *recovery,

@@ -322,8 +322,9 @@ static int32_t apply_lane(struct fold *fold, enum shard_table *full)
     int32_t error =
         lane_open(&reader, &fold->lanes, fold->slot, fold->chunk_memory, fold->entry_memory);
     while (error == 0 && *full == SHARD_TABLE_NONE && (entry = lane_next(&reader, &error)) != NULL)
-        *full = shard_recover(fold->shard, (struct position){entry->seq, (uint16_t)entry->index},
-                              &entry->event);
+        *full = shard_recover(
+            fold->shard, &(struct recorded){{entry->seq, (uint16_t)entry->index}, &entry->event},
+            1);
     return error;
 }
 

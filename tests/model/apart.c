@@ -119,7 +119,8 @@ static void apply_piece(const struct history *h, struct shop *again, const struc
     event->slice_count = 1;
     h->tally->slices[piece->slice->kind]++;
     for (uint32_t i = 0; i < again->shard_count; i++)
-        if (shard_recover(again->shards[i], piece->position, event) != SHARD_TABLE_NONE)
+        if (shard_recover(again->shards[i], &(struct recorded){piece->position, event}, 1) !=
+            SHARD_TABLE_NONE)
             disagree(h, "a table is too small for the journal");
 }
 

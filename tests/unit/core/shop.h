@@ -798,7 +798,7 @@ static inline struct shop *shop_replay(const struct shop *shop, uint32_t shard_c
             shop_assert_described(event);
             for (uint32_t i = 0; i < shard_count; i++)
                 assert_int_equal(
-                    shard_recover(again->shards[i], (struct position){head[0], index}, event),
+                    shard_recover(again->shards[i], &(struct recorded){{head[0], index}, event}, 1),
                     SHARD_TABLE_NONE);
             at += event->bytes;
         }

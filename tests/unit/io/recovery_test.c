@@ -93,7 +93,7 @@ static void apply_alone(struct shop *alone, const struct group_head *head)
     const struct event *event = group_events(head);
     for (uint32_t i = 0; i < head->event_count; i++, event = event_next(event))
         assert_int_equal(
-            shard_recover(alone->shards[0], (struct position){head->seq, (uint16_t)i}, event),
+            shard_recover(alone->shards[0], &(struct recorded){{head->seq, (uint16_t)i}, event}, 1),
             SHARD_TABLE_NONE);
 }
 

@@ -77,7 +77,7 @@ static enum start_visit on_group(struct start_visitor *visitor, const struct gro
     for (uint16_t n = 0; n < head->event_count; n++, event = event_next(event))
         for (uint32_t i = 0; i < f->found->shard_count; i++)
             assert_int_equal(
-                shard_recover(f->found->shards[i], (struct position){head->seq, n}, event),
+                shard_recover(f->found->shards[i], &(struct recorded){{head->seq, n}, event}, 1),
                 SHARD_TABLE_NONE);
     return START_TAKEN;
 }
