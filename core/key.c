@@ -101,14 +101,59 @@ static uint64_t number_of(struct text id)
     return number;
 }
 
+/* The numeral of `value` with eight digits: the way back from value_of. */
+static uint64_t eight_of(uint64_t value)
+{
+    uint64_t eight = value / 10000 | value % 10000 << 32;
+    uint64_t upper = eight * 10486 >> 20 & UINT64_C(0x0000007f0000007f); /* hundreds */
+    eight = upper | (eight - upper * 100) << 16;
+    upper = eight * 103 >> 10 & UINT64_C(0x000f000f000f000f); /* tens */
+    eight = upper | (eight - upper * 10) << 8;
+    return eight + UINT64_C(0x3030303030303030);
+}
+
+/* The smallest number with so many digits. Less that, a number is a numeral with digits from 0 to 9. */
+static const uint64_t ones[] = {
+    0,
+    UINT64_C(1),
+    UINT64_C(11),
+    UINT64_C(111),
+    UINT64_C(1111),
+    UINT64_C(11111),
+    UINT64_C(111111),
+    UINT64_C(1111111),
+    UINT64_C(11111111),
+    UINT64_C(111111111),
+    UINT64_C(1111111111),
+    UINT64_C(11111111111),
+    UINT64_C(111111111111),
+    UINT64_C(1111111111111),
+    UINT64_C(11111111111111),
+    UINT64_C(111111111111111),
+    UINT64_C(1111111111111111),
+    UINT64_C(11111111111111111),
+    UINT64_C(111111111111111111),
+    UINT64_C(1111111111111111111),
+    UINT64_C(11111111111111111111),
+};
+
+/* A number of so many bits has floor(bits x log 2) digits or one more. */
+static uint32_t digit_count(uint64_t number)
+{
+    uint32_t count = (64 - (uint32_t)__builtin_clzll(number | 1)) * 1233 >> 12;
+    return count + (number >= ones[count + 1]);
+}
+
 static uint32_t digits_of(uint64_t number, char out[ID_BYTES_MAX])
 {
-    char reversed[ID_BYTES_MAX];
-    uint32_t count = 0;
-    for (; number > 0; number = (number - 1) / 10)
-        reversed[count++] = (char)('0' + (number - 1) % 10);
-    for (uint32_t i = 0; i < count; i++)
-        out[i] = reversed[count - 1 - i];
+    uint32_t count = digit_count(number), left = count;
+    number -= ones[count];
+    for (; left >= 8; left -= 8, number /= 100000000) {
+        uint64_t eight = eight_of(number % 100000000);
+        memcpy(out + left - 8, &eight, sizeof eight);
+    }
+    uint64_t eight = eight_of(number);
+    memcpy(out, (char *)&eight + 8 - left, left);
     return count;
 }
 

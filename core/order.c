@@ -368,7 +368,6 @@ enum shard_table orders_keep_placed(struct orders *orders, struct position posit
     if (placed->deadline_ns != 0)
         timers_set(&orders->timers, record, placed->deadline_ns);
     set_position(orders, record, position);
-    orders_count_in(orders, order);
     *out = record;
     return SHARD_TABLE_NONE;
 }
@@ -378,8 +377,11 @@ static enum shard_table apply_placed(struct orders *orders, struct position posi
                                      const struct slice_order_placed *placed)
 {
     uint32_t record;
-    return orders_keep_placed(orders, position, placed,
-                              &(struct order_placing){event->at_ns, event_by(event)}, &record);
+    enum shard_table full = orders_keep_placed(
+        orders, position, placed, &(struct order_placing){event->at_ns, event_by(event)}, &record);
+    if (full == SHARD_TABLE_NONE)
+        orders_count_in(orders, order_at(orders, record));
+    return full;
 }
 
 uint32_t order_known(const struct orders *orders, struct text id)

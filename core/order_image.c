@@ -131,9 +131,9 @@ bool orders_image(const struct orders *orders, uint64_t *at, struct pile *out)
         memcpy((void *)(uintptr_t)part_progress(part), progress, line_bytes);
     write_names(part, created_by, modified_by);
     write_stages(out, record, order_more(orders, order), unpacked.text[ORDER_ID]);
-    payments_image(orders, order, record, out);
-    shipments_image(orders, order, record, out);
-    returns_image(orders, order, record, out);
+    payments_image(orders, order, unpacked.text[ORDER_ID], record, out);
+    shipments_image(orders, order, unpacked.text[ORDER_ID], record, out);
+    returns_image(orders, order, unpacked.text[ORDER_ID], record, out);
     return true;
 }
 
@@ -221,7 +221,6 @@ enum shard_table order_load(struct orders *orders, const struct part_order *part
         return full;
     place_in_time(orders, record, placed->customer_hash);
     struct order *order = order_at(orders, record);
-    orders_count_out(orders, order);
     order->version = part->version;
     order->state = part->state & 15u;
     order->modified_by = orders_keep_name(orders, modified_by);

@@ -52,7 +52,8 @@ struct order_placing {
     uint64_t at_ns;
     struct text by;
 };
-/* A new record, found under its id and at the head of its customer's chain. */
+/* A new record, found under its id and at the head of its customer's chain. When it is what it is going
+ * to be, orders_count_in. */
 enum shard_table orders_keep_placed(struct orders *orders, struct position position,
                                     const struct slice_order_placed *placed,
                                     const struct order_placing *placing, uint32_t *out) MUST_LOOK;

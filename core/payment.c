@@ -321,11 +321,9 @@ static void image_one(const struct payment *payment, struct text order, struct r
     text_put(text_put(text_put((char *)(slice + 1), order), id), method);
 }
 
-void payments_image(const struct orders *orders, const struct order *order, struct record *record,
-                    struct pile *out)
+void payments_image(const struct orders *orders, const struct order *order, struct text order_id,
+                    struct record *record, struct pile *out)
 {
-    char order_at[TEXT_BYTES_MAX];
-    struct text order_id = order_text(order, ORDER_ID, order_at);
     for (uint32_t at = 0; (at = payment_next(orders, order, at)) != 0;) {
         const struct payment *payment = payment_at(orders, at);
         char id_at[ID_BYTES_MAX];

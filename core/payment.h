@@ -158,8 +158,8 @@ uint32_t payments_answer(const struct orders *orders, const struct order *order,
 /* ---- looking at all of it ---------------------------------------------------------------------- */
 
 /* Parts of the order's record: its payments, each with its refunds behind it. */
-void payments_image(const struct orders *orders, const struct order *order, struct record *record,
-                    struct pile *out);
+void payments_image(const struct orders *orders, const struct order *order, struct text order_id,
+                    struct record *record, struct pile *out);
 bool payment_part_valid(const struct part_payment *part);
 enum shard_table payment_load(struct orders *orders, const struct part_payment *part) MUST_LOOK;
 /* NULL, or what does not hold of the order's money. */

@@ -374,11 +374,9 @@ static void image_one(const struct order_return *r, struct text order, struct re
     text_put(text_put(at, return_id(r)), return_reason(r));
 }
 
-void returns_image(const struct orders *orders, const struct order *order, struct record *record,
-                   struct pile *out)
+void returns_image(const struct orders *orders, const struct order *order, struct text id,
+                   struct record *record, struct pile *out)
 {
-    char at[TEXT_BYTES_MAX];
-    struct text id = order_text(order, ORDER_ID, at);
     for (uint32_t number = 0; (number = return_next(orders, order, number)) != 0;)
         image_one(return_at(orders, number), id, record, out);
 }

@@ -170,8 +170,8 @@ uint32_t returns_answer(const struct orders *orders, const struct order *order, 
 /* ---- looking at all of it ---------------------------------------------------------------------- */
 
 /* Parts of the order's record. */
-void returns_image(const struct orders *orders, const struct order *order, struct record *record,
-                   struct pile *out);
+void returns_image(const struct orders *orders, const struct order *order, struct text order_id,
+                   struct record *record, struct pile *out);
 bool return_part_valid(const struct part_return *part);
 enum shard_table return_load(struct orders *orders, const struct part_return *part) MUST_LOOK;
 /* NULL, or what does not hold of the order's returns. */

@@ -700,11 +700,9 @@ static void image_scans(const struct orders *orders, const struct shipment *ship
     }
 }
 
-void shipments_image(const struct orders *orders, const struct order *order, struct record *record,
-                     struct pile *out)
+void shipments_image(const struct orders *orders, const struct order *order, struct text id,
+                     struct record *record, struct pile *out)
 {
-    char at[TEXT_BYTES_MAX];
-    struct text id = order_text(order, ORDER_ID, at);
     for (uint32_t number = 0; (number = shipment_next(orders, order, number)) != 0;) {
         const struct shipment *shipment = shipment_at(orders, number);
         image_one(shipment, id, record, out);

@@ -249,8 +249,8 @@ uint32_t shipments_answer(const struct orders *orders, const struct order *order
 /* ---- looking at all of it ---------------------------------------------------------------------- */
 
 /* Parts of the order's record: its shipments, each with its scans behind it. */
-void shipments_image(const struct orders *orders, const struct order *order, struct record *record,
-                     struct pile *out);
+void shipments_image(const struct orders *orders, const struct order *order, struct text order_id,
+                     struct record *record, struct pile *out);
 bool shipment_part_valid(const struct part_shipment *part);
 bool scans_part_valid(const struct part_scans *part);
 enum shard_table shipment_load(struct orders *orders, const struct part_shipment *part) MUST_LOOK;
