@@ -47,6 +47,7 @@
     X(BUG_ANSWERS_AT_ONCE,      "answers-at-once")      /* answers leave before what they have seen is durable */ \
     X(BUG_SEEN_FORGOTTEN,       "seen-forgotten")       /* what a message has seen counts for nothing */ \
     X(BUG_SYNCS_OVERLAP,        "syncs-overlap")        /* a sync begins while another of its file is under way */ \
+    X(BUG_DRAINED_LOOKS_ON,     "drained-looks-on")     /* who has drained turns and turns for a deadline that it no longer meets */ \
     X(BUG_EPOCH_REUSED,         "epoch-reused")         /* a start serves under the epoch of the one before */ \
     X(BUG_PUBLISHED_TOO_EARLY,  "published-too-early")  /* catalogue entries carry the sequence before theirs */
 /* clang-format on */

@@ -626,7 +626,8 @@ static uint64_t wait_until(struct shard_loop *loop)
     uint64_t until = earlier(clock + net, log_deadline(loop->shared->log));
     uint64_t deadline = shard_deadline_ns(loop->shard);
     uint64_t now = env_now(loop->env);
-    bool may_expire = !loop->drained && may_begin(loop) && loop->turn.storage != STORAGE_SPENT;
+    bool is_over = loop->drained && !loop->shared->options->bug[BUG_DRAINED_LOOKS_ON];
+    bool may_expire = may_begin(loop) && loop->turn.storage != STORAGE_SPENT && !is_over;
     if (deadline != UINT64_MAX && may_expire) /* else we wait for the log, or for other shards */
         until = earlier(until, clock + (deadline > now ? deadline - now : 0));
     return until;

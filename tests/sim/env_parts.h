@@ -16,6 +16,7 @@ enum {
     PATH_BYTES = 256,
     ACTORS_MAX = 66,
     POISON = 0xdb,
+    IDLE_TURNS_MAX = 200000,
     LATE_NS_MAX = 5 * MILLISECOND_NS, /* how long the kernel works on after a kill */
 };
 
@@ -73,6 +74,7 @@ struct env {
     uint32_t free_first;
     uint32_t free_count;
     uint64_t cpu_ns;
+    uint32_t idle_turns; /* looks without waiting, that found nothing */
 };
 
 struct process {

@@ -188,15 +188,26 @@ static void wait(struct env *env, uint64_t until_ns)
     env->waits = false;
 }
 
+/* Who finds nothing again and again, and never waits for anything, burns a core. */
+static void check_idle(struct env *env, uint64_t began_ns)
+{
+    bool is_idle =
+        env->done == NULL && world_now(env->process->machine->world) - began_ns <= MICROSECOND_NS;
+    env->idle_turns = is_idle ? env->idle_turns + 1 : 0;
+    CHECK(env->idle_turns < IDLE_TURNS_MAX);
+}
+
 uint32_t env_reap(struct env *env, struct env_done *done, uint32_t capacity, uint64_t until_ns)
 {
     struct world *world = env->process->machine->world;
     uint32_t count = 0;
     cross(env);
     hand_over_all(env);
-    world_sleep(world, world_now(world) + 200); /* nobody turns without time passing */
+    uint64_t began = world_now(world);
+    world_sleep(world, began + 200); /* nobody turns without time passing */
     if (until_ns > env_clock(env) && env->done == NULL && !env->bell)
         wait(env, until_ns);
+    check_idle(env, began);
     if (env->process->is_doomed)
         meet_doom(env->process);
     env->bell = false;
