@@ -34,6 +34,7 @@
     X(BUG_NOTICE_ADDS,          "notice-adds")          /* a notice counts beside what is captured already */ \
     X(BUG_PAID_AGAIN,           "paid-again")           /* a payment is made though another covers the order */ \
     X(BUG_REFUND_UNSEEN,        "refund-unseen")        /* a refund does not see those that are pending */ \
+    X(BUG_STALE_READ,           "stale-read")           /* a refund does not see what was captured just now */ \
     X(BUG_OVER_PAYMENT_KEPT,    "over-payment-kept")    /* what is paid too much is kept */ \
     X(BUG_NEVER_EXPIRES,        "never-expires")        /* an unpaid order stays for ever */ \
     X(BUG_SHIPPED_STAYS_COMMITTED, "shipped-stays-committed") /* what is handed over stays in the stock's count */ \

@@ -432,6 +432,13 @@ static void refund_again(const struct deal *deal, struct refund_found found)
         child->head.state = REFUND_REQUESTED;
 }
 
+/* For a planted bug. */
+static bool is_just_paid(const struct deal *deal)
+{
+    const uint64_t paid_ns = deal->order->timer.deadline_ns; /* no deadline runs */
+    return deal->order->state == ORDER_PAID && deal->turn->now_ns - paid_ns < 100 * 1000 * 1000;
+}
+
 static void create_refund(struct deal *deal)
 {
     uint32_t record = find_payment(deal);
@@ -447,6 +454,8 @@ static void create_refund(struct deal *deal)
     if (is_over(deal))
         return;
     open_entry(deal, record);
+    if (deal->shard->options.bug[BUG_STALE_READ] && is_just_paid(deal))
+        deal->entry->state = PAYMENT_CREATED;
     if (deal->entry->state != PAYMENT_CAPTURED) {
         refuse_state(deal, CHILD_PAYMENT, deal->entry->state,
                      payment_allowed((enum payment_state)deal->entry->state));

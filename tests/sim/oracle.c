@@ -256,6 +256,71 @@ static struct money_seen money_of(const struct result_order *seen)
     return sum;
 }
 
+static struct linear *history_of(struct oracle *oracle, const struct order_fact *order)
+{
+    return &oracle->histories[order - oracle->orders];
+}
+
+uint32_t oracle_asks(struct oracle *oracle, const struct order_fact *order, enum linear_op op,
+                     uint32_t wish)
+{
+    struct linear *history = history_of(oracle, order);
+    if (oracle->orders_expire && history->count == 0)
+        (void)linear_ask(history, LINEAR_EXPIRE, 0);
+    return linear_ask(history, op, wish);
+}
+
+static struct linear_answer said_by(const struct result *result)
+{
+    const struct result_order *order = (const void *)result;
+    const struct result_child *child = (const void *)result;
+    const struct result_placed *placed = (const void *)result;
+    struct linear_answer answer = {(enum code)result->code, 0,
+                                   LINEAR_SAYS_NOTHING,     LINEAR_SAYS_NOTHING,
+                                   LINEAR_SAYS_NOTHING,     LINEAR_SAYS_NOTHING};
+    if (result->kind == RESULT_ORDER_PLACED && result->code == CODE_CREATED)
+        answer.version = placed->version;
+    if (result->kind == RESULT_CHILD) {
+        answer.version = child->order_version;
+        answer.state = child->order_state;
+    }
+    if (result->kind == RESULT_ORDER) {
+        struct money_seen money = money_of(order);
+        answer.version = order->version;
+        answer.state = order->state;
+        answer.payments = (uint8_t)money.payments;
+        answer.captured = money.captured != 0;
+        answer.refunds = (uint8_t)money.asked_refunds;
+    }
+    return answer;
+}
+
+void oracle_hears(struct oracle *oracle, const struct order_fact *order, uint32_t step,
+                  const struct result *result)
+{
+    struct linear_answer answer = said_by(result);
+    if (oracle_is_later(result))
+        linear_forget(history_of(oracle, order), step);
+    else
+        linear_answer(history_of(oracle, order), step, &answer);
+}
+
+/* One that costs nothing is paid from the first, and cannot be paid: not what linear.c knows. */
+void oracle_check_histories(struct oracle *oracle)
+{
+    for (uint32_t i = 0; i < oracle->order_count; i++) {
+        char words[4096] = "";
+        enum linear_verdict verdict = linear_check(&oracle->histories[i]);
+        if (verdict == LINEAR_EXPLAINED || oracle->orders[i].total == 0)
+            continue;
+        linear_print(&oracle->histories[i], words, sizeof words);
+        world_say(oracle->run->world, "%s:\n%s", oracle->orders[i].id, words);
+        run_fail(oracle->run, "what was answered of order %s is %s", oracle->orders[i].id,
+                 verdict == LINEAR_CONTRADICTS ? "no line of what was done with it (--talk says it)"
+                                               : "too much to be checked");
+    }
+}
+
 /* What was acknowledged is there, nothing is there twice, and an order that has ended keeps none. */
 static void check_money(struct oracle *oracle, const struct order_fact *order,
                         const struct order_fact *was, const struct result_order *seen)

@@ -7,6 +7,7 @@
 #define SPATE_TESTS_SIM_ORACLE_H
 
 #include "tests/sim/client.h"
+#include "tests/sim/linear.h"
 
 enum { ORACLE_ORDERS_MAX = 5000, ORACLE_SKUS_MAX = 12 };
 
@@ -72,6 +73,7 @@ struct oracle {
     struct rush rush;
     bool orders_expire;
     struct order_fact orders[ORACLE_ORDERS_MAX];
+    struct linear histories[ORACLE_ORDERS_MAX]; /* of each order */
     uint32_t order_count;
     struct refusal refusals[REFUSALS_MAX]; /* the first ones */
     uint32_t refusal_count;
@@ -110,11 +112,20 @@ bool oracle_stock(struct oracle *oracle, struct sku_fact *sku, uint64_t received
 bool oracle_other_body(struct oracle *oracle, const struct order_fact *was,
                        const struct result *result);
 
+/* Somebody asks something of an order, and is answered; what linear_ask has returned. */
+uint32_t oracle_asks(struct oracle *oracle, const struct order_fact *order, enum linear_op op,
+                     uint32_t wish);
+void oracle_hears(struct oracle *oracle, const struct order_fact *order, uint32_t step,
+                  const struct result *result);
+
 /* Answers that say "not now". */
 bool oracle_is_later(const struct result *result);
 
 /* When everything is known: nobody was refused who could have been served, whatever was only held. */
 void oracle_check_refusals(const struct oracle *oracle);
+
+/* When everything is known: what was answered of each order is one line of what was done with it. */
+void oracle_check_histories(struct oracle *oracle);
 
 /* When everything is known: as many were sold as could be, and no more. */
 void oracle_check_rush(struct oracle *oracle);

@@ -34,6 +34,8 @@ struct wish {
     uint64_t received_before;
     uint64_t asked_ns;
     char key[24];
+    uint32_t number; /* of all */
+    uint32_t step;   /* in its order's history */
 };
 
 struct market;
@@ -53,6 +55,7 @@ struct market {
     struct stage stage;
     struct run *run;
     struct oracle *oracle;
+    uint32_t wish_count;
     struct buyer buyers[CLIENTS_MAX];
     uint32_t buyer_count;
     struct buyer auditor; /* the driver's own */
@@ -116,10 +119,20 @@ static void *put_command(struct wish *wish, void *at, uint64_t number)
     return NULL;
 }
 
+/* What is asked of an order; the others are asked of a SKU. */
+static const enum linear_op linear_ops[] = {
+    [WISH_CREATE] = LINEAR_CREATE, [WISH_OTHER_BODY] = LINEAR_OTHER_BODY,
+    [WISH_GET] = LINEAR_GET,       [WISH_CANCEL] = LINEAR_CANCEL,
+    [WISH_PAY] = LINEAR_PAY,       [WISH_CAPTURE] = LINEAR_CAPTURE,
+    [WISH_NOTICE] = LINEAR_NOTICE, [WISH_REFUND] = LINEAR_REFUND,
+};
+
 static void note_asking(struct oracle *oracle, struct wish *wish)
 {
-    if (wish->order != NULL)
+    if (wish->order != NULL) {
         wish->was = *wish->order;
+        wish->step = oracle_asks(oracle, wish->order, linear_ops[wish->kind], wish->number);
+    }
     if (wish->kind == WISH_CREATE)
         oracle_asks_create(oracle, wish->order, &wish->was);
     wish->asked_ns = world_now(oracle->run->world);
@@ -144,6 +157,8 @@ static void on_result(void *who, const struct result *result)
     if (wish->answered)
         run_fail(buyer->market->run, "a command is answered twice");
     world_trace(buyer->market->run->world, result->code);
+    if (wish->order != NULL)
+        oracle_hears(oracle, wish->order, wish->step, result);
     switch (wish->kind) {
     case WISH_CREATE:
         wish->answered = oracle_created(oracle, wish->order, &wish->was, result);
@@ -221,7 +236,8 @@ static void draw_wish(struct buyer *buyer, struct wish *wish)
     struct stream *workload = world_stream(buyer->market->run->world, STREAM_WORKLOAD);
     uint64_t drawn = stream_below(workload, 100);
     bool room = oracle->order_count < ORACLE_ORDERS_MAX - 100;
-    *wish = (struct wish){.sku = &oracle->skus[stream_below(workload, oracle->sku_count)]};
+    *wish = (struct wish){.sku = &oracle->skus[stream_below(workload, oracle->sku_count)],
+                          .number = buyer->market->wish_count++};
     if (oracle->rush.on) {
         bool more = oracle->order_count < oracle->rush.orders;
         wish->kind = more ? WISH_CREATE : WISH_GET;
@@ -354,6 +370,7 @@ static void audit(struct market *market)
             run_fail(market->run, "order %s does not expire", order->id);
     }
     oracle_check_refusals(oracle);
+    oracle_check_histories(oracle);
     if (oracle->rush.on)
         oracle_check_rush(oracle);
     for (uint32_t i = 0; i < oracle->sku_count; i++)

@@ -65,6 +65,7 @@ static const struct pinned {
     {"syncs-overlap", "log", 3000},
     {"lock_not_kept", "log", 30},
     {"epoch-reused", "log", 30},
+    {"stale-read", "server", 30},
     {"drained-looks-on", "shop", 30},
     {"multishot_not_rearmed", "server", 30},
     {"buffer_returned_too_early", "server", 30},
