@@ -16,6 +16,9 @@ struct server;
 
 enum drain_status { DRAIN_UNAVAILABLE, DRAIN_NOT_FOUND };
 
+/* A group has room for what the largest command may bring forth; one of less takes no command. */
+enum { SERVER_GROUP_BYTES_MIN = 128 << 10 };
+
 struct server_options {
     const char *directory;
     const char *binary_address; /* "ADDR:PORT", NULL: not served; likewise below */

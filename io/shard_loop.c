@@ -105,6 +105,8 @@ static bool read_mailboxes(struct shard_loop *loop)
 
 /* ---- commands: decoded and prefetched by the batch, executed in order of arrival --------------- */
 
+_Static_assert((int)EVENT_BYTES_MAX <= (int)SERVER_GROUP_BYTES_MIN, "a group has room for one");
+
 /* Whether one more command may be executed, whatever it brings forth. Of an outbox the upper half is for
  * what effects give rise to. */
 static bool has_room(const struct turn *turn)

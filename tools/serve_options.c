@@ -231,7 +231,7 @@ static void fill_table(struct serve_options *options, struct option table[SERVE_
          .kind = OPTION_BYTES,
          INTO(server->mailbox_bytes),
          .min = 256 << 10,
-         .max = 64 << 20},
+         .max = 16 << 20},
 
         {.group = "How long",
          .name = "payment-deadline",
@@ -331,15 +331,15 @@ static void fill_table(struct serve_options *options, struct option table[SERVE_
          .help = "events of one turn of a shard",
          .kind = OPTION_BYTES,
          INTO(server->log.group_bytes_max),
-         .min = 128 << 10,
-         .max = 16 << 20},
+         .min = SERVER_GROUP_BYTES_MIN,
+         .max = WRITE_BYTES_MAX - 2 * BLOCK_BYTES},
         {.name = "write",
          .value_name = "SIZE",
          .help = "the longest single write of the log",
          .kind = OPTION_BYTES,
          INTO(server->log.write_bytes_max),
-         .min = 128 << 10,
-         .max = 64 << 20},
+         .min = SERVER_GROUP_BYTES_MIN + 2 * BLOCK_BYTES,
+         .max = WRITE_BYTES_MAX},
         {.name = "witness-delay",
          .value_name = "TIME",
          .help = "an idle log says after this long how far it has come",
@@ -440,6 +440,21 @@ static int wrong_address(const struct serve_options *options, const char *addres
     return fail(options, message);
 }
 
+static int check_sizes(const struct serve_options *options)
+{
+    const struct server_options *server = &options->server;
+    const struct log_options *log = &server->log;
+    if ((server->mailbox_bytes & (server->mailbox_bytes - 1)) != 0)
+        return fail(options, "--mailbox must be a power of two: 256K, 512K, 1M ...");
+    if ((log->group_bytes_max | log->write_bytes_max | log->segment_bytes) % BLOCK_BYTES != 0)
+        return fail(options, "--group, --write and --segment must be multiples of 4K");
+    if (log->group_bytes_max + 2 * BLOCK_BYTES > log->write_bytes_max ||
+        log->write_bytes_max > log->segment_bytes / 2)
+        return fail(options,
+                    "--write must be at least 8K above --group, and at most half of --segment");
+    return -1;
+}
+
 /* What no single option can say about itself. */
 static int check_together(const struct serve_options *options)
 {
@@ -466,11 +481,7 @@ static int check_together(const struct serve_options *options)
         return fail(
             options,
             "--head and --body together must not be above --frame: they use the same memory");
-    if (server->log.group_bytes_max > server->log.write_bytes_max ||
-        server->log.write_bytes_max > server->log.segment_bytes / 2)
-        return fail(options,
-                    "--group must not be above --write, nor --write above half of --segment");
-    return -1;
+    return check_sizes(options);
 }
 
 static void size_tables(struct serve_options *options)

@@ -85,6 +85,15 @@ def a_file_is_tested_without_starting_anything(directory):
     assert "--callers" in serve("--config", path, "--test-config").stderr
 
 
+def sizes_that_do_not_fit_together_are_told_and_the_smallest_serve(directory):
+    for sizes in (["--group", "100K"], ["--group", "256K", "--write", "256K"], ["--write", "17M"], ["--mailbox", "300K"],
+                  ["--segment", "3000001"], ["--write", "2M", "--segment", "2M"]):
+        done = serve("--data", f"{directory}/none", "--http", "127.0.0.1:0", *sizes)
+        assert done.returncode == 2 and sizes[0] in done.stderr, (sizes, done)
+    with server(directory, "--group", "128K", "--write", "136K", "--segment", "2M", "--mailbox", "256K") as one:
+        assert spate.ask(one.http, "GET", "/v1/orders/a")[0] == 404
+
+
 def sighup_takes_new_tokens_and_says_what_it_cannot_take(directory):
     callers = write(f"{directory}/callers", f"shop:{TOKEN}\n")
     config = write(f"{directory}/a.conf", f"callers = {callers}\npayment-deadline = 30m\n")
@@ -300,6 +309,7 @@ spate.run([
     every_shard_serves_one_name,
     the_sample_file_says_what_holds_without_it,
     a_file_is_tested_without_starting_anything,
+    sizes_that_do_not_fit_together_are_told_and_the_smallest_serve,
     sighup_takes_new_tokens_and_says_what_it_cannot_take,
     sighup_puts_new_rules_in_force_and_a_fault_leaves_the_old_ones,
     a_second_sigterm_stops_at_once,

@@ -219,7 +219,11 @@ static void draw_log(struct run *run, struct server_options *options)
     struct stream *swarm = world_stream(run->world, STREAM_SWARM);
     static const enum log_sync syncs[] = {LOG_SYNC_DSYNC, LOG_SYNC_FDATASYNC, LOG_SYNC_AUTO};
     options->log.ring_groups = 8u << stream_below(swarm, 6);
-    options->log.segment_bytes = 2u << 20;
+    options->log.group_bytes_max =
+        SERVER_GROUP_BYTES_MIN + BLOCK_BYTES * (uint32_t)stream_skewed(swarm, 16);
+    options->log.write_bytes_max =
+        options->log.group_bytes_max + BLOCK_BYTES * (2 + (uint32_t)stream_skewed(swarm, 120));
+    options->log.segment_bytes = 1u << stream_between(swarm, 20, 22);
     options->log.idle_ns = stream_skewed(swarm, 10 * MILLISECOND_NS);
     options->log.sync = syncs[stream_below(swarm, 3)];
     options->compact.every_bytes = stream_hit(swarm, 3) ? 0 : 1 + stream_skewed(swarm, 4 << 20);
