@@ -891,6 +891,7 @@ static void decide(struct shard *shard, struct turn *turn, const struct request 
     struct plan *plan = &shard->plan;
     if (!is_quote(create) &&
         !orders_have_room(&shard->orders, order_record_bytes_max(create), request->caller)) {
+        SOMETIMES("place: there is no room for one more order");
         answer_plain(shard, turn, request, CODE_FULL);
         return;
     }

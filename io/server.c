@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/sometimes.h"
 #include "io/cut.h"
 #include "io/problem.h"
 #include "io/recall.h"
@@ -202,6 +203,7 @@ static bool recover(struct server *server, struct env *env)
         recovery_finish(recovery);
     enum shard_table full = (enum shard_table)atomic_load(&recovery->too_small);
     if (!recovered && full != SHARD_TABLE_NONE) {
+        SOMETIMES("server: a table is too small for what is to be recovered");
         report->exit_code = EXIT_UNAVAILABLE;
         snprintf(
             report->message, sizeof report->message,

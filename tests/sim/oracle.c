@@ -141,7 +141,7 @@ static void note_refusal(struct oracle *oracle, const struct order_fact *order,
 bool oracle_is_later(const struct result *result)
 {
     return result->code == CODE_BUSY || result->code == CODE_STORAGE_FULL ||
-           result->code == CODE_RATE_LIMITED;
+           result->code == CODE_RATE_LIMITED || result->code == CODE_FULL;
 }
 
 static _Noreturn void fail_code(struct oracle *oracle, const char *what, const char *id,

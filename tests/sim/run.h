@@ -44,6 +44,7 @@ struct totals {
     X(FAULT_EARLY_RETURNS, "early-returns") \
     X(FAULT_LATE_OPS,      "late-hand-over") \
     X(FAULT_CLOCK,         "clock")          /* steps and drifts */ \
+    X(FAULT_TABLES,        "tables")         /* that are full soon, or too small for what is there */ \
     X(FAULT_KILLS,         "kills")          /* in the middle of something */
 /* clang-format on */
 

@@ -220,7 +220,8 @@ static bool is_done(const struct result *result)
 static bool is_later(const struct result *result)
 {
     return result->code == CODE_BUSY || result->code == CODE_STORAGE_FULL ||
-           result->code == CODE_RATE_LIMITED || result->code == CODE_BEHIND;
+           result->code == CODE_RATE_LIMITED || result->code == CODE_BEHIND ||
+           result->code == CODE_FULL;
 }
 
 static void check_again(const struct shop *shop, const struct wish *wish,

@@ -77,11 +77,34 @@ static void draw_shards(struct stage *stage)
     stage->options.shard_count = (uint32_t)stream_between(swarm, 1, STAGE_SHARDS_MAX);
 }
 
+/* Whoever runs it gives it more room, or less, from life to life; in the end there is enough. */
+static void draw_tables(struct stage *stage, bool calm)
+{
+    struct stream *swarm = world_stream(stage->run->world, STREAM_SWARM);
+    struct server_options *options = &stage->options;
+    options->order_count_max = 50000;
+    options->order_bytes_max = 32 << 20;
+    options->sku_count_max = 1024;
+    options->cell_count_max = 2048;
+    options->retry_count_max = 50000;
+    stage->is_small = !stream_hit(swarm, 4) && stage->has_small_tables && !calm;
+    if (!stage->is_small)
+        return;
+    options->order_count_max = 1 + stream_skewed(swarm, 500);
+    options->order_bytes_max = (8 << 10) + stream_skewed(swarm, 256 << 10);
+    options->sku_count_max = 16 + (uint32_t)stream_skewed(swarm, 64);
+    options->cell_count_max = 16 + (uint32_t)stream_skewed(swarm, 64);
+    options->retry_count_max = 1 + (uint32_t)stream_skewed(swarm, 500);
+}
+
 static void check_refusal(struct stage *stage, bool calm)
 {
     const struct start_report *report = server_report(stage->server);
     world_say(stage->run->world, "refused: %s", report->message);
     if (stage->rotten && report->exit_code == EXIT_DAMAGED)
+        return;
+    if (stage->is_small && report->exit_code == EXIT_UNAVAILABLE &&
+        strstr(report->message, "is too small") != NULL)
         return;
     if (report->exit_code != EXIT_IO || calm)
         run_fail(stage->run, "a start refuses with %d: %s", report->exit_code, report->message);
@@ -120,6 +143,7 @@ bool stage_begin(struct stage *stage, bool calm)
 {
     rot(stage);
     draw_shards(stage);
+    draw_tables(stage, calm);
     stage->process = process_begin(stage->run->machine);
     stage->memory_bytes = server_bytes(&stage->options);
     stage->memory = run_memory(stage->memory_bytes);
@@ -245,12 +269,10 @@ void stage_open(struct stage *stage, struct run *run)
     options->frame_bytes_max = 64 << 10;
     options->mailbox_bytes = 1u << stream_between(swarm, 17, 20);
     options->turn_commands_max = 1 + (uint32_t)stream_skewed(swarm, 255);
-    options->order_count_max = 50000;
-    options->order_bytes_max = 32 << 20;
-    options->sku_count_max = 1024;
-    options->cell_count_max = 2048;
-    options->retry_count_max = 50000;
+    options->credits = CREDITS_MIN + (uint32_t)stream_skewed(swarm, options->credits);
+    options->output_bytes = (1u << 10) + (uint32_t)stream_skewed(swarm, options->output_bytes);
     options->flight_count_max = 8u << stream_below(swarm, 4);
+    stage->has_small_tables = run_has(run, FAULT_TABLES, stream_hit(swarm, 2));
     options->expiry_grace_ns = 0; /* a start changes nothing, and what must expire does */
     options->payment_deadline_ns = year_ns;
     options->retry_window_ns = year_ns;

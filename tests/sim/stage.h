@@ -14,7 +14,7 @@
 #define STAGE_BINARY "10.1.1.1:7001"
 #define STAGE_HTTP   "10.1.1.1:7002"
 
-enum { STAGE_STACK_BYTES = 1 << 20, STAGE_SHARDS_MAX = 4 };
+enum { STAGE_STACK_BYTES = 1 << 20, STAGE_SHARDS_MAX = 4, CREDITS_MIN = 8 /* a client's batch */ };
 
 struct seat {
     struct stage *stage;
@@ -35,10 +35,12 @@ struct stage {
     bool close_ended;
     struct seat seats[STAGE_SHARDS_MAX + 2];
     uint32_t seat_count;
-    bool rotten;         /* a bit has flipped since the last life */
-    bool is_clean;       /* which came to its end */
-    uint32_t rot_one_in; /* starts */
-    bool guests_end;     /* whoever uses the server shall leave */
+    bool rotten;           /* a bit has flipped since the last life */
+    bool is_clean;         /* which came to its end */
+    bool has_small_tables; /* in some lives */
+    bool is_small;         /* so has this one */
+    uint32_t rot_one_in;   /* starts */
+    bool guests_end;       /* whoever uses the server shall leave */
     struct intruder intruder;
     bool has_intruder;
 };
