@@ -346,12 +346,28 @@ static uint32_t take_completions(struct env *env, struct env_done *done, uint32_
     return count;
 }
 
+/* Waking up takes longer than many a wait. */
+static bool comes_soon(struct env *env, uint64_t until_ns)
+{
+    if (env->actor >= env->world->spinners)
+        return false;
+    uint64_t end_ns = env_clock(env) + env->world->spin_ns;
+    if (end_ns > until_ns)
+        end_ns = until_ns;
+    do {
+        enter(env);
+        if (io_uring_cq_ready(&env->ring) != 0)
+            return true;
+    } while (env_clock(env) < end_ns);
+    return false;
+}
+
 uint32_t env_reap(struct env *env, struct env_done *done, uint32_t capacity, uint64_t until_ns)
 {
-    if (until_ns != 0 && io_uring_cq_ready(&env->ring) == 0)
-        wait_until(env, until_ns);
-    else
+    if (until_ns == 0 || io_uring_cq_ready(&env->ring) != 0)
         enter(env);
+    else if (!comes_soon(env, until_ns))
+        wait_until(env, until_ns);
     return take_completions(env, done, capacity);
 }
 

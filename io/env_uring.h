@@ -16,6 +16,8 @@ enum { ENV_ACTORS_MAX = SHARDS_MAX + 2, ENV_MESSAGE_BYTES = 256 };
 
 struct env_world {
     struct atomic64 ring[ENV_ACTORS_MAX]; /* the ring's descriptor + 1; 0: not open */
+    uint64_t spin_ns;                     /* how long the first `spinners` actors look on for */
+    uint32_t spinners;                    /* completions before they sleep */
     struct lines *lines;                  /* NULL: what is said goes to stderr at once */
 };
 

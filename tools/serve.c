@@ -13,6 +13,7 @@
 #include "io/check_failed.h"
 #include "io/env_uring.h"
 #include "io/server.h"
+#include "tools/cores.h"
 #include "tools/steward.h"
 #include "tools/tools.h"
 #include "tools/version.h"
@@ -20,6 +21,8 @@
 struct run {
     struct server *server;
     struct env_world *world;
+    struct cores cores;
+    uint32_t pinned_shards; /* 0: they run where the system puts them */
     struct actor_thread {
         pthread_t thread;
         struct run *run;
@@ -47,6 +50,15 @@ static bool enter(struct actor_thread *self, struct env **env)
     return false;
 }
 
+static void begin_shard(const struct actor_thread *self, char name[16])
+{
+    const struct run *run = self->run;
+    snprintf(name, 16, "shard-%u", self->actor);
+    if (run->pinned_shards > 0 &&
+        !cores_keep_to(cores_of_shard(&run->cores, run->pinned_shards, self->actor)))
+        fprintf(stderr, "spate: %s cannot be pinned: %s\n", name, strerror(errno));
+}
+
 /* Snapshots can wait; orders cannot. */
 static void *run_actor(void *argument)
 {
@@ -55,7 +67,7 @@ static void *run_actor(void *argument)
     if (self->is_patient)
         (void)setpriority(PRIO_PROCESS, 0, PATIENCE);
     else
-        snprintf(name, sizeof name, "shard-%u", self->actor);
+        begin_shard(self, name);
     (void)prctl(PR_SET_NAME, name); /* for whoever looks with top or perf */
     struct env *env;
     if (!enter(self, &env)) {
@@ -123,6 +135,26 @@ static void say_beginning(struct steward *steward)
         steward_say(steward, ENV_INFO, line);
 }
 
+/* Threads that this one starts from here on run where it may run: off the cores of pinned shards. */
+static void share_cores(struct run *run, struct steward *steward)
+{
+    char line[CORES_LINE_BYTES];
+    uint32_t shard_count = steward->options.server.shard_count;
+    cores_look(&run->cores);
+    bool pin = cores_pin(&run->cores, (enum pinning)steward->options.pin, shard_count, line);
+    if (pin && cores_keep_off(&run->cores, shard_count))
+        run->pinned_shards = shard_count;
+    else if (pin)
+        snprintf(line, sizeof line, "cores: not pinned: %s", strerror(errno));
+    steward_say(steward, ENV_INFO, line);
+    if (steward->options.spin_ns > 0 && cores_may_spin(&run->cores, shard_count)) {
+        run->world->spin_ns = steward->options.spin_ns;
+        run->world->spinners = shard_count;
+    } else if (steward->options.spin_ns > 0) {
+        steward_say(steward, ENV_WARNING, "cores: not one for each shard: --spin is not heeded");
+    }
+}
+
 /* Runs every actor until all have returned; the exit code. */
 static int run_actors(struct run *run, struct env *env, uint32_t shard_count)
 {
@@ -159,6 +191,7 @@ static int serve(struct steward *steward)
     if (!steward_start(steward, server))
         return fail(EXIT_OS, "a thread cannot be started; raise `ulimit -u`");
     say_beginning(steward);
+    share_cores(&run, steward);
     exit_code = run_actors(&run, env, options->shard_count);
     steward_end(steward);
     const char *why_not = server_report(server)->message;

@@ -22,6 +22,7 @@ static const char *const drain_statuses[] = {"503", "404", NULL};
 static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
 static const char *const log_forms[] = {"text", "logfmt", "json", NULL};
 static const char *const review_timeouts[] = {"reject", "accept", NULL};
+static const char *const pinnings[] = {"auto", "yes", "no", NULL};
 static const char *const sync_modes[] = {"dsync", "fdatasync", "none", "auto", NULL};
 
 /* The one table: --help, the file, the environment, man page and sample are made of it. */
@@ -114,6 +115,19 @@ static void fill_table(struct serve_options *options, struct option table[SERVE_
          INTO(server->shard_count),
          .min = 1,
          .max = SHARDS_MAX - 1},
+        {.name = "pin",
+         .value_name = "WHETHER",
+         .help = "each shard to a core: yes, no, auto: where there are two cores more than shards",
+         .kind = OPTION_CHOICE,
+         INTO(options->pin),
+         .choices = pinnings},
+        {.name = "spin",
+         .value_name = "TIME",
+         .help = "how long a shard with nothing to do looks on before it sleeps: a lone order is "
+                 "answered sooner, at the price of a core for each shard",
+         .kind = OPTION_DURATION,
+         INTO(options->spin_ns),
+         .max = 1000000},
         {.name = "memory",
          .value_name = "SIZE",
          .help = "sizes every table together",

@@ -7,6 +7,7 @@
 #include "io/callers.h"
 #include "io/networks.h"
 #include "io/server.h"
+#include "tools/cores.h"
 #include "tools/options.h"
 
 /* Tables that --memory sizes together; what is not 0 was asked for by itself. */
@@ -27,6 +28,8 @@ struct serve_options {
     const char *trust;
     struct networks trusted;
     const char *config_path;
+    uint32_t pin; /* enum pinning */
+    uint64_t spin_ns;
     uint32_t log_level; /* enum env_level */
     uint32_t log_form;  /* enum lines_form */
     FILE *errors;       /* where what is wrong is said */
