@@ -37,6 +37,7 @@ struct wish {
     int64_t total;
     uint32_t version; /* of its order, as it was known when this was asked */
     uint32_t sku;     /* likewise the number of the new SKU that it is about */
+    uint32_t asks;    /* how often it was asked: all but the last may have done it, unheard */
     _Alignas(8) uint8_t command[ANY_COMMAND_BYTES_MAX];
 };
 
@@ -287,7 +288,7 @@ static void on_result(void *who, const struct result *result)
         hear(shop, wish, result);
         if (!wish->is_again)
             remember(caller, wish, result);
-        if (is_done(result))
+        if (is_done(result) || wish->asks > 1)
             note_what_is_open(shop, wish);
     }
     wish->answered = true;
@@ -327,6 +328,7 @@ static bool ask_once(struct caller *caller)
             continue;
         wish->version = heard != NULL ? heard->version : 0;
         wish->sku = caller->shop->new_skus[any_new_sku(command)];
+        wish->asks++;
         memcpy(caller->commands + bytes, command, command->bytes);
         bytes += command->bytes;
         count++;
