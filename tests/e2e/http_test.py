@@ -17,6 +17,8 @@ import threading
 import time
 import urllib.parse
 
+from left import verify_what_is_left
+
 SPATE = os.path.join(os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build"), "spate")
 JSON = {"Content-Type": "application/json"}
 
@@ -1064,6 +1066,7 @@ def run(test):
         finally:
             server.kill()
             server.log.close()
+        verify_what_is_left(SPATE, directory)
 
 
 def main():

@@ -17,6 +17,7 @@ import threading
 import time
 
 import frames
+from left import verify_what_is_left
 
 SPATE = os.path.join(os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build"), "spate")
 CONNECTIONS = 60
@@ -481,6 +482,7 @@ def main():
                 test(server)
                 code = server.stop()
                 assert code == 0, f"the server ended with {code}"
+                verify_what_is_left(SPATE, directory)
                 print(f"ok {number} - {test.__name__}", flush=True)
             except Exception as error:  # whatever it is, the next test is to run
                 failed += 1

@@ -15,6 +15,8 @@ import threading
 import time
 import urllib.request
 
+from left import verify_what_is_left
+
 SPATE = os.path.join(os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build"), "spate")
 
 
@@ -449,6 +451,9 @@ for number, test in enumerate(TESTS, 1):
     with tempfile.TemporaryDirectory(prefix="spate-replay-") as place:
         try:
             test(place)
+            while SERVERS:
+                SERVERS.pop().kill()
+            verify_what_is_left(SPATE, place)
             print(f"ok {number} - {test.__name__}", flush=True)
         except Exception as fault:  # pylint: disable=broad-except
             print(f"not ok {number} - {test.__name__}", flush=True)

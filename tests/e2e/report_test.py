@@ -13,6 +13,8 @@ import tempfile
 import time
 import zlib
 
+from left import verify_what_is_left
+
 SPATE = os.path.join(os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build"), "spate")
 CHROMIUM = shutil.which("chromium")
 VOID = {"meta", "br", "link", "img", "path", "rect", "circle"}  # without an end tag of their own
@@ -148,6 +150,7 @@ for number, test in enumerate(TESTS, 1):
     with tempfile.TemporaryDirectory(prefix="spate-report-") as place:
         try:
             test(place)
+            verify_what_is_left(SPATE, place)
             print(f"ok {number} - {test.__name__}", flush=True)
         except Exception as fault:  # pylint: disable=broad-except
             print(f"not ok {number} - {test.__name__}", flush=True)
