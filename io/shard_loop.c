@@ -687,7 +687,8 @@ int shard_loop_run(struct shard_loop *loop, struct env *env)
         } else {
             wait_and_reap(loop);
         }
-        release(loop); /* what has just become durable does not wait for a turn */
+        release(loop);
+        env_flush(loop->env); /* what has just become durable does not wait for a turn */
         if (may_begin(loop))
             turn(loop);
         log_drive(loop->shared->log, loop->env, loop->number);
