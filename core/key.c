@@ -81,9 +81,24 @@ static uint64_t value_of(uint64_t eight)
     return (eight * 10000 + (eight >> 32)) & UINT64_C(0xffffffff);
 }
 
+/* The last digits of an id, fewer than eight, with zeros before them. */
+static uint64_t last_digits(struct text id, uint32_t count)
+{
+    uint64_t eight = UINT64_C(0x3030303030303030);
+    if (id.bytes < 8) {
+        memcpy((char *)&eight + 8 - count, id.at, count);
+        return eight;
+    }
+    uint64_t zeros = eight;
+    uint64_t before = (UINT64_C(1) << 8 * (8 - count)) - 1;
+    memcpy(&eight, id.at + id.bytes - 8, sizeof eight);
+    return (eight & ~before) | (zeros & before);
+}
+
 /* The number of a numeral of at most LONG_DIGITS; 0 if it is none. */
 static uint64_t number_of(struct text id)
 {
+    static const uint32_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000};
     uint64_t number = 0;
     uint32_t used = 0;
     for (; id.bytes - used >= 8; used += 8) {
@@ -93,12 +108,13 @@ static uint64_t number_of(struct text id)
             return 0;
         number = number * 100000000 + value_of(eight) + 11111111;
     }
-    for (; used < id.bytes; used++) {
-        if (id.at[used] < '0' || id.at[used] > '9')
-            return 0;
-        number = number * 10 + (uint64_t)(id.at[used] - '0') + 1;
-    }
-    return number;
+    uint32_t left = id.bytes - used;
+    if (left == 0)
+        return number;
+    uint64_t last = last_digits(id, left);
+    if (!are_digits(last))
+        return 0;
+    return number * powers[left] + value_of(last) + powers[left] / 9;
 }
 
 /* The numeral of `value` with eight digits: the way back from value_of. */
