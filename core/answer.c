@@ -31,7 +31,7 @@ void *answer_children(const struct shard *shard, struct turn *turn, const struct
     char at[TEXT_BYTES_MAX];
     struct result_child *result;
     struct text id = order_text(order, ORDER_ID, at);
-    uint32_t head_bytes = ((uint32_t)sizeof *result + id.bytes + 7u) & ~7u;
+    uint32_t head_bytes = bytes_padded((uint32_t)sizeof *result + id.bytes);
     result = answer(shard, turn, request, code, RESULT_CHILD, head_bytes + child_bytes);
     result->order_version = order->version;
     result->order_state = (uint8_t)order->state;

@@ -11,11 +11,6 @@
 #include "core/topology.h"
 #include "core/transfer.h"
 
-static uint32_t padded(uint32_t bytes)
-{
-    return (bytes + 7u) & ~7u;
-}
-
 /* Each looks at what apply would otherwise take on trust: lengths, and numbers that name a place in
  * an array. */
 
@@ -36,7 +31,7 @@ static bool placed_valid(const struct slice_order_placed *placed)
             return false;
         bytes += placed->text_bytes[i];
     }
-    if (placed->head.bytes != padded(bytes))
+    if (placed->head.bytes != bytes_padded(bytes))
         return false;
     bool reserves = placed->state != ORDER_REJECTED;
     for (uint32_t i = 0; i < placed->line_count; i++)
@@ -50,7 +45,7 @@ static bool moved_valid(const struct slice_order_moved *moved)
 {
     return moved->head.bytes >= sizeof *moved &&
            moved->head.bytes ==
-               padded((uint32_t)sizeof *moved + moved->id_bytes + moved->reason_bytes) &&
+               bytes_padded((uint32_t)sizeof *moved + moved->id_bytes + moved->reason_bytes) &&
            moved->from < ORDER_STATES && moved->to > 0 && moved->to < ORDER_STATES &&
            moved->id_bytes > 0 && moved->id_bytes <= ID_BYTES_MAX;
 }
@@ -61,7 +56,7 @@ static bool cancelled_valid(const struct slice_lines_cancelled *cancelled)
         return false;
     uint32_t bytes = cancelled->line_count * (uint32_t)sizeof cancelled->lines[0];
     bytes += (uint32_t)sizeof *cancelled + cancelled->id_bytes + cancelled->reason_bytes;
-    return cancelled->head.bytes == padded(bytes) && cancelled->id_bytes > 0 &&
+    return cancelled->head.bytes == bytes_padded(bytes) && cancelled->id_bytes > 0 &&
            cancelled->id_bytes <= ID_BYTES_MAX;
 }
 
@@ -80,7 +75,7 @@ static bool payment_valid(const struct slice_payment *payment)
     uint32_t bytes = sizeof *payment;
     for (uint32_t i = 0; i < SLICE_PAYMENT_TEXTS; i++)
         bytes += payment->text_bytes[i];
-    return payment->head.bytes == padded(bytes) &&
+    return payment->head.bytes == bytes_padded(bytes) &&
            ids_valid(payment->text_bytes, SLICE_PAYMENT_METHOD) &&
            payment->text_bytes[SLICE_PAYMENT_METHOD] <= ID_BYTES_MAX && payment->state > 0 &&
            payment->state < PAYMENT_STATES;
@@ -93,7 +88,7 @@ static bool refund_valid(const struct slice_refund *refund)
     uint32_t bytes = sizeof *refund;
     for (uint32_t i = 0; i < SLICE_REFUND_TEXTS; i++)
         bytes += refund->text_bytes[i];
-    return refund->head.bytes == padded(bytes) &&
+    return refund->head.bytes == bytes_padded(bytes) &&
            ids_valid(refund->text_bytes, SLICE_REFUND_REASON) &&
            refund->text_bytes[SLICE_REFUND_REASON] <= TEXT_BYTES_MAX && refund->state > 0 &&
            refund->state < REFUND_STATES;
@@ -103,7 +98,7 @@ static bool order_forgotten_valid(const struct slice_order_forgotten *forgotten)
 {
     return forgotten->head.bytes >= sizeof *forgotten && forgotten->id_bytes > 0 &&
            forgotten->id_bytes <= ID_BYTES_MAX &&
-           forgotten->head.bytes == padded((uint32_t)sizeof *forgotten + forgotten->id_bytes);
+           forgotten->head.bytes == bytes_padded((uint32_t)sizeof *forgotten + forgotten->id_bytes);
 }
 
 static bool extended_valid(const struct slice_deadlines_extended *extended)
@@ -127,14 +122,14 @@ static bool sku_put_valid(const struct slice_sku_put *put)
     if (put->head.bytes < sizeof *put || put->code_bytes == 0 || put->code_bytes > ID_BYTES_MAX)
         return false;
     uint32_t bytes = put->cap_count * (uint32_t)sizeof put->caps[0] + put->code_bytes;
-    return put->head.bytes == padded((uint32_t)sizeof *put + bytes) &&
+    return put->head.bytes == bytes_padded((uint32_t)sizeof *put + bytes) &&
            is_sku_of(&put->head, put->sku) && sku_caps_valid(put->caps, put->cap_count);
 }
 
 static bool change_valid(const struct slice_stock_change *change)
 {
     return change->head.bytes >= sizeof *change &&
-           change->head.bytes == padded((uint32_t)sizeof *change + change->reason_bytes) &&
+           change->head.bytes == bytes_padded((uint32_t)sizeof *change + change->reason_bytes) &&
            is_sku_of(&change->head, change->sku) && change->warehouse < WAREHOUSES_MAX;
 }
 
@@ -177,7 +172,7 @@ static bool rules_put_valid(const struct slice_rules_put *put)
     struct text text = {(const char *)(put + 1), put->text_bytes};
     struct rules_fault fault;
     return put->head.bytes >= sizeof *put && put->text_bytes <= RULES_BYTES_MAX &&
-           put->head.bytes == padded((uint32_t)sizeof *put + put->text_bytes) &&
+           put->head.bytes == bytes_padded((uint32_t)sizeof *put + put->text_bytes) &&
            put->head.slot == TOPOLOGY_SLOT && put->hash == rules_hash(text) &&
            rules_check(text, &fault);
 }
@@ -185,8 +180,8 @@ static bool rules_put_valid(const struct slice_rules_put *put)
 static bool warehouse_put_valid(const struct slice_warehouse_put *put)
 {
     return put->head.bytes >= sizeof *put &&
-           put->head.bytes == padded((uint32_t)sizeof *put + put->id_bytes) && put->id_bytes > 0 &&
-           put->id_bytes <= ID_BYTES_MAX && put->warehouse < WAREHOUSES_MAX &&
+           put->head.bytes == bytes_padded((uint32_t)sizeof *put + put->id_bytes) &&
+           put->id_bytes > 0 && put->id_bytes <= ID_BYTES_MAX && put->warehouse < WAREHOUSES_MAX &&
            put->head.slot == TOPOLOGY_SLOT;
 }
 
@@ -261,7 +256,7 @@ static bool head_valid(const struct event *event, uint64_t available)
 {
     return available >= sizeof *event && event->bytes <= available && event->bytes % 8 == 0 &&
            event->by_bytes <= WHO_BYTES_MAX &&
-           event->bytes >= sizeof *event + padded(event->by_bytes) && event->slice_count > 0;
+           event->bytes >= sizeof *event + bytes_padded(event->by_bytes) && event->slice_count > 0;
 }
 
 bool event_valid(const struct event *event, uint64_t available)
@@ -269,7 +264,7 @@ bool event_valid(const struct event *event, uint64_t available)
     if (!head_valid(event, available))
         return false;
     const struct slice *slice = event_slices(event);
-    uint64_t left = event->bytes - sizeof *event - padded(event->by_bytes);
+    uint64_t left = event->bytes - sizeof *event - bytes_padded(event->by_bytes);
     for (uint32_t i = 0; i < event->slice_count; i++) {
         if (left < sizeof *slice || slice->bytes < sizeof *slice || slice->bytes > left ||
             slice->bytes % 8 != 0 || slice->slot >= SLOT_COUNT || !slice_valid(slice))

@@ -164,7 +164,7 @@ static inline struct text event_by(const struct event *event)
 
 static inline const struct slice *event_slices(const struct event *event)
 {
-    return (const void *)((const char *)event + sizeof *event + ((event->by_bytes + 7u) & ~7u));
+    return (const void *)((const char *)event + sizeof *event + bytes_padded(event->by_bytes));
 }
 
 static inline const struct event *event_next(const struct event *event)

@@ -5,11 +5,6 @@
 /* Memory for each flight, and in any case for some of the longest orders. */
 enum { FLIGHT_BYTES_USUAL = 2048, LONG_FLIGHTS = 8 };
 
-static uint32_t padded(uint32_t bytes)
-{
-    return (bytes + 7u) & ~7u;
-}
-
 static uint32_t flight_bytes(uint32_t line_count, uint32_t part_count, uint32_t command_bytes,
                              uint32_t caller_bytes)
 {
@@ -193,7 +188,7 @@ bool flight_queue(struct flights *flights, uint32_t number, const struct request
 {
     const struct command *command = request->command;
     uint32_t bytes =
-        (uint32_t)sizeof(struct queued) + command->bytes + padded(request->caller.bytes);
+        (uint32_t)sizeof(struct queued) + command->bytes + bytes_padded(request->caller.bytes);
     uint32_t place = memory_take(&flights->memory, bytes);
     if (place == 0)
         return false;

@@ -21,7 +21,7 @@ struct record *record_begin(struct pile *out, uint32_t slot)
 void *record_part(struct pile *out, struct record *record, enum part_kind kind, size_t bytes)
 {
     struct part *part = pile_append(out, (uint32_t)bytes);
-    part->bytes = ((uint32_t)bytes + 7u) & ~7u;
+    part->bytes = bytes_padded((uint32_t)bytes);
     part->kind = (uint16_t)kind;
     record->bytes += part->bytes;
     return part;

@@ -63,7 +63,7 @@ static uint32_t own_answer_bytes(const struct order *order, uint32_t text_bytes)
     uint32_t bytes = (uint32_t)sizeof(struct result_order) + text_bytes;
     bytes += order->line_count * (uint32_t)sizeof(struct result_line);
     bytes += shown_adjustments(order) * (uint32_t)sizeof(struct adjustment);
-    return (bytes + 7u) & ~7u;
+    return bytes_padded(bytes);
 }
 
 uint32_t order_answer_bytes(const struct orders *orders, const struct order *order)

@@ -32,7 +32,7 @@ static uint32_t placed_bytes(const struct order *order, const struct order_unpac
     bytes += order->adjustment_count * (uint32_t)sizeof(struct adjustment);
     for (uint32_t i = 0; i < ORDER_TEXTS; i++)
         bytes += unpacked->text[i].bytes;
-    return (bytes + 7u) & ~7u;
+    return bytes_padded(bytes);
 }
 
 /* The inverse of `fill`. */
@@ -147,7 +147,7 @@ bool order_part_valid(const struct part_order *part, uint32_t slot)
         return false;
     bytes = (uint32_t)(part_names(part) - (const char *)part);
     bytes += part->created_by_bytes + (uint32_t)part->modified_by_bytes;
-    return part->head.bytes == ((bytes + 7u) & ~7u) && part->created_by_bytes <= TEXT_BYTES_MAX &&
+    return part->head.bytes == bytes_padded(bytes) && part->created_by_bytes <= TEXT_BYTES_MAX &&
            part->modified_by_bytes <= TEXT_BYTES_MAX && part->position_seq != 0;
 }
 
@@ -155,7 +155,7 @@ bool stages_part_valid(const struct part_stages *part)
 {
     return part->head.bytes >= sizeof *part && part->id_bytes > 0 &&
            part->id_bytes <= ID_BYTES_MAX &&
-           part->head.bytes == (((uint32_t)sizeof *part + part->id_bytes + 7u) & ~7u);
+           part->head.bytes == bytes_padded((uint32_t)sizeof *part + part->id_bytes);
 }
 
 enum shard_table stages_load(struct orders *orders, const struct part_stages *part)

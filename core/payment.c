@@ -130,10 +130,7 @@ uint64_t payment_room(struct text id, struct text method)
 
 static struct text slice_text(const struct slice_payment *slice, enum slice_payment_text which)
 {
-    const char *at = (const char *)(slice + 1);
-    for (uint32_t i = 0; i < (uint32_t)which; i++)
-        at += slice->text_bytes[i];
-    return (struct text){at, slice->text_bytes[which]};
+    return text_nth((const char *)(slice + 1), slice->text_bytes, which);
 }
 
 /* The reference that leads to `record`; of 0: where the next one is to be hung. */
@@ -213,7 +210,7 @@ uint32_t payment_answer_bytes(const struct payment *payment)
     char at[ID_BYTES_MAX];
     uint32_t bytes = (uint32_t)sizeof(struct child_payment);
     bytes += payment_id(payment, at).bytes + payment_method(payment, at).bytes;
-    return (bytes + 7u) & ~7u;
+    return bytes_padded(bytes);
 }
 
 void *payment_answer(const struct orders *orders, const struct payment *payment, void *out)
@@ -310,7 +307,7 @@ static void image_one(const struct payment *payment, struct text order, struct r
     struct slice_payment *slice = (void *)(part + 1);
     part->created_ns = payment->created_ns;
     *slice = (struct slice_payment){
-        .head = {(bytes + 7u) & ~7u, record->slot, SLICE_PAYMENT},
+        .head = {bytes_padded(bytes), record->slot, SLICE_PAYMENT},
         .amount = payment->amount,
         .authorized = payment->authorized,
         .captured = payment->captured,

@@ -104,10 +104,7 @@ uint64_t refund_room(struct text id, struct text reason)
 
 static struct text slice_text(const struct slice_refund *slice, enum slice_refund_text which)
 {
-    const char *at = (const char *)(slice + 1);
-    for (uint32_t i = 0; i < (uint32_t)which; i++)
-        at += slice->text_bytes[i];
-    return (struct text){at, slice->text_bytes[which]};
+    return text_nth((const char *)(slice + 1), slice->text_bytes, which);
 }
 
 static uint32_t make(struct orders *orders, struct payment *payment,
@@ -167,7 +164,7 @@ uint32_t refund_answer_bytes(const struct refund *refund)
 {
     char at[ID_BYTES_MAX];
     uint32_t bytes = (uint32_t)sizeof(struct child_refund) + refund->reason_bytes;
-    return (bytes + refund_id(refund, at).bytes + 7u) & ~7u;
+    return bytes_padded(bytes + refund_id(refund, at).bytes);
 }
 
 void *refund_answer(const struct refund *refund, void *out)
@@ -209,7 +206,7 @@ void refund_image(const struct refund *refund, struct text order, struct text pa
     struct slice_refund *slice = (void *)(part + 1);
     part->created_ns = refund->created_ns;
     *slice = (struct slice_refund){
-        .head = {(bytes + 7u) & ~7u, record->slot, SLICE_REFUND},
+        .head = {bytes_padded(bytes), record->slot, SLICE_REFUND},
         .amount = refund->amount,
         .state = refund->state,
         .asked = refund->asked,

@@ -41,7 +41,7 @@ bool region_costs_valid(const struct slice_region_costs *costs)
         costs->id_bytes == 0 || costs->id_bytes > ID_BYTES_MAX || costs->head.slot != TOPOLOGY_SLOT)
         return false;
     uint32_t bytes = costs->row_count * (uint32_t)sizeof costs->rows[0] + costs->id_bytes;
-    if (costs->head.bytes != (((uint32_t)sizeof *costs + bytes + 7u) & ~7u))
+    if (costs->head.bytes != bytes_padded((uint32_t)sizeof *costs + bytes))
         return false;
     for (uint32_t i = 0; i < costs->row_count; i++)
         if (costs->rows[i].warehouse >= WAREHOUSES_MAX)
@@ -80,7 +80,7 @@ bool region_part_valid(const struct part_region *part)
     if (part->head.bytes < sizeof *part || part->id_bytes == 0 || part->id_bytes > ID_BYTES_MAX)
         return false;
     uint32_t cost_bytes = served_count(part->served) * (uint32_t)sizeof part->costs[0];
-    return part->head.bytes == (((uint32_t)sizeof *part + cost_bytes + part->id_bytes + 7u) & ~7u);
+    return part->head.bytes == bytes_padded((uint32_t)sizeof *part + cost_bytes + part->id_bytes);
 }
 
 void region_load(struct region *region, const struct part_region *part)

@@ -96,11 +96,6 @@ uint64_t return_room(uint32_t line_count, uint32_t text_bytes)
 
 /* ---- slices ------------------------------------------------------------------------------------ */
 
-static uint32_t padded(uint32_t bytes)
-{
-    return (bytes + 7u) & ~7u;
-}
-
 static bool ids_valid(uint8_t order_bytes, uint8_t id_bytes)
 {
     return order_bytes > 0 && order_bytes <= ID_BYTES_MAX && id_bytes > 0 &&
@@ -114,7 +109,7 @@ static bool made_valid(const struct slice_return *slice)
         return false;
     uint32_t bytes = (uint32_t)sizeof *slice + slice->order_bytes + slice->id_bytes;
     bytes += slice->line_count * (uint32_t)sizeof slice->lines[0] + slice->reason_bytes;
-    return slice->head.bytes == padded(bytes);
+    return slice->head.bytes == bytes_padded(bytes);
 }
 
 static bool moved_valid(const struct slice_return_moved *slice)
@@ -125,7 +120,7 @@ static bool moved_valid(const struct slice_return_moved *slice)
         return false;
     uint32_t bytes = (uint32_t)sizeof *slice + slice->order_bytes + slice->id_bytes;
     bytes += slice->line_count * (uint32_t)sizeof slice->lines[0] + slice->reason_bytes;
-    return slice->head.bytes == padded(bytes);
+    return slice->head.bytes == bytes_padded(bytes);
 }
 
 bool return_slice_valid(const struct slice *slice)
@@ -262,7 +257,7 @@ uint32_t return_answer_bytes(const struct order_return *r, bool whole)
     uint32_t bytes = (uint32_t)sizeof(struct child_return) + r->id_bytes + r->reason_bytes;
     if (whole)
         bytes += r->line_count * (uint32_t)sizeof(struct child_return_line);
-    return padded(bytes);
+    return bytes_padded(bytes);
 }
 
 void *return_answer(const struct order_return *r, bool whole, void *out)
@@ -360,7 +355,7 @@ static void image_one(const struct order_return *r, struct text order, struct re
     part->changed_ns = r->changed_ns;
     part->state = r->state;
     *slice = (struct slice_return){
-        .head = {padded(bytes), record->slot, SLICE_RETURN},
+        .head = {bytes_padded(bytes), record->slot, SLICE_RETURN},
         .digest = r->digest,
         .created_ns = r->created_ns,
         .line_count = r->line_count,

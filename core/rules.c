@@ -159,7 +159,7 @@ bool rules_part_valid(const struct part_rules *part)
     struct text text = {(const char *)(part + 1), part->text_bytes};
     struct rules_fault fault;
     return part->head.bytes >= sizeof *part && part->text_bytes <= RULES_BYTES_MAX &&
-           part->head.bytes == (((uint32_t)sizeof *part + part->text_bytes + 7u) & ~7u) &&
+           part->head.bytes == bytes_padded((uint32_t)sizeof *part + part->text_bytes) &&
            part->hash == rules_hash(text) && rules_check(text, &fault);
 }
 

@@ -85,7 +85,7 @@ struct event *shard_event(struct shard *shard, struct turn *turn, enum event_kin
                           struct text by)
 {
     (void)shard;
-    uint32_t bytes = (uint32_t)sizeof(struct event) + ((by.bytes + 7u) & ~7u);
+    uint32_t bytes = (uint32_t)sizeof(struct event) + bytes_padded(by.bytes);
     struct event *event = pile_append(&turn->events, bytes);
     event->bytes = bytes;
     event->kind = (uint16_t)kind;

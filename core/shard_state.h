@@ -68,7 +68,7 @@ static inline void *event_add(struct turn *turn, struct event *event, uint32_t s
                               enum slice_kind kind, uint32_t bytes)
 {
     struct slice *slice = pile_append(&turn->events, bytes);
-    slice->bytes = (bytes + 7u) & ~7u;
+    slice->bytes = bytes_padded(bytes);
     slice->slot = (uint16_t)slot;
     slice->kind = (uint16_t)kind;
     event->bytes += slice->bytes;

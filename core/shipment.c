@@ -65,10 +65,7 @@ static const char *texts_of(const struct shipment *shipment)
 
 struct text shipment_text(const struct shipment *shipment, enum shipment_text which)
 {
-    const char *at = texts_of(shipment);
-    for (uint32_t i = 0; i < (uint32_t)which; i++)
-        at += shipment->text_bytes[i];
-    return (struct text){at, shipment->text_bytes[which]};
+    return text_nth(texts_of(shipment), shipment->text_bytes, which);
 }
 
 static bool same_text(struct text a, struct text b)
@@ -158,13 +155,6 @@ static const char *slice_order_id(const struct slice_shipment *slice)
     return (const char *)(slice->lines + slice->line_count);
 }
 
-static struct text nth_text(const char *at, const uint8_t *text_bytes, uint32_t which)
-{
-    for (uint32_t i = 0; i < which; i++)
-        at += text_bytes[i];
-    return (struct text){at, text_bytes[which]};
-}
-
 static uint32_t sum_of(const uint8_t *text_bytes)
 {
     uint32_t bytes = 0;
@@ -194,11 +184,6 @@ static struct scan_facts next_scan(const struct parcel_scan *scan, const char **
     return facts;
 }
 
-static uint32_t padded(uint32_t bytes)
-{
-    return (bytes + 7u) & ~7u;
-}
-
 static bool texts_valid(uint8_t order_bytes, const uint8_t *text_bytes, uint8_t reason_bytes)
 {
     return order_bytes > 0 && order_bytes <= ID_BYTES_MAX && text_bytes[SHIPMENT_ID] > 0 &&
@@ -216,14 +201,14 @@ static bool made_valid(const struct slice_shipment *slice)
         return false;
     uint32_t bytes = (uint32_t)sizeof *slice + slice->order_bytes + sum_of(slice->text_bytes);
     bytes += slice->line_count * (uint32_t)sizeof slice->lines[0] + slice->reason_bytes;
-    return slice->head.bytes == padded(bytes) && slice->warehouse < WAREHOUSES_MAX;
+    return slice->head.bytes == bytes_padded(bytes) && slice->warehouse < WAREHOUSES_MAX;
 }
 
 static bool moved_valid(const struct slice_shipment_moved *slice)
 {
     return slice->head.bytes >= sizeof *slice &&
-           slice->head.bytes == padded((uint32_t)sizeof *slice + slice->order_bytes +
-                                       sum_of(slice->text_bytes) + slice->reason_bytes) &&
+           slice->head.bytes == bytes_padded((uint32_t)sizeof *slice + slice->order_bytes +
+                                             sum_of(slice->text_bytes) + slice->reason_bytes) &&
            texts_valid(slice->order_bytes, slice->text_bytes, slice->reason_bytes) &&
            slice->warehouse < WAREHOUSES_MAX &&
            shipment_step((enum shipment_state)slice->from, (enum shipment_move)slice->move) != NULL;
@@ -236,7 +221,7 @@ static bool scanned_valid(const struct slice_shipment_scanned *slice)
         return false;
     uint32_t bytes = (uint32_t)sizeof *slice + slice->order_bytes + slice->shipment_bytes;
     bytes += slice->scan_count * (uint32_t)sizeof slice->scans[0];
-    if (slice->head.bytes != padded(bytes + slice->text_bytes))
+    if (slice->head.bytes != bytes_padded(bytes + slice->text_bytes))
         return false;
     uint32_t text_bytes = 0;
     for (uint32_t i = 0; i < slice->scan_count; i++) {
@@ -392,7 +377,7 @@ static uint32_t rename_to(struct orders *orders, struct order *order, uint32_t r
     struct text texts[SHIPMENT_TEXTS];
     uint32_t bytes = 0;
     for (uint32_t i = 0; i < SHIPMENT_TEXTS; i++) {
-        texts[i] = nth_text(given, slice->text_bytes, i);
+        texts[i] = text_nth(given, slice->text_bytes, i);
         if (texts[i].bytes == 0)
             texts[i] = shipment_text(before, i);
         bytes += texts[i].bytes;
@@ -426,7 +411,7 @@ static enum shard_table apply_moved(struct orders *orders, struct position posit
     uint32_t number = order_known(orders, id);
     struct order *order = order_at(orders, number);
     uint32_t record =
-        shipment_find(orders, order, nth_text(id.at + id.bytes, slice->text_bytes, 0));
+        shipment_find(orders, order, text_nth(id.at + id.bytes, slice->text_bytes, 0));
     CHECK(record != 0 && shipment_at(orders, record)->state == slice->from);
     if (has_new_texts(slice))
         record = rename_to(orders, order, record, slice);
@@ -516,12 +501,12 @@ uint32_t shipment_answer_bytes(const struct orders *orders, const struct shipmen
     if (detail != SHIPMENT_BRIEF)
         bytes += shipment->line_count * (uint32_t)sizeof(struct child_line);
     if (detail != SHIPMENT_WHOLE)
-        return padded(bytes);
+        return bytes_padded(bytes);
     for (uint32_t at = shipment->scans; at != 0; at = scan_at(orders, at)->next) {
         const struct kept_scan *scan = scan_at(orders, at);
         bytes += (uint32_t)sizeof(struct parcel_scan) + scan->code_bytes + scan->place_bytes;
     }
-    return padded(bytes);
+    return bytes_padded(bytes);
 }
 
 static void answer_scans(const struct orders *orders, const struct shipment *shipment,
@@ -655,7 +640,7 @@ static void image_one(const struct shipment *shipment, struct text order, struct
     part->changed_ns = shipment->changed_ns;
     part->state = shipment->state;
     *slice = (struct slice_shipment){
-        .head = {padded(bytes), record->slot, SLICE_SHIPMENT},
+        .head = {bytes_padded(bytes), record->slot, SLICE_SHIPMENT},
         .digest = shipment->digest,
         .created_ns = shipment->created_ns,
         .eta_ns = shipment->eta_ns,
@@ -681,7 +666,7 @@ static void image_scans(const struct orders *orders, const struct shipment *ship
     struct part_scans *part = record_part(out, record, PART_SCANS, sizeof *part + bytes);
     struct slice_shipment_scanned *slice = (void *)(part + 1);
     *slice = (struct slice_shipment_scanned){
-        .head = {padded(bytes), record->slot, SLICE_SHIPMENT_SCANNED},
+        .head = {bytes_padded(bytes), record->slot, SLICE_SHIPMENT_SCANNED},
         .scan_count = shipment->scan_count,
         .text_bytes = (uint16_t)text_bytes,
         .order_bytes = (uint8_t)order.bytes,

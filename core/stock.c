@@ -750,7 +750,7 @@ bool sku_part_valid(const struct part_sku *part, uint32_t slot)
         return false;
     uint32_t cap_bytes = part->cap_count * (uint32_t)sizeof part->caps[0];
     return part->head.bytes ==
-               (((uint32_t)sizeof *part + cap_bytes + part->code_bytes + 7u) & ~7u) &&
+               bytes_padded((uint32_t)sizeof *part + cap_bytes + part->code_bytes) &&
            sku_caps_valid(part->caps, part->cap_count);
 }
 

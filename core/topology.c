@@ -143,7 +143,7 @@ bool warehouse_part_valid(const struct part_warehouse *part)
 {
     return part->head.bytes >= sizeof *part && part->id_bytes > 0 &&
            part->id_bytes <= ID_BYTES_MAX && part->warehouse < WAREHOUSES_MAX &&
-           part->head.bytes == (((uint32_t)sizeof *part + part->id_bytes + 7u) & ~7u);
+           part->head.bytes == bytes_padded((uint32_t)sizeof *part + part->id_bytes);
 }
 
 void topology_load(struct topology *topology, const struct part *part)

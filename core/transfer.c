@@ -186,7 +186,7 @@ enum shard_table transfer_apply(struct transfers *transfers, const struct slice 
 static bool length_fits(uint32_t bytes, size_t fixed_bytes, uint32_t id_bytes)
 {
     return id_bytes > 0 && id_bytes <= ID_BYTES_MAX &&
-           bytes == (((uint32_t)fixed_bytes + id_bytes + 7u) & ~7u);
+           bytes == bytes_padded((uint32_t)fixed_bytes + id_bytes);
 }
 
 static bool slot_fits(uint32_t sku, uint32_t slot)

@@ -4,11 +4,6 @@
 
 #include "core/check.h"
 
-static uint32_t padded(uint32_t bytes)
-{
-    return (bytes + 7u) & ~7u;
-}
-
 static bool pile_has(const struct pile *pile, uint32_t bytes)
 {
     return pile->capacity_bytes - pile->used_bytes >= bytes;
@@ -26,7 +21,7 @@ void *turn_send(struct turn *turn, uint32_t from, uint32_t target, enum message_
                 uint32_t bytes)
 {
     struct message *message = pile_append(&turn->outbox[target], bytes);
-    message->bytes = padded(bytes);
+    message->bytes = bytes_padded(bytes);
     message->kind = (uint16_t)kind;
     message->from = (uint16_t)from;
     return message;
@@ -36,7 +31,7 @@ static struct result *begin_result(void *at, uint64_t request, enum code code,
                                    enum result_kind kind, uint32_t bytes)
 {
     struct result *result = at;
-    result->bytes = padded(bytes);
+    result->bytes = bytes_padded(bytes);
     result->code = (uint16_t)code;
     result->kind = (uint16_t)kind;
     result->request = request;
@@ -52,7 +47,7 @@ void *turn_answer(struct turn *turn, uint32_t self, struct origin origin, uint64
         return begin_result(answer + 1, request, code, kind, bytes);
     }
     struct message_result *message = turn_send(turn, self, origin.shard, MESSAGE_RESULT,
-                                               (uint32_t)sizeof *message + padded(bytes));
+                                               (uint32_t)sizeof *message + bytes_padded(bytes));
     message->token = origin.token;
     return begin_result(message + 1, request, code, kind, bytes);
 }

@@ -58,11 +58,11 @@ bool turn_has_room(const struct turn *turn);
 /* Zeroed bytes at the end of the pile; `bytes` is rounded up to a multiple of 8. */
 static inline void *pile_append(struct pile *pile, uint32_t bytes)
 {
-    uint32_t padded = (bytes + 7u) & ~7u;
-    CHECK(pile->capacity_bytes - pile->used_bytes >= padded);
+    uint32_t all = bytes_padded(bytes);
+    CHECK(pile->capacity_bytes - pile->used_bytes >= all);
     void *at = pile->at + pile->used_bytes;
-    pile->used_bytes += padded;
-    return memset(at, 0, padded);
+    pile->used_bytes += all;
+    return memset(at, 0, all);
 }
 
 /* A message for another shard, its head filled in but for `seen`. */

@@ -30,6 +30,20 @@ struct text {
     uint32_t bytes;
 };
 
+/* One of several texts that stand one behind the other. */
+static inline struct text text_nth(const char *at, const uint8_t *text_bytes, uint32_t which)
+{
+    for (uint32_t i = 0; i < which; i++)
+        at += text_bytes[i];
+    return (struct text){at, text_bytes[which]};
+}
+
+/* Records that follow each other begin at multiples of 8, with zeros before them. */
+static inline uint32_t bytes_padded(uint32_t bytes)
+{
+    return (bytes + 7u) & ~7u;
+}
+
 /* A SKU's number: its slot in the upper 10 bits, its place within the slot in the lower 22, counted
  * from 1; 0 is no SKU. Fixed once by the event that creates the SKU, so that it never depends on
  * how many shards or nodes there are. */
