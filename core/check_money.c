@@ -1,10 +1,5 @@
 #include "core/command_check.h"
 
-struct text order_money_text(const struct order_money *money, enum money_text which)
-{
-    return text_nth((const char *)(money + 1), money->text_bytes, which);
-}
-
 static const struct {
     const char *field;
     bool is_id;

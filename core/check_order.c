@@ -1,16 +1,5 @@
 #include "core/command_check.h"
 
-int64_t order_create_total(const struct order_create *create)
-{
-    int64_t total = 0;
-    for (uint32_t i = 0; i < create->line_count; i++)
-        total += create->lines[i].unit_price * (int64_t)create->lines[i].units;
-    const struct adjustment *adjustments = order_create_adjustments(create);
-    for (uint32_t i = 0; i < create->adjustment_count; i++)
-        total += adjustments[i].amount;
-    return total;
-}
-
 static enum code check_order_size(const struct order_create *create, struct command_fault *fault)
 {
     uint32_t bytes = sizeof *create;
@@ -163,11 +152,6 @@ enum code check_order_cancel(const struct order_cancel *cancel, struct command_f
         return check_wrong(fault, CODE_MALFORMED, "cancel", 0);
     enum code code = check_cancel_lines(cancel, fault);
     return code == CODE_OK ? check_cancel_texts(cancel, fault) : code;
-}
-
-struct text order_act_text(const struct order_act *act, enum act_text which)
-{
-    return text_nth((const char *)(act + 1), act->text_bytes, which);
 }
 
 enum code check_act(const struct order_act *act, struct command_fault *fault)

@@ -1,10 +1,5 @@
 #include "core/command_check.h"
 
-struct text order_parcel_text(const struct order_parcel *parcel, enum parcel_text which)
-{
-    return text_nth((const char *)(parcel->lines + parcel->line_count), parcel->text_bytes, which);
-}
-
 enum {
     PARCEL_NAMED = 1 << PARCEL_ORDER | 1 << PARCEL_ID,
     PARCEL_SAID = 1 << PARCEL_REASON | 1 << PARCEL_KEY,
@@ -107,23 +102,6 @@ enum code check_parcel(const struct order_parcel *parcel, struct command_fault *
         return check_wrong(fault, CODE_INVALID, "choice", 0);
     enum code code = check_parcel_texts(parcel, op, fault);
     return code == CODE_OK ? check_parcel_lines(parcel, op, fault) : code;
-}
-
-struct text order_scans_text(const struct order_scans *scans, uint32_t which)
-{
-    const char *at = (const char *)(scans->scans + scans->scan_count);
-    if (which == 0)
-        return (struct text){at, scans->order_bytes};
-    at += scans->order_bytes;
-    if (which == 1)
-        return (struct text){at, scans->shipment_bytes};
-    at += scans->shipment_bytes;
-    for (uint32_t i = 0; i < (which - 2) / 2; i++)
-        at += scans->scans[i].code_bytes + scans->scans[i].place_bytes;
-    const struct parcel_scan *scan = &scans->scans[(which - 2) / 2];
-    if (which % 2 == 0)
-        return (struct text){at, scan->code_bytes};
-    return (struct text){at + scan->code_bytes, scan->place_bytes};
 }
 
 enum code check_scans(const struct order_scans *scans, struct command_fault *fault)

@@ -1,10 +1,5 @@
 #include "core/command_check.h"
 
-struct text sku_put_code(const struct sku_put *put)
-{
-    return (struct text){(const char *)(put->caps + put->cap_count), put->code_bytes};
-}
-
 static enum code check_sku_put_size(const struct sku_put *put, struct command_fault *fault)
 {
     if (put->head.bytes < sizeof *put || put->zero != 0)
@@ -104,20 +99,6 @@ enum code check_warehouse_put(const struct warehouse_put *put, struct command_fa
     if (!id_valid(check_text_behind(put, sizeof *put, put->id_bytes)))
         return check_wrong(fault, CODE_INVALID, "warehouse", 0);
     return CODE_OK;
-}
-
-struct text region_costs_region(const struct region_costs *costs)
-{
-    return (struct text){(const char *)(costs->rows + costs->row_count), costs->region_bytes};
-}
-
-struct text region_costs_warehouse(const struct region_costs *costs, uint32_t which)
-{
-    struct text region = region_costs_region(costs);
-    const char *at = region.at + region.bytes;
-    for (uint32_t i = 0; i < which; i++)
-        at += costs->warehouse_bytes[i];
-    return (struct text){at, costs->warehouse_bytes[which]};
 }
 
 static enum code check_costs_size(const struct region_costs *costs, struct command_fault *fault)

@@ -1,106 +1,70 @@
 #include "core/command.h"
 
-#include "core/command_check.h"
+/* ---- its parts --------------------------------------------------------------------------------- */
 
-enum code command_check(const struct command *command, uint64_t available,
-                        struct command_fault *fault)
+int64_t order_create_total(const struct order_create *create)
 {
-    if (available < sizeof *command || command->bytes < sizeof *command ||
-        command->bytes > available || command->bytes % 8 != 0)
-        return check_wrong(fault, CODE_MALFORMED, "bytes", 0);
-    if (command->bytes > COMMAND_BYTES_MAX)
-        return check_wrong(fault, CODE_TOO_LARGE, "bytes", 0);
-    if (command->flags & ~(COMMAND_WANT_RECORD | COMMAND_QUOTE) ||
-        (command->flags & COMMAND_QUOTE && command->op != OP_ORDER_CREATE))
-        return check_wrong(fault, CODE_MALFORMED, "flags", 0);
-    switch ((enum op)command->op) {
-    case OP_ORDER_CREATE:
-        return check_order_create((const void *)command, fault);
-    case OP_ORDER_GET:
-        return check_order_get((const void *)command, fault);
-    case OP_ORDER_CANCEL:
-        return check_order_cancel((const void *)command, fault);
-    case OP_ORDER_LIST:
-        return check_order_list((const void *)command, fault);
-    case OP_PAYMENT_CREATE:
-    case OP_PAYMENT_GET:
-    case OP_PAYMENT_AUTHORIZE:
-    case OP_PAYMENT_CAPTURE:
-    case OP_PAYMENT_FAIL:
-    case OP_PAYMENT_VOID:
-    case OP_PAYMENT_LOSE:
-    case OP_REFUND_CREATE:
-    case OP_REFUND_PROCESS:
-    case OP_REFUND_SUCCEED:
-    case OP_REFUND_FAIL:
-    case OP_REFUND_LOSE:
-    case OP_PAYMENT_NOTICE:
-        return check_money((const void *)command, fault);
-    case OP_SKU_PUT:
-        return check_sku_put((const void *)command, fault);
-    case OP_SKU_RESOLVE:
-        return check_sku_resolve((const void *)command, fault);
-    case OP_STOCK_GET:
-    case OP_SKU_GET:
-        return check_stock_get((const void *)command, fault);
-    case OP_ORDER_HISTORY:
-    case OP_STOCK_MOVEMENTS:
-        return check_past_get((const void *)command, fault);
-    case OP_STOCK_RECEIVE:
-        return check_stock_receive((const void *)command, fault);
-    case OP_STOCK_EXPECT:
-    case OP_STOCK_ADJUST:
-    case OP_STOCK_QUARANTINE:
-    case OP_STOCK_CLEAR:
-    case OP_STOCK_WRITE_OFF:
-    case OP_STOCK_COUNT:
-        return check_stock_change((const void *)command, fault);
-    case OP_STOCK_POLICY:
-        return check_stock_policy((const void *)command, fault);
-    case OP_ORDER_REVIEW:
-    case OP_ORDER_CONFIRM:
-        return check_act((const void *)command, fault);
-    case OP_SHIPMENT_CREATE:
-    case OP_SHIPMENT_GET:
-    case OP_SHIPMENT_PICK:
-    case OP_SHIPMENT_HAND_OVER:
-    case OP_SHIPMENT_DELIVER:
-    case OP_SHIPMENT_FAIL:
-    case OP_SHIPMENT_CANCEL:
-    case OP_SHIPMENT_RESOLVE:
-    case OP_RETURN_CREATE:
-    case OP_RETURN_GET:
-    case OP_RETURN_APPROVE:
-    case OP_RETURN_REFUSE:
-    case OP_RETURN_SHIP:
-    case OP_RETURN_RECEIVE:
-    case OP_RETURN_INSPECT:
-    case OP_RETURN_CLOSE:
-        return check_parcel((const void *)command, fault);
-    case OP_SHIPMENT_SCAN:
-        return check_scans((const void *)command, fault);
-    case OP_RULES_PUT:
-        return check_rules_put((const void *)command, fault);
-    case OP_RULES_GET:
-        return check_rules_get((const void *)command, fault);
-    case OP_TRANSFER_SHIP:
-        return check_transfer_ship((const void *)command, fault);
-    case OP_TRANSFER_RECEIVE:
-        return check_transfer_receive((const void *)command, fault);
-    case OP_TRANSFER_GET:
-        return check_transfer_get((const void *)command, fault);
-    case OP_CELL_LIST:
-        return check_cell_list((const void *)command, fault);
-    case OP_WAREHOUSE_PUT:
-        return check_warehouse_put((const void *)command, fault);
-    case OP_REGION_COSTS:
-        return check_region_costs((const void *)command, fault);
-    case OP_AUDIT:
-        return command->bytes == sizeof *command ? CODE_OK
-                                                 : check_wrong(fault, CODE_MALFORMED, "bytes", 0);
-    }
-    return check_wrong(fault, CODE_MALFORMED, "op", 0);
+    int64_t total = 0;
+    for (uint32_t i = 0; i < create->line_count; i++)
+        total += create->lines[i].unit_price * (int64_t)create->lines[i].units;
+    const struct adjustment *adjustments = order_create_adjustments(create);
+    for (uint32_t i = 0; i < create->adjustment_count; i++)
+        total += adjustments[i].amount;
+    return total;
 }
+
+struct text order_act_text(const struct order_act *act, enum act_text which)
+{
+    return text_nth((const char *)(act + 1), act->text_bytes, which);
+}
+
+struct text order_money_text(const struct order_money *money, enum money_text which)
+{
+    return text_nth((const char *)(money + 1), money->text_bytes, which);
+}
+
+struct text order_parcel_text(const struct order_parcel *parcel, enum parcel_text which)
+{
+    return text_nth((const char *)(parcel->lines + parcel->line_count), parcel->text_bytes, which);
+}
+
+struct text order_scans_text(const struct order_scans *scans, uint32_t which)
+{
+    const char *at = (const char *)(scans->scans + scans->scan_count);
+    if (which == 0)
+        return (struct text){at, scans->order_bytes};
+    at += scans->order_bytes;
+    if (which == 1)
+        return (struct text){at, scans->shipment_bytes};
+    at += scans->shipment_bytes;
+    for (uint32_t i = 0; i < (which - 2) / 2; i++)
+        at += scans->scans[i].code_bytes + scans->scans[i].place_bytes;
+    const struct parcel_scan *scan = &scans->scans[(which - 2) / 2];
+    if (which % 2 == 0)
+        return (struct text){at, scan->code_bytes};
+    return (struct text){at + scan->code_bytes, scan->place_bytes};
+}
+
+struct text sku_put_code(const struct sku_put *put)
+{
+    return (struct text){(const char *)(put->caps + put->cap_count), put->code_bytes};
+}
+
+struct text region_costs_region(const struct region_costs *costs)
+{
+    return (struct text){(const char *)(costs->rows + costs->row_count), costs->region_bytes};
+}
+
+struct text region_costs_warehouse(const struct region_costs *costs, uint32_t which)
+{
+    struct text region = region_costs_region(costs);
+    const char *at = region.at + region.bytes;
+    for (uint32_t i = 0; i < which; i++)
+        at += costs->warehouse_bytes[i];
+    return (struct text){at, costs->warehouse_bytes[which]};
+}
+
+/* ---- where it is decided ----------------------------------------------------------------------- */
 
 static uint32_t slot_of(struct text key)
 {
@@ -143,7 +107,7 @@ static struct home home_of(const struct command *command)
         return of_order(order_create_text(fixed, ORDER_ID));
     case OP_ORDER_GET: {
         const struct order_get *get = fixed;
-        return of_order(check_text_behind(get, sizeof *get, get->id_bytes));
+        return of_order((struct text){(const char *)(get + 1), get->id_bytes});
     }
     case OP_ORDER_CANCEL: {
         const struct order_cancel *cancel = (const void *)command;

@@ -1,6 +1,6 @@
-/* core/command_check.h - whether the bytes of a command are what they say they are; for command.c and
- * the files that look at one area each: check_order.c, check_money.c, check_parcel.c, check_stock.c,
- * check_setup.c.
+/* core/command_check.h - whether the bytes of a command are what they say they are; for command_check.c
+ * and the files that look at one area each: check_order.c, check_money.c, check_parcel.c,
+ * check_stock.c, check_setup.c.
  *
  * Each check expects that command.bytes are there, at most COMMAND_BYTES_MAX, and a multiple of 8; and
  * looks at nothing but these bytes. CODE_OK, or what is wrong, with the field and line in `fault`. */

@@ -253,6 +253,14 @@ void stock_prefetch_cell(const struct stock *stock, uint32_t sku);
 /* NULL: never had any in that warehouse. */
 struct stock_cell *stock_cell(const struct stock *stock, const struct stock_sku *sku,
                               uint32_t warehouse);
+/* The same for one that is known to be there. */
+static inline struct stock_cell *stock_cell_of(const struct stock *stock, uint32_t sku,
+                                               uint32_t warehouse)
+{
+    struct stock_cell *cell = stock_cell(stock, stock_sku_at(stock, sku), warehouse);
+    CHECK(cell != NULL);
+    return cell;
+}
 /* The cells of a SKU one after the other, NULL at the end; start with NULL. */
 static inline struct stock_cell *stock_next_cell(const struct stock *stock,
                                                  const struct stock_sku *sku,
@@ -297,6 +305,11 @@ uint32_t stock_slice_sku(const struct slice *slice);
 
 /* Live, room has been looked for before and the answer is SHARD_TABLE_NONE. */
 enum shard_table stock_apply(struct stock *stock, const struct slice *slice) MUST_LOOK;
+
+/* ---- in core/stock_units.c: a line's units, and what they count against ------------------------ */
+
+/* The slices of orders, and of windows that are forgotten. */
+enum shard_table stock_units_apply(struct stock *stock, const struct slice *slice) MUST_LOOK;
 
 /* How long a window is kept from its beginning: whatever length a merchant may give it anew, unless
  * that is longer than two days and than ever before, what was bought in it is still known. */
