@@ -232,7 +232,7 @@ enum notice_kind {
 #define MONEY_NOT_SAID INT64_MIN
 
 /* What may be done with an order's money; which of the fields each operation takes stands in
- * core/command.c. An amount that is not said is all there is: what the payment is for, what is
+ * core/check_money.c. An amount that is not said is all there is: what the payment is for, what is
  * authorized, what has not been refunded. */
 struct order_money {
     struct command head;
@@ -265,7 +265,7 @@ struct parcel_line {
     uint32_t zero;
 };
 
-/* Choices that a command makes; which of them it may make stands in core/command.c. */
+/* Choices that a command makes; which of them it may make stands in core/check_parcel.c. */
 enum parcel_choice {
     FAIL_PICK_SHORT = 1, /* of OP_SHIPMENT_FAIL */
     FAIL_CARRIER_REJECTED,
