@@ -339,7 +339,7 @@ uint32_t stock_slice_sku(const struct slice *slice)
     }
 }
 
-enum shard_table stock_apply(struct stock *stock, const struct slice *slice)
+enum shard_table stock_goods_apply(struct stock *stock, const struct slice *slice)
 {
     switch (slice->kind) {
     case SLICE_SKU_PUT:
@@ -359,8 +359,9 @@ enum shard_table stock_apply(struct stock *stock, const struct slice *slice)
         apply_warning(stock, (const void *)slice);
         return SHARD_TABLE_NONE;
     default:
-        return stock_units_apply(stock, slice);
+        CHECK(false); /* a slice of stock */
     }
+    return SHARD_TABLE_NONE;
 }
 
 void stock_publish(struct stock *stock, struct catalogue *catalogue, uint64_t seq)

@@ -306,10 +306,9 @@ uint32_t stock_slice_sku(const struct slice *slice);
 /* Live, room has been looked for before and the answer is SHARD_TABLE_NONE. */
 enum shard_table stock_apply(struct stock *stock, const struct slice *slice) MUST_LOOK;
 
-/* ---- in core/stock_units.c: a line's units, and what they count against ------------------------ */
-
-/* The slices of orders, and of windows that are forgotten. */
-enum shard_table stock_units_apply(struct stock *stock, const struct slice *slice) MUST_LOOK;
+/* Of what a merchant does; the slices of orders, and what their units count against, are in
+ * core/stock_units.c. */
+enum shard_table stock_goods_apply(struct stock *stock, const struct slice *slice) MUST_LOOK;
 
 /* How long a window is kept from its beginning: whatever length a merchant may give it anew, unless
  * that is longer than two days and than ever before, what was bought in it is still known. */

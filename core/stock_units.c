@@ -213,7 +213,8 @@ static void apply_uncount(struct stock *stock, const struct slice_stock_units *l
     count_out(stock, &promise, line->units, 0);
 }
 
-enum shard_table stock_units_apply(struct stock *stock, const struct slice *slice)
+/* What orders do comes first: there is the most of it. */
+enum shard_table stock_apply(struct stock *stock, const struct slice *slice)
 {
     switch (slice->kind) {
     case SLICE_WINDOWS_FORGOTTEN:
@@ -242,9 +243,8 @@ enum shard_table stock_units_apply(struct stock *stock, const struct slice *slic
         apply_uncount(stock, (const void *)slice);
         return SHARD_TABLE_NONE;
     default:
-        CHECK(false); /* a slice of stock */
+        return stock_goods_apply(stock, slice);
     }
-    return SHARD_TABLE_NONE;
 }
 
 /* ---- promises ---------------------------------------------------------------------------------- */
