@@ -130,7 +130,8 @@ static void fill_table(struct serve_options *options, struct option table[SERVE_
          .max = 1000000},
         {.name = "memory",
          .value_name = "SIZE",
-         .help = "shared out over the tables; buffers come on top, and the start says how much in all",
+         .help =
+             "shared out over the tables; buffers come on top, and the start says how much in all",
          .kind = OPTION_BYTES,
          INTO(options->memory_bytes),
          .min = 16 << 20,
