@@ -13,6 +13,7 @@ from left import verify_what_is_left
 
 PROGRAM = os.path.join(os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build"), "spate")
 PATIENCE_S = 30
+started = []  # the servers of the test that runs: none outlives it
 
 
 class Skip(Exception):
@@ -38,6 +39,7 @@ class Server:
                 [PROGRAM, "serve", "--data", data or os.path.join(directory, "data"), "--memory", "64M", "--segment", "4M",
                  "--http", http, "--admin", admin, *options],
                 stdout=log, stderr=log, env={**os.environ, **(environment or {})})
+        started.append(self)
         until("the server starts", lambda: "admin on " in self.said() or self.process.poll() is not None)
         assert self.process.poll() is None, f"the server did not start:\n{self.said()}"
         self.http = self.address("http")
@@ -121,4 +123,6 @@ def run(tests, leave_damage=()):
                 failed += 1
                 said = f"{type(error).__name__}: {error}".replace("\n", "\n# ")
                 print(f"not ok {number} - {test.__name__}\n# {said}", flush=True)
+            while started:
+                started.pop().kill()
     sys.exit(failed > 0)
