@@ -299,6 +299,58 @@ void shard_prefetch(const struct shard *shard, const struct command *const *comm
     }
 }
 
+static void prefetch_lines(const struct shard *shard, const struct hold_line *lines,
+                           uint32_t line_count,
+                           void (*prefetch)(const struct stock *stock, uint32_t sku))
+{
+    for (uint32_t i = 0; i < line_count && i < PREFETCH_LINES; i++)
+        prefetch(&shard->stock, lines[i].sku);
+}
+
+/* The order that a granted part may complete: nobody has looked there since its request came in. */
+static void prefetch_flight(const struct shard *shard, const struct flight *flight, bool again)
+{
+    const struct orders *orders = &shard->orders;
+    if (again) {
+        orders_prefetch_newest(orders, flight->buyer.customer);
+    } else {
+        table_prefetch(&orders->by_id, flight->id_hash);
+        table_prefetch(&orders->by_customer, flight->buyer.customer);
+    }
+    prefetch_lines(shard, flight_lines(flight), flight->line_count,
+                   again ? stock_prefetch_cell : stock_prefetch);
+}
+
+static void prefetch_message(const struct shard *shard, const struct message *message, bool again)
+{
+    void (*prefetch)(const struct stock *, uint32_t) = again ? stock_prefetch_cell : stock_prefetch;
+    if (message->kind == MESSAGE_HOLD) {
+        const struct message_hold *hold = (const void *)message;
+        prefetch_lines(shard, hold->lines, hold->ask.line_count, prefetch);
+    } else if (message->kind == MESSAGE_SETTLE) {
+        const struct message_slices *settle = (const void *)message;
+        const struct slice_stock_units *lines = (const void *)(settle + 1);
+        for (uint32_t i = 0; i < settle->slice_count && i < PREFETCH_LINES; i++)
+            prefetch(&shard->stock, lines[i].sku);
+    } else if (message->kind == MESSAGE_GRANTED) {
+        const struct message_granted *granted = (const void *)message;
+        prefetch_flight(shard, flight_at(&shard->flights, (uint32_t)granted->flight), again);
+    }
+}
+
+void shard_prefetch_messages(const struct shard *shard, const struct message *const *messages,
+                             uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const struct message_granted *granted = (const void *)messages[i];
+        if (granted->head.kind == MESSAGE_GRANTED)
+            __builtin_prefetch(flight_at(&shard->flights, (uint32_t)granted->flight));
+    }
+    for (uint32_t again = 0; again <= 1; again++)
+        for (uint32_t i = 0; i < count; i++)
+            prefetch_message(shard, messages[i], again != 0);
+}
+
 static bool has_work(const struct shard *shard)
 {
     return place_has_work(shard) || inventory_has_work(shard);

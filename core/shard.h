@@ -69,8 +69,11 @@ struct request {
     const struct command *command;
 };
 
-/* Touches the memory that checked commands will need, so that the batch waits for it only once. */
+/* Touches the memory that checked commands, or messages, will need, so that the batch waits for it only
+ * once. */
 enum { PREFETCH_MAX = 32 };
+void shard_prefetch_messages(const struct shard *shard, const struct message *const *messages,
+                             uint32_t count);
 void shard_prefetch(const struct shard *shard, const struct command *const *commands,
                     uint32_t count);
 

@@ -74,18 +74,34 @@ uint64_t mailbox_end(const struct mailbox *mailbox)
     return atomic_load(&mailbox->published); /* pairs with the store in mailbox_publish */
 }
 
-const struct message *mailbox_read(struct mailbox *mailbox, uint64_t end)
+static const struct message *message_at(const struct mailbox *mailbox, uint64_t *position,
+                                        uint64_t end)
 {
-    if (mailbox->read == end)
+    if (*position == end)
         return NULL;
-    uint32_t place = place_of(mailbox, mailbox->read);
+    uint32_t place = place_of(mailbox, *position);
     const struct message *message = (const void *)(mailbox->ring + place);
     if (message->bytes == SKIP) {
-        mailbox->read += mailbox->capacity_bytes - place;
+        *position += mailbox->capacity_bytes - place;
         message = (const void *)mailbox->ring;
     }
-    mailbox->read += message->bytes;
+    *position += message->bytes;
     return message;
+}
+
+const struct message *mailbox_read(struct mailbox *mailbox, uint64_t end)
+{
+    return message_at(mailbox, &mailbox->read, end);
+}
+
+uint32_t mailbox_look(const struct mailbox *mailbox, uint64_t end, const struct message **messages,
+                      uint32_t count_max)
+{
+    uint64_t position = mailbox->read;
+    uint32_t count = 0;
+    while (count < count_max && (messages[count] = message_at(mailbox, &position, end)) != NULL)
+        count++;
+    return count;
 }
 
 void mailbox_release(struct mailbox *mailbox)

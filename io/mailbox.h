@@ -21,6 +21,9 @@ void mailbox_publish(struct mailbox *mailbox);
 /* Reader: where the writer has published up to; then every message before that, NULL at the end. */
 uint64_t mailbox_end(const struct mailbox *mailbox);
 const struct message *mailbox_read(struct mailbox *mailbox, uint64_t end);
+/* Those that come next, at most count_max: they are only looked at. How many there are. */
+uint32_t mailbox_look(const struct mailbox *mailbox, uint64_t end, const struct message **messages,
+                      uint32_t count_max);
 void mailbox_release(struct mailbox *mailbox);
 /* Reader, before it sleeps: nothing is published that it has not read. */
 bool mailbox_empty(const struct mailbox *mailbox);

@@ -76,9 +76,17 @@ static bool read_mailbox(struct shard_loop *loop, struct mailbox *mailbox)
 {
     env_point(loop->env, ENV_POINT_MAILBOX);
     uint64_t end = mailbox_end(mailbox);
-    const struct message *message;
+    const struct message *message, *next[PREFETCH_MAX];
+    uint32_t fetched = 0;
     bool room;
-    while ((room = turn_has_room(&loop->turn)) && (message = mailbox_read(mailbox, end)) != NULL) {
+    while ((room = turn_has_room(&loop->turn))) {
+        if (fetched == 0) {
+            fetched = mailbox_look(mailbox, end, next, PREFETCH_MAX);
+            shard_prefetch_messages(loop->shard, next, fetched);
+        }
+        if ((message = mailbox_read(mailbox, end)) == NULL)
+            break;
+        fetched--;
         loop->worked = true;
         metric_add(&loop->metrics, METRIC_MESSAGES, 1);
         if (message->seen > loop->seen && !loop->shared->options->bug[BUG_SEEN_FORGOTTEN])

@@ -60,6 +60,30 @@ static void nothing_is_seen_before_it_is_published(void **state)
     free(mailbox);
 }
 
+/* Around the end of the ring too, where a skip stands. */
+static void what_is_looked_at_ahead_is_what_will_be_read(void **state)
+{
+    (void)state;
+    struct mailbox *mailbox = open_mailbox(SMALL);
+    const struct message *ahead[4];
+    uint64_t space[SMALL / 32];
+    for (uint64_t number = 0; number < 100; number += 3) {
+        for (uint64_t i = 0; i < 3; i++)
+            assert_true(mailbox_put(mailbox, fill((void *)space, number + i, 312)));
+        mailbox_publish(mailbox);
+        uint64_t end = mailbox_end(mailbox);
+        assert_int_equal(mailbox_look(mailbox, end, ahead, 2), 2);
+        assert_int_equal(mailbox_look(mailbox, end, ahead, 4), 3);
+        for (uint64_t i = 0; i < 3; i++) {
+            assert_true(is_whole(ahead[i], number + i, 312));
+            assert_ptr_equal(mailbox_read(mailbox, end), ahead[i]);
+        }
+        assert_int_equal(mailbox_look(mailbox, end, ahead, 4), 0);
+        mailbox_release(mailbox);
+    }
+    free(mailbox);
+}
+
 static void reading_stops_at_the_end_asked_for(void **state)
 {
     (void)state;
@@ -171,6 +195,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_seen_before_it_is_published),
         cmocka_unit_test(reading_stops_at_the_end_asked_for),
+        cmocka_unit_test(what_is_looked_at_ahead_is_what_will_be_read),
         cmocka_unit_test(a_full_mailbox_refuses_and_what_is_released_makes_room),
         cmocka_unit_test(messages_keep_their_bytes_and_order_over_many_turns_of_the_ring),
         cmocka_unit_test(a_reader_beside_a_writer_gets_every_message_whole_and_in_order),
