@@ -44,7 +44,7 @@ struct linear_step {
     struct linear_answer answer;
 };
 
-enum { LINEAR_STEPS_MAX = 40, LINEAR_NONE = UINT32_MAX };
+enum { LINEAR_STEPS_MAX = 40, LINEAR_NONE = LINEAR_STEPS_MAX };
 
 struct linear {
     uint32_t now;
