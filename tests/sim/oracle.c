@@ -310,9 +310,14 @@ void oracle_check_histories(struct oracle *oracle)
 {
     for (uint32_t i = 0; i < oracle->order_count; i++) {
         char words[4096] = "";
-        enum linear_verdict verdict = linear_check(&oracle->histories[i]);
-        if (verdict == LINEAR_EXPLAINED || oracle->orders[i].total == 0)
+        if (oracle->orders[i].total == 0)
             continue;
+        enum linear_verdict verdict = linear_check(&oracle->histories[i]);
+        oracle->run->totals->histories++;
+        oracle->run->totals->histories_cut += oracle->histories[i].is_full;
+        if (verdict == LINEAR_EXPLAINED)
+            continue;
+        oracle->run->totals->histories_undecided += verdict == LINEAR_UNDECIDED;
         linear_print(&oracle->histories[i], words, sizeof words);
         world_say(oracle->run->world, "%s:\n%s", oracle->orders[i].id, words);
         if (verdict == LINEAR_CONTRADICTS)

@@ -17,6 +17,9 @@ struct totals {
     uint64_t kills;
     uint64_t power_losses;
     uint64_t failed_operations;
+    uint64_t histories;     /* of orders, held against what a line of operations could answer */
+    uint64_t histories_cut; /* only its beginning was */
+    uint64_t histories_undecided;
     uint64_t trace;
 };
 

@@ -107,6 +107,7 @@ struct wanted {
 };
 
 enum { LIVES_TRIED = 12, CLIENTS_TRIED = 6 };
+enum { HISTORIES_TO_ONE_UNDECIDED = 100 };
 enum { RUN_SECONDS_MAX = 120, FAILURES_MAX = 10 /* enough to look at */ };
 
 static void run_one(const struct scenario *scenario, uint64_t seed, const struct wanted *wanted,
@@ -162,16 +163,49 @@ static double seconds_now(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static void print_totals(const struct totals *sum, uint64_t runs, uint64_t failures, double seconds)
+/* What has come of all runs so far. */
+struct outcome {
+    struct totals sum;
+    uint64_t runs;
+    uint64_t failures;
+};
+
+static void print_totals(const struct outcome *outcome, double seconds)
 {
+    const struct totals *sum = &outcome->sum;
     printf("%llu runs, %llu failures; %.2f simulated hours in %.1f s (%.0f s a second)\n"
            "%llu operations, %llu of the kernel, %llu of them failed; %llu starts, %llu kills, "
-           "%llu losses of power\n",
-           (unsigned long long)runs, (unsigned long long)failures,
+           "%llu losses of power\n"
+           "%llu orders' histories looked through, of %llu the beginning, %llu not to the end\n",
+           (unsigned long long)outcome->runs, (unsigned long long)outcome->failures,
            (double)sum->simulated_ns / 3.6e12, seconds, (double)sum->simulated_ns / 1e9 / seconds,
            (unsigned long long)sum->operations, (unsigned long long)sum->env_operations,
            (unsigned long long)sum->failed_operations, (unsigned long long)sum->starts,
-           (unsigned long long)sum->kills, (unsigned long long)sum->power_losses);
+           (unsigned long long)sum->kills, (unsigned long long)sum->power_losses,
+           (unsigned long long)sum->histories, (unsigned long long)sum->histories_cut,
+           (unsigned long long)sum->histories_undecided);
+}
+
+/* A search that gives up on more than this has stopped being a test. */
+static bool too_many_undecided(const struct totals *sum)
+{
+    bool too_many = sum->histories_undecided > 10 + sum->histories / HISTORIES_TO_ONE_UNDECIDED;
+    if (too_many)
+        printf("FAILED: the search gave up on more than one history in %u\n",
+               HISTORIES_TO_ONE_UNDECIDED);
+    return too_many;
+}
+
+/* On a terminal, from second to second. */
+static void show_progress(const struct outcome *outcome, double seconds)
+{
+    static double last;
+    if (!isatty(STDERR_FILENO) || seconds < last + 1)
+        return;
+    last = seconds;
+    fprintf(stderr, "\r%.0f s: %llu runs, %llu failures, %.2f simulated hours ", seconds,
+            (unsigned long long)outcome->runs, (unsigned long long)outcome->failures,
+            (double)outcome->sum.simulated_ns / 3.6e12);
 }
 
 /* The line that brings it back. */
@@ -244,13 +278,6 @@ static bool is_wanted(const struct wanted *wanted, const struct scenario *scenar
     return wanted->scenario == NULL || strcmp(wanted->scenario, scenario->name) == 0;
 }
 
-/* What has come of all runs so far. */
-struct outcome {
-    struct totals sum;
-    uint64_t runs;
-    uint64_t failures;
-};
-
 static void run_seed(const struct wanted *wanted, const struct scenario *scenario, uint64_t seed,
                      struct totals *shared, struct outcome *outcome)
 {
@@ -296,6 +323,7 @@ static int run_all(const struct wanted *wanted, struct totals *shared)
         for (uint32_t i = 0; i < SCENARIOS; i++)
             if (is_wanted(wanted, &scenarios[i]))
                 run_seeds(wanted, &scenarios[i], seed, shared, &outcome);
+        show_progress(&outcome, seconds_now() - begun);
     }
     if (wanted->bug != NULL) {
         printf("%s %s after %llu runs\n",
@@ -303,9 +331,9 @@ static int run_all(const struct wanted *wanted, struct totals *shared)
                (unsigned long long)outcome.runs);
         return outcome.failures == 0;
     }
-    print_totals(&outcome.sum, outcome.runs, outcome.failures, seconds_now() - begun);
+    print_totals(&outcome, seconds_now() - begun);
     uint32_t never = wanted->marks ? marks_print() : 0;
-    return outcome.failures != 0 || never != 0;
+    return outcome.failures != 0 || never != 0 || too_many_undecided(&outcome.sum);
 }
 
 static bool choose_bug(struct wanted *wanted, const char *name)
