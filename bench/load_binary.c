@@ -165,19 +165,25 @@ static uint32_t sku_at(const struct client *c, uint32_t place)
     return sku_numbers[place % wish.skus];
 }
 
+static bool is_of(const struct client *c, uint64_t order)
+{
+    char id[32];
+    uint64_t hash = key_hash((struct text){id, bench_order_id(id, order)});
+    return welcome.slot_shard[hash_slot(hash)] == c->shard;
+}
+
 uint32_t binary_order(struct client *c, void *at)
 {
-    for (;;) {
-        uint32_t skus[LOAD_LINES_MAX];
-        uint64_t order = c->next_order;
+    while (welcome.shard_count > 1 && !is_of(c, c->next_order))
         c->next_order += wish.connections;
-        load_places(order, skus);
-        for (uint32_t line = 0; line < wish.lines; line++)
-            skus[line] = sku_at(c, skus[line]);
-        uint32_t bytes = bench_order(at, order, skus, (uint32_t)wish.lines);
-        if (welcome.slot_shard[command_slot(at)] == c->shard)
-            return wish.pay != 0 ? write_payment(at) : bytes;
-    }
+    uint32_t skus[LOAD_LINES_MAX];
+    uint64_t order = c->next_order;
+    c->next_order += wish.connections;
+    load_places(order, skus);
+    for (uint32_t line = 0; line < wish.lines; line++)
+        skus[line] = sku_at(c, skus[line]);
+    uint32_t bytes = bench_order(at, order, skus, (uint32_t)wish.lines);
+    return wish.pay != 0 ? write_payment(at) : bytes;
 }
 
 uint32_t binary_question(struct client *c, void *at)
