@@ -115,7 +115,7 @@ static void facts_store(struct facts *facts, const struct catalogue_sku *sku)
     atomic_store(&facts->currency_and_flags, (uint64_t)sku->flags << 32 | sku->currency);
 }
 
-bool catalogue_read(const struct catalogue *catalogue, uint32_t sku, struct catalogue_sku *out)
+bool catalogue_facts(const struct catalogue *catalogue, uint32_t sku, struct catalogue_sku *out)
 {
     uint64_t place = place_of(catalogue, sku);
     if (place == UINT64_MAX)
@@ -124,8 +124,8 @@ bool catalogue_read(const struct catalogue *catalogue, uint32_t sku, struct cata
     uint64_t changes = atomic_load(&entry->changes); /* pairs with catalogue_publish */
     if (changes == 0)
         return false;
-    *out = (struct catalogue_sku){.sku = sku, .code_bytes = (uint8_t)entry->code_bytes};
-    memcpy(out->code, catalogue->codes[place], ID_BYTES_MAX);
+    out->sku = sku;
+    out->code_bytes = (uint8_t)entry->code_bytes;
     for (uint64_t before = 0; before != changes; changes = atomic_load(&entry->changes)) {
         before = changes;
         facts_load(&entry->facts[before % 2], out);
@@ -133,13 +133,20 @@ bool catalogue_read(const struct catalogue *catalogue, uint32_t sku, struct cata
     return true;
 }
 
+bool catalogue_read(const struct catalogue *catalogue, uint32_t sku, struct catalogue_sku *out)
+{
+    *out = (struct catalogue_sku){0};
+    if (!catalogue_facts(catalogue, sku, out))
+        return false;
+    memcpy(out->code, catalogue->codes[place_of(catalogue, sku)], ID_BYTES_MAX);
+    return true;
+}
+
 void catalogue_prefetch(const struct catalogue *catalogue, uint32_t sku)
 {
     uint64_t place = place_of(catalogue, sku);
-    if (place == UINT64_MAX)
-        return;
-    __builtin_prefetch(&catalogue->entries[place]);
-    __builtin_prefetch(catalogue->codes[place]);
+    if (place != UINT64_MAX)
+        __builtin_prefetch(&catalogue->entries[place]);
 }
 
 void catalogue_publish(struct catalogue *catalogue, const struct catalogue_sku *sku)

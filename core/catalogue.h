@@ -40,8 +40,10 @@ uint32_t catalogue_slot_capacity(const struct catalogue_options *options);
 uint32_t catalogue_find(const struct catalogue *catalogue, struct text code);
 /* False if there is no such number (yet). */
 bool catalogue_read(const struct catalogue *catalogue, uint32_t sku, struct catalogue_sku *out);
+/* The same without the code, which lies elsewhere: out->code is left as it is. */
+bool catalogue_facts(const struct catalogue *catalogue, uint32_t sku, struct catalogue_sku *out);
 
-/* The memory that catalogue_read will need. */
+/* The memory that catalogue_facts will need. */
 void catalogue_prefetch(const struct catalogue *catalogue, uint32_t sku);
 
 /* By the slot's owner alone. The first publish of a number makes its code findable; a code stays

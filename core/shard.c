@@ -222,7 +222,7 @@ bool shard_sku_terms(struct shard *shard, uint32_t sku, struct sku_terms *out)
         return own != NULL;
     }
     struct catalogue_sku entry;
-    if (!catalogue_read(shard->catalogue, sku, &entry))
+    if (!catalogue_facts(shard->catalogue, sku, &entry))
         return false;
     if (entry.seen > shard->seen)
         shard->seen = entry.seen;
@@ -261,11 +261,27 @@ static const struct order_create *create_of(const struct command *command)
 
 enum { PREFETCH_LINES = 8 };
 
-static void prefetch_skus(const struct shard *shard, const struct order_create *create,
-                          void (*prefetch)(const struct stock *stock, uint32_t sku))
+/* True: one of them is another shard's, so there will be a flight. */
+static bool prefetch_skus(const struct shard *shard, const struct order_create *create)
 {
-    for (uint32_t line = 0; line < create->line_count && line < PREFETCH_LINES; line++)
-        prefetch(&shard->stock, create->lines[line].sku);
+    bool flies = false;
+    for (uint32_t i = 0; i < create->line_count && i < PREFETCH_LINES; i++) {
+        uint32_t sku = create->lines[i].sku;
+        if (shard_owns(shard, sku_slot(sku))) {
+            stock_prefetch(&shard->stock, sku);
+        } else {
+            catalogue_prefetch(shard->catalogue, sku);
+            flies = true;
+        }
+    }
+    return flies;
+}
+
+static void prefetch_cells(const struct shard *shard, const struct order_create *create)
+{
+    for (uint32_t i = 0; i < create->line_count && i < PREFETCH_LINES; i++)
+        if (shard_owns(shard, sku_slot(create->lines[i].sku)))
+            stock_prefetch_cell(&shard->stock, create->lines[i].sku);
 }
 
 /* Twice over the batch: where the buyers' newest orders and the SKUs' cells are is known when the
@@ -286,7 +302,8 @@ void shard_prefetch(const struct shard *shard, const struct command *const *comm
             continue;
         customer[i] = key_hash(order_create_text(create, ORDER_CUSTOMER));
         table_prefetch(&orders->by_customer, customer[i]);
-        prefetch_skus(shard, create, stock_prefetch);
+        if (prefetch_skus(shard, create))
+            table_prefetch(&shard->flights.by_id, id[i]);
     }
     for (uint32_t i = 0; i < count; i++) {
         const struct order_create *create = create_of(commands[i]);
@@ -295,7 +312,7 @@ void shard_prefetch(const struct shard *shard, const struct command *const *comm
             continue;
         }
         orders_prefetch_newest(orders, customer[i]);
-        prefetch_skus(shard, create, stock_prefetch_cell);
+        prefetch_cells(shard, create);
     }
 }
 
@@ -307,6 +324,13 @@ static void prefetch_lines(const struct shard *shard, const struct hold_line *li
         prefetch(&shard->stock, lines[i].sku);
 }
 
+static void prefetch_record(const struct orders *orders, const struct flight *flight)
+{
+    const char *record = memory_at(&orders->records, flight->record);
+    for (uint32_t at = 0; at <= flight->record_bytes && at < 256; at += 64)
+        __builtin_prefetch(record + at, 1);
+}
+
 /* The order that a granted part may complete: nobody has looked there since its request came in. */
 static void prefetch_flight(const struct shard *shard, const struct flight *flight, bool again)
 {
@@ -314,7 +338,9 @@ static void prefetch_flight(const struct shard *shard, const struct flight *flig
     if (again) {
         orders_prefetch_newest(orders, flight->buyer.customer);
     } else {
+        table_prefetch(&shard->flights.by_id, flight->id_hash);
         table_prefetch(&orders->by_id, flight->id_hash);
+        prefetch_record(orders, flight);
         table_prefetch(&orders->by_customer, flight->buyer.customer);
     }
     prefetch_lines(shard, flight_lines(flight), flight->line_count,
