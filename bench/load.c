@@ -2,7 +2,7 @@
  *
  *   spate-load ADDR:PORT [connections=2] [batch=512] [window=2] [seconds=5] [rate=0] [orders=0]
  *              [lines=2] [skus=1000] [hot=0] [http=0] [found=0] [first=0] [pid=0] [only=0] [own=0]
- *              [pay=0]
+ *              [pay=0] [spin=0]
  *
  * Each connection keeps `window` frames of `batch` orders open and sends the next when one has been
  * answered. With rate, frames leave on a schedule that never moves, and their time counts from it, so
@@ -12,8 +12,10 @@
  * that the server took. hot=1: every order takes the same SKU, and one of the others. only=N: all
  * connections speak with the Nth shard, counted from 1. own=1: orders take SKUs of their home's shard
  * alone, and concern no other shard. pay=1: a payment is made for each order of an earlier run
- * with the same `first`, `connections` and `orders`. `first` is the first order's number; `next` in what is said is the
- * one to begin with when the same server is loaded again.
+ * with the same `first`, `connections` and `orders`. spin=1: with rate, never sleeps, which makes it more
+ * punctual where it has a core of its own. `first` is the first order's number; `next` in what is said is
+ * the one to begin with when the same server is loaded again, and `lag` how late we were ourselves, at most,
+ * as the median, and at the 99th percentile.
  *
  * It is its own program and not on libspate because what it costs is taken from the server on the same
  * cores. */
@@ -36,15 +38,19 @@
 
 enum { CONNECTIONS_MAX = 1024, SAMPLES_MAX = 1 << 22, PATIENCE_MS = 20000 };
 
+struct samples {
+    uint32_t *ns;
+    uint64_t count;
+};
+
 struct wish wish = {
     .connections = 2, .batch = 512, .window = 2, .seconds = 5, .lines = 2, .skus = 1000};
 static struct client clients[CONNECTIONS_MAX];
 static uint64_t placed, refused, found, sent;
 static uint64_t begin_ns, end_ns;
-static uint64_t lag_ns_max; /* our own: how late a frame left though its place was free */
-static bool looking;        /* for the orders that were placed */
-static uint32_t *samples_ns;
-static uint64_t sample_count;
+static bool looking;          /* for the orders that were placed */
+static struct samples frames; /* from when each was due, or left, until its last answer */
+static struct samples lags;   /* our own: how late a frame left, with none before it open */
 static int poller;
 
 void check_failed(const char *file, int line, const char *claim)
@@ -58,6 +64,12 @@ static uint64_t now_ns(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void note(struct samples *samples, uint64_t ns)
+{
+    if (samples->count < SAMPLES_MAX)
+        samples->ns[samples->count++] = ns < UINT32_MAX ? (uint32_t)ns : UINT32_MAX;
 }
 
 /* --- the beginning of a connection --- */
@@ -167,8 +179,8 @@ static bool begin_frame(struct client *c)
     if (now < c->due_ns || c->due_ns >= end_ns)
         return false;
     fill(c, count, c->due_ns);
-    if (c->open == count && now - c->due_ns > lag_ns_max)
-        lag_ns_max = now - c->due_ns;
+    if (c->open == count)
+        note(&lags, now - c->due_ns);
     c->due_ns += wish.connections * wish.batch * 1000000000 / wish.rate;
     return true;
 }
@@ -225,8 +237,8 @@ void on_answer(struct client *c, enum answer_kind kind, uint64_t order)
     uint32_t frame = c->frames_head % WINDOW_MAX;
     if (--c->left[frame] > 0)
         return;
-    if (sample_count < SAMPLES_MAX && !looking)
-        samples_ns[sample_count++] = (uint32_t)(now_ns() - c->sent_ns[frame]);
+    if (!looking)
+        note(&frames, now_ns() - c->sent_ns[frame]);
     c->frames_head++;
 }
 
@@ -268,10 +280,12 @@ static void wait_for_answers(void)
 {
     struct epoll_event ready[64];
     uint64_t now = now_ns(), due_ns = next_due_ns(now);
-    struct timespec wait = {.tv_sec = (time_t)((due_ns - now) / 1000000000),
-                            .tv_nsec = (long)((due_ns - now) % 1000000000)};
+    bool is_due = due_ns - now < PATIENCE_MS * UINT64_C(1000000);
+    uint64_t wait_ns = is_due && wish.spin != 0 ? 0 : due_ns - now;
+    struct timespec wait = {.tv_sec = (time_t)(wait_ns / 1000000000),
+                            .tv_nsec = (long)(wait_ns % 1000000000)};
     int count = epoll_pwait2(poller, ready, 64, &wait, NULL);
-    CHECK(count > 0 || (count == 0 && due_ns - now < PATIENCE_MS * UINT64_C(1000000)));
+    CHECK(count > 0 || (count == 0 && is_due));
     for (int i = 0; i < count; i++) {
         struct client *c = &clients[ready[i].data.u32];
         if ((ready[i].events & ~(uint32_t)EPOLLOUT) != 0)
@@ -323,11 +337,16 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static double percentile_us(double percent)
+static double percentile_us(const struct samples *samples, double percent)
 {
-    if (sample_count == 0)
+    if (samples->count == 0)
         return 0;
-    return samples_ns[(uint64_t)((double)(sample_count - 1) * percent / 100)] / 1e3;
+    return samples->ns[(uint64_t)((double)(samples->count - 1) * percent / 100)] / 1e3;
+}
+
+static void sort(struct samples *samples)
+{
+    qsort(samples->ns, samples->count, sizeof *samples->ns, by_value);
 }
 
 static void look_for_orders(void)
@@ -352,13 +371,15 @@ static uint64_t next_order(void)
 
 static void report(double seconds, uint64_t cpu_ns)
 {
-    qsort(samples_ns, sample_count, sizeof *samples_ns, by_value);
+    sort(&frames);
+    sort(&lags);
     printf("%10.0f orders/s  refused %llu  server CPU %5.0f ns/order  a frame: p50 %.0f us  p99 "
            "%.0f us  p99.9 %.0f us  max %.0f us",
            (double)placed / seconds, (unsigned long long)refused,
-           (double)cpu_ns / (double)(placed + refused), percentile_us(50), percentile_us(99),
-           percentile_us(99.9), percentile_us(100));
-    printf("  lag %.0f us  placed %llu  next %llu", (double)lag_ns_max / 1e3,
+           (double)cpu_ns / (double)(placed + refused), percentile_us(&frames, 50),
+           percentile_us(&frames, 99), percentile_us(&frames, 99.9), percentile_us(&frames, 100));
+    printf("  lag %.0f us  lag-p50 %.0f us  lag-p99 %.0f us  placed %llu  next %llu",
+           percentile_us(&lags, 100), percentile_us(&lags, 50), percentile_us(&lags, 99),
            (unsigned long long)placed, (unsigned long long)next_order());
 }
 
@@ -382,6 +403,7 @@ static const struct {
              {"pid", &wish.pid},
              {"only", &wish.only},
              {"own", &wish.own},
+             {"spin", &wish.spin},
              {"pay", &wish.pay}};
 
 static void read_argument(const char *argument)
@@ -423,7 +445,9 @@ static void begin_schedule(void)
 int main(int argc, char **argv)
 {
     read_arguments(argc, argv);
-    samples_ns = malloc(SAMPLES_MAX * sizeof *samples_ns);
+    frames.ns = malloc(SAMPLES_MAX * sizeof *frames.ns);
+    lags.ns = malloc(SAMPLES_MAX * sizeof *lags.ns);
+    CHECK(frames.ns != NULL && lags.ns != NULL);
     poller = epoll_create1(0);
     prepare();
     for (uint32_t i = 0; i < wish.connections; i++)

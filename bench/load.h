@@ -40,7 +40,7 @@ struct wish {
     uint64_t connections, batch, window, seconds, rate;
     uint64_t lines, skus, hot, first;
     uint64_t http, found, orders;
-    uint64_t pid, only, own, pay;
+    uint64_t pid, only, own, pay, spin;
 };
 extern struct wish wish;
 

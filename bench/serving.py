@@ -77,6 +77,32 @@ def cpu_split(root):
     return [sum(ticks[pid][part] for pid in ours) / os.sysconf('SC_CLK_TCK') for part in (0, 1)]
 
 
+@contextlib.contextmanager
+def apart(*servers):
+    """The servers on the first core, and the load that is begun meanwhile on the last; one core: as they are."""
+    cores = sorted(os.sched_getaffinity(0))
+
+    def pin(server, to):
+        for task in os.listdir(f'/proc/{server.process.pid}/task'):
+            os.sched_setaffinity(int(task), to)
+
+    for server in servers:
+        pin(server, cores[:1])
+    os.sched_setaffinity(0, cores[-1:])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+        for server in servers:
+            pin(server, cores)
+
+
+def floor(directory):
+    """What spate-floor says, in us: a lone durable answer, an echo, a write."""
+    said = run(os.path.join(BUILD, 'bench/spate-floor'), directory, 'rounds=1')
+    return [float(us) for us in re.findall(r'([\d.]+) us', said)]
+
+
 def cpu_seconds(root):
     return sum(cpu_split(root))
 
@@ -187,7 +213,8 @@ class Spate(Server):
         number = lambda before: float((re.search(before + r' +([\d.]+)', said) or [0, 'nan'])[1])
         self.first, self.rate = int(number('next')), float(said.split()[0])
         return {'rate': self.rate, 'cpu_ns': number('server CPU'), 'placed': int(number('placed')),
-                'found': number('found'), 'refused': number('refused'), 'lag_us': number('lag'),
+                'found': number('found'), 'refused': number('refused'),
+                'lag_us': number('lag'), 'lag_p50': number('lag-p50'), 'lag_p99': number('lag-p99'),
                 'p50': number('p50'), 'p99': number('p99'), 'p99.9': number(r'p99\.9'), 'max': number('max')}
 
     def round(self, seconds):
