@@ -143,6 +143,11 @@ struct slice {
     uint16_t kind;
 };
 
+static inline struct slice slice_head(uint32_t slot, enum slice_kind kind, uint32_t bytes)
+{
+    return (struct slice){bytes_padded(bytes), (uint16_t)slot, (uint16_t)kind};
+}
+
 /* Where an event stands: its group's commit sequence and its number within the group. */
 struct position {
     uint64_t seq;

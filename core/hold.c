@@ -42,11 +42,9 @@ static bool choose(const struct chooser *chooser, const struct stock_sku *sku, b
     return found;
 }
 
-static bool choose_all(const struct chooser *chooser, const struct stock_sku *sku, bool with_held,
-                       struct hold_line *lines, uint32_t line_count)
+SELDOM static bool choose_several(const struct chooser *chooser, const struct stock_sku *sku,
+                                  bool with_held, struct hold_line *lines, uint32_t line_count)
 {
-    if (line_count == 1)
-        return choose(chooser, sku, with_held, NULL, &lines[0]);
     struct taken taken;
     memset(&taken, 0, sizeof taken);
     for (uint32_t i = 0; i < line_count; i++) {
@@ -57,6 +55,13 @@ static bool choose_all(const struct chooser *chooser, const struct stock_sku *sk
             memset(&taken, 0, sizeof taken);
     }
     return true;
+}
+
+static bool choose_all(const struct chooser *chooser, const struct stock_sku *sku, bool with_held,
+                       struct hold_line *lines, uint32_t line_count)
+{
+    return line_count == 1 ? choose(chooser, sku, with_held, NULL, &lines[0])
+                           : choose_several(chooser, sku, with_held, lines, line_count);
 }
 
 static uint64_t units_of(const struct hold_line *lines, uint32_t line_count)
@@ -119,19 +124,28 @@ static const struct cap *cap_of(const struct stock *stock, const struct stock_sk
                                                : NULL;
 }
 
-static enum hold_outcome keep_limits(const struct stock *stock, const struct hold_ask *ask,
-                                     const struct stock_sku *sku, struct hold_line *lines,
-                                     uint32_t line_count, struct hold_shorts *shorts,
-                                     const bool *bug)
+static void count_in(struct hold_line *lines, uint32_t line_count, uint32_t window_s, bool capped)
+{
+    for (uint32_t i = 0; i < line_count; i++) {
+        lines[i].window_s = window_s;
+        lines[i].capped = capped;
+    }
+}
+
+static bool is_limited(const struct hold_ask *ask, const struct stock_sku *sku)
+{
+    return !ask->unlimited && (sku->max_per_order != 0 || sku->customer_window_s != 0 ||
+                               (ask->buyer.channel != 0 && sku->first_cap != 0));
+}
+
+SELDOM static enum hold_outcome keep_limits(const struct stock *stock, const struct hold_ask *ask,
+                                            const struct stock_sku *sku, struct hold_line *lines,
+                                            uint32_t line_count, struct hold_shorts *shorts,
+                                            const bool *bug)
 {
     const struct cap *cap = bug[BUG_CAP_OVERLOOKED] ? NULL : cap_of(stock, sku, ask->buyer.channel);
     uint32_t window_s = window_of(sku, ask->at_ns);
-    for (uint32_t i = 0; i < line_count; i++) {
-        lines[i].window_s = window_s;
-        lines[i].capped = cap != NULL;
-    }
-    if (sku->max_per_order == 0 && window_s == 0 && cap == NULL)
-        return HOLD_GRANTED;
+    count_in(lines, line_count, window_s, cap != NULL);
     struct limited limited = {.sku = sku, .requested = units_of(lines, line_count)};
     if (sku->max_per_order != 0 && limited.requested > sku->max_per_order) {
         add_short(shorts, CODE_LIMIT, sku, limited.requested, sku->max_per_order);
@@ -150,13 +164,11 @@ static enum hold_outcome keep_limits(const struct stock *stock, const struct hol
     return worse(outcome, keep_limit(&stock->limits, &limited, shorts, bug));
 }
 
-static enum hold_outcome find_stock(const struct chooser *chooser, const struct stock_sku *sku,
-                                    struct hold_line *lines, uint32_t line_count,
-                                    struct hold_shorts *shorts)
+SELDOM static enum hold_outcome why_not(const struct chooser *chooser, const struct stock_sku *sku,
+                                        struct hold_line *lines, uint32_t line_count,
+                                        struct hold_shorts *shorts)
 {
     const bool *bug = chooser->bug;
-    if (choose_all(chooser, sku, bug[BUG_HOLD_SEES_HELD], lines, line_count))
-        return HOLD_GRANTED;
     if (choose_all(chooser, sku, true, lines, line_count) && !bug[BUG_BUSY_IS_SHORT])
         return HOLD_BUSY;
     uint64_t sellable_units = 0;
@@ -166,6 +178,15 @@ static enum hold_outcome find_stock(const struct chooser *chooser, const struct 
             sellable_units += stock_sellable_without_holds(cell);
     add_short(shorts, CODE_OUT_OF_STOCK, sku, units_of(lines, line_count), sellable_units);
     return HOLD_SHORT;
+}
+
+static enum hold_outcome find_stock(const struct chooser *chooser, const struct stock_sku *sku,
+                                    struct hold_line *lines, uint32_t line_count,
+                                    struct hold_shorts *shorts)
+{
+    return choose_all(chooser, sku, chooser->bug[BUG_HOLD_SEES_HELD], lines, line_count)
+               ? HOLD_GRANTED
+               : why_not(chooser, sku, lines, line_count, shorts);
 }
 
 static uint32_t same_sku(const struct hold_line *lines, uint32_t line_count)
@@ -237,10 +258,12 @@ enum hold_outcome hold_decide(const struct stock *stock, const struct topology *
         const struct stock_sku *sku = stock_sku_at(stock, lines[at].sku);
         same = same_sku(lines + at, ask->line_count - at);
         enum hold_outcome limits = HOLD_GRANTED;
-        if (!ask->unlimited) {
-            limited_count += sku->customer_window_s != 0;
-            limited_count += cap_of(stock, sku, ask->buyer.channel) != NULL;
+        if (!is_limited(ask, sku)) {
+            count_in(lines + at, same, 0, false);
+        } else {
             limits = keep_limits(stock, ask, sku, lines + at, same, shorts, bug);
+            limited_count += lines[at].window_s != 0;
+            limited_count += lines[at].capped;
         }
         outcome = worse(outcome, limits);
         if (limits != HOLD_SHORT)

@@ -15,13 +15,13 @@ static const struct {
     {RULES_CAMPAIGN, ORDER_CAMPAIGN}, {RULES_DELIVERY, ORDER_DELIVERY},
 };
 
-static void gather_order(struct rules_order *out, const struct order_create *create,
+static void gather_order(struct rules_order *out, const struct order_create *create, int64_t total,
                          uint32_t wanted)
 {
     int64_t units = 0;
     for (uint32_t i = 0; i < create->line_count; i++)
         units += create->lines[i].units;
-    out->value[RULES_TOTAL] = order_create_total(create);
+    out->value[RULES_TOTAL] = total;
     out->value[RULES_UNITS] = units;
     out->value[RULES_LINES] = create->line_count;
     out->value[RULES_CURRENCY] = create->currency;
@@ -56,28 +56,32 @@ static enum order_state state_after(enum rules_verdict verdict)
                                      : ORDER_PENDING_PAYMENT;
 }
 
-struct judgement judge(struct shard *shard, const struct order_create *create)
+static void ask_rules(struct shard *shard, const struct order_create *create, struct judgement *out)
 {
     const struct rules *rules = &shard->rules;
-    struct judgement out = {.state = ORDER_PENDING_PAYMENT, .rules_number = rules->number};
-    if (order_create_total(create) == 0)
-        out.state = ORDER_PAID; /* unless a rule wants something else */
-    if (rules->rule_count == 0)
-        return out;
     struct rules_order order;
-    gather_order(&order, create, rules->fields);
+    gather_order(&order, create, out->total, rules->fields);
     if (rules->ask_lines)
         gather_lines(shard, &order, create);
     const struct rule *rule = rules_look(rules, &order);
     if (rule == NULL || shard->options.bug[BUG_RULES_IGNORED])
-        return out;
+        return;
     struct text name = rule_name(rules, rule);
     struct text reason = rule_reason(rules, rule);
-    out.state = (uint8_t)state_after((enum rules_verdict)rule->verdict);
-    out.rule_bytes = (uint8_t)name.bytes;
-    out.reason_bytes = (uint8_t)reason.bytes;
-    text_put(text_put(out.texts, name), reason);
-    return out;
+    out->state = (uint8_t)state_after((enum rules_verdict)rule->verdict);
+    out->rule_bytes = (uint8_t)name.bytes;
+    out->reason_bytes = (uint8_t)reason.bytes;
+    text_put(text_put(out->texts, name), reason);
+}
+
+void judge(struct shard *shard, const struct order_create *create, struct judgement *out)
+{
+    out->total = order_create_total(create);
+    out->rules_number = shard->rules.number;
+    out->state = out->total == 0 ? ORDER_PAID : ORDER_PENDING_PAYMENT; /* unless a rule disagrees */
+    out->rule_bytes = out->reason_bytes = out->zero = 0;
+    if (shard->rules.rule_count > 0)
+        ask_rules(shard, create, out);
 }
 
 /* ---- the rules themselves ---------------------------------------------------------------------- */

@@ -8,7 +8,7 @@
 #include "core/shard_state.h"
 
 /* What costs nothing is paid. */
-struct judgement judge(struct shard *shard, const struct order_create *create);
+void judge(struct shard *shard, const struct order_create *create, struct judgement *out);
 
 void judge_put_rules(struct shard *shard, struct turn *turn, const struct request *request);
 void judge_get_rules(struct shard *shard, struct turn *turn, const struct request *request);

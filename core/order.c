@@ -247,18 +247,22 @@ struct kept_texts {
 
 static void keep_texts(struct kept_texts *out, const struct slice_order_placed *placed)
 {
-    const char *at = slice_texts(placed);
+    struct text text = {slice_texts(placed), 0};
+    uint64_t lengths;
     out->bytes = 0;
     out->mask = 0;
-    for (uint32_t i = 0; i < ORDER_TEXTS; at += placed->text_bytes[i], i++) {
-        if (placed->text_bytes[i] == 0)
+    memcpy(&lengths, placed->text_bytes, sizeof lengths);
+    for (uint32_t i = 0; lengths != 0; i++, lengths >>= 8) {
+        text.at += text.bytes;
+        text.bytes = lengths & UINT8_MAX;
+        if (text.bytes == 0)
             continue;
-        struct text text = {at, placed->text_bytes[i]};
         out->bytes += order_keep_text(i, text, out->at + out->bytes);
-        if (i >= ORDER_CHANNEL)
-            out->mask |= 1u << (i - ORDER_CHANNEL);
+        out->mask |= 1u << i;
     }
+    out->mask >>= ORDER_CHANNEL;
 }
+_Static_assert(ORDER_TEXTS == sizeof(uint64_t), "their lengths in one word");
 
 static bool keeps_pay_by(const struct slice_order_placed *placed)
 {
@@ -330,9 +334,10 @@ static bool link_customer(struct orders *orders, uint32_t record, const uint8_t 
 
 void order_count(struct orders *orders, const struct order *order, int sign)
 {
-    if (order_state_reserves((enum order_state)order->state))
+    enum order_state state = (enum order_state)order->state;
+    if (order_state_reserves(state))
         orders->reserved_units += sign * (int64_t)order_units_kept(orders, order);
-    if (order_state_commits((enum order_state)order->state))
+    else if (order_state_commits(state))
         orders->committed_units += sign * (int64_t)order_units_kept(orders, order);
 }
 

@@ -113,21 +113,23 @@ static bool is_before(const struct shard *shard, const struct command_line *line
 static void sort_lines(const struct shard *shard, const struct command_line *lines,
                        uint32_t line_count, uint16_t *order_line)
 {
-    static const uint32_t gaps[] = {701, 301, 132, 57, 23, 10, 4, 1};
+    static const uint32_t gaps[] = {1, 4, 10, 23, 57, 132, 301, 701, ORDER_LINES_MAX};
+    uint32_t g = 0;
+    while (gaps[g + 1] < line_count)
+        g++;
     for (uint32_t i = 0; i < line_count; i++)
         order_line[i] = (uint16_t)i;
-    uint32_t g = sizeof gaps / sizeof gaps[0];
-    while (g > 0 && gaps[g - 1] < line_count)
-        g--;
-    for (; g < sizeof gaps / sizeof gaps[0]; g++) {
-        for (uint32_t i = gaps[g]; i < line_count; i++) {
+    for (;; g--) {
+        const uint32_t gap = gaps[g];
+        for (uint32_t i = gap; i < line_count; i++) {
             uint16_t line = order_line[i];
             uint32_t to = i;
-            for (; to >= gaps[g] && is_before(shard, lines, line, order_line[to - gaps[g]]);
-                 to -= gaps[g])
-                order_line[to] = order_line[to - gaps[g]];
+            for (; to >= gap && is_before(shard, lines, line, order_line[to - gap]); to -= gap)
+                order_line[to] = order_line[to - gap];
             order_line[to] = line;
         }
+        if (g == 0)
+            return;
     }
 }
 
@@ -159,14 +161,6 @@ struct granted {
     const struct judgement *judgement;
 };
 
-static uint32_t texts_bytes(const struct order_create *create)
-{
-    uint32_t bytes = 0;
-    for (uint32_t i = 0; i < ORDER_TEXTS; i++)
-        bytes += create->text_bytes[i];
-    return bytes;
-}
-
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
@@ -191,43 +185,47 @@ static void add_order_slice(struct shard *shard, struct turn *turn, struct event
 {
     const struct order_create *create = granted->create;
     const struct judgement *judgement = granted->judgement;
-    uint32_t behind =
-        create->adjustment_count * (uint32_t)sizeof(struct adjustment) + texts_bytes(create);
+    const uint32_t line_count = create->line_count;
+    uint32_t behind = create->adjustment_count * (uint32_t)sizeof(struct adjustment) +
+                      texts_bytes(create->text_bytes);
     uint32_t why_bytes = (uint32_t)judgement->rule_bytes + judgement->reason_bytes;
     struct slice_order_placed *placed;
-    placed =
-        event_add(turn, event, hash_slot(id_hash), SLICE_ORDER_PLACED,
-                  (uint32_t)sizeof *placed +
-                      create->line_count * (uint32_t)sizeof placed->lines[0] + behind + why_bytes);
-    placed->digest = granted->digest;
-    placed->id_hash = id_hash;
-    placed->customer_hash = granted->buyer.customer;
-    placed->deadline_ns = deadline_of(shard, turn, granted);
-    placed->pay_by_ns = create->pay_by_ns;
-    placed->total = order_create_total(create);
-    placed->currency = create->currency;
-    placed->line_count = create->line_count;
-    placed->adjustment_count = create->adjustment_count;
-    placed->state = judgement->state;
-    placed->prefer = create->prefer;
-    placed->rule_bytes = judgement->rule_bytes;
-    placed->reason_bytes = judgement->reason_bytes;
-    placed->rules_number = judgement->rules_number;
+    uint32_t bytes = (uint32_t)sizeof *placed + line_count * (uint32_t)sizeof placed->lines[0] +
+                     behind + why_bytes;
+    placed = event_extend(turn, event, bytes);
+    *placed = (struct slice_order_placed){
+        .head = slice_head(hash_slot(id_hash), SLICE_ORDER_PLACED, bytes),
+        .digest = granted->digest,
+        .id_hash = id_hash,
+        .customer_hash = granted->buyer.customer,
+        .deadline_ns = deadline_of(shard, turn, granted),
+        .pay_by_ns = create->pay_by_ns,
+        .total = judgement->total,
+        .currency = create->currency,
+        .line_count = create->line_count,
+        .adjustment_count = create->adjustment_count,
+        .state = judgement->state,
+        .prefer = create->prefer,
+        .rule_bytes = judgement->rule_bytes,
+        .reason_bytes = judgement->reason_bytes,
+        .rules_number = judgement->rules_number,
+    };
     memcpy(placed->text_bytes, create->text_bytes, sizeof placed->text_bytes);
-    for (uint32_t i = 0; i < create->line_count; i++) {
-        const struct hold_line *line = &granted->lines[i];
-        placed->lines[granted->order_line[i]] = (struct slice_order_line){
-            .sku = line->sku,
-            .units = line->units,
-            .unit_price = create->lines[granted->order_line[i]].unit_price,
-            .window_s = line->window_s,
-            .warehouse = line->warehouse,
-            .capped = line->capped,
+    const struct hold_line *lines = granted->lines;
+    const uint16_t *which = granted->order_line;
+    for (uint32_t i = 0; i < line_count; i++)
+        placed->lines[which[i]] = (struct slice_order_line){
+            .sku = lines[i].sku,
+            .units = lines[i].units,
+            .unit_price = create->lines[which[i]].unit_price,
+            .window_s = lines[i].window_s,
+            .warehouse = lines[i].warehouse,
+            .capped = lines[i].capped,
         };
-    }
-    char *at = (char *)(placed->lines + create->line_count);
-    memcpy(at, order_create_adjustments(create), behind);
-    memcpy(at + behind, judgement->texts, why_bytes);
+    char *at = (char *)(placed->lines + line_count);
+    memcpy(at, create->lines + line_count, behind);
+    if (why_bytes > 0)
+        memcpy(at + behind, judgement->texts, why_bytes);
 }
 
 /* Free units become reserved ones, or what is paid already committed ones. */
@@ -236,16 +234,19 @@ static void add_reserve_slices(struct turn *turn, struct event *event,
 {
     enum slice_kind kind =
         granted->judgement->state == ORDER_PAID ? SLICE_STOCK_TAKE : SLICE_STOCK_RESERVE;
-    for (uint32_t i = 0; i < granted->create->line_count; i++) {
-        const struct hold_line *line = &granted->lines[i];
-        struct slice_stock_units *slice =
-            event_add(turn, event, sku_slot(line->sku), kind, sizeof *slice);
-        slice->customer = granted->buyer.customer;
-        slice->channel = line->capped ? granted->buyer.channel : 0;
-        slice->sku = line->sku;
-        slice->units = line->units;
-        slice->window_s = line->window_s;
-        slice->warehouse = line->warehouse;
+    const struct hold_buyer buyer = granted->buyer;
+    const struct hold_line *line = granted->lines;
+    for (uint32_t left = granted->create->line_count; left > 0; left--, line++) {
+        struct slice_stock_units *slice = event_extend(turn, event, sizeof *slice);
+        *slice = (struct slice_stock_units){
+            .head = slice_head(sku_slot(line->sku), kind, sizeof *slice),
+            .customer = buyer.customer,
+            .channel = line->capped ? buyer.channel : 0,
+            .sku = line->sku,
+            .units = line->units,
+            .window_s = line->window_s,
+            .warehouse = line->warehouse,
+        };
     }
 }
 
@@ -259,9 +260,17 @@ static struct event *emit(struct shard *shard, struct turn *turn, const struct g
     return event;
 }
 
-static const struct order *placed_order(const struct shard *shard)
+/* Its own slice; those of its lines are for whoever has their SKUs. */
+static const struct order *apply(struct shard *shard, struct turn *turn, const struct event *event)
 {
+    struct position position = {0, (uint16_t)turn->event_count++};
+    CHECK(order_apply(&shard->orders, position, event, event_slices(event)) == SHARD_TABLE_NONE);
     return order_at(&shard->orders, orders_newest(&shard->orders));
+}
+
+static const struct slice_stock_units *event_lines(const struct event *event)
+{
+    return (const void *)slice_next(event_slices(event));
 }
 
 /* ---- quotes ------------------------------------------------------------------------------------ */
@@ -278,7 +287,7 @@ static void answer_quote(struct shard *shard, struct turn *turn, const struct re
     struct result_quote *quote =
         answer(shard, turn, request, CODE_OK, RESULT_QUOTE,
                sizeof *quote + create->line_count * sizeof quote->lines[0]);
-    quote->total = order_create_total(create);
+    quote->total = granted->judgement->total;
     quote->currency = create->currency;
     quote->line_count = create->line_count;
     quote->state = granted->judgement->state;
@@ -328,10 +337,11 @@ static void place_at_once(struct shard *shard, struct turn *turn, const struct r
         answer_quote(shard, turn, request, &granted);
         return;
     }
-    if (judgement->state == ORDER_PAID)
-        hold_take(&shard->stock, &ask->buyer, shard->plan.lines, shard->plan.line_count);
-    shard_apply(shard, turn, emit(shard, turn, &granted, request->caller, id_hash));
-    answer_known(shard, turn, request, placed_order(shard), CODE_CREATED);
+    const struct event *event = emit(shard, turn, &granted, request->caller, id_hash);
+    const struct order *order = apply(shard, turn, event);
+    for (uint32_t i = 0; i + 1u < event->slice_count; i++)
+        shard_take(shard, &event_lines(event)[i]);
+    answer_known(shard, turn, request, order, CODE_CREATED);
 }
 
 /* ---- asking ------------------------------------------------------------------------------------ */
@@ -522,17 +532,13 @@ static void place_flight(struct shard *shard, struct turn *turn, uint32_t number
         flight_over(&shard->flights, number);
         return;
     }
-    struct event *event = emit(shard, turn, &granted, flight_caller(flight), flight->id_hash);
-    const struct slice *order_slice = event_slices(event);
-    const struct slice_stock_units *lines = (const void *)slice_next(order_slice);
+    const struct event *event = emit(shard, turn, &granted, flight_caller(flight), flight->id_hash);
     give_back_room(shard, flight);
-    CHECK(order_apply(&shard->orders, (struct position){0, (uint16_t)turn->event_count}, event,
-                      order_slice) == SHARD_TABLE_NONE);
-    turn->event_count++;
+    const struct order *order = apply(shard, turn, event);
     for (uint32_t i = 0; i < flight->part_count; i++)
         settle_part(shard, turn, &flight_parts(flight)[i],
-                    lines + flight_parts(flight)[i].first_line);
-    answer_known(shard, turn, &request, placed_order(shard), CODE_CREATED);
+                    event_lines(event) + flight_parts(flight)[i].first_line);
+    answer_known(shard, turn, &request, order, CODE_CREATED);
     flight->placed = true;
     flight_over(&shard->flights, number);
 }
@@ -771,8 +777,9 @@ static enum hold_outcome look_at(struct shard *shard, const struct hold_ask *ask
         hold_decide(&shard->stock, &shard->topology, ask, lines, &shard->shorts, bug);
     if (outcome != HOLD_GRANTED || may_pass || bug[BUG_WAITERS_OVERTAKEN])
         return outcome;
-    if (waiters_want(&shard->waiters, lines, ask->line_count) ||
-        (bug[BUG_ONE_QUEUE_FOR_ALL] && shard->waiters.count > 0))
+    if (shard->waiters.count == 0)
+        return outcome;
+    if (waiters_want(&shard->waiters, lines, ask->line_count) || bug[BUG_ONE_QUEUE_FOR_ALL])
         return HOLD_BUSY;
     return outcome;
 }
@@ -895,7 +902,8 @@ static void decide(struct shard *shard, struct turn *turn, const struct request 
         answer_plain(shard, turn, request, CODE_FULL);
         return;
     }
-    struct judgement judgement = judge(shard, create);
+    struct judgement judgement;
+    judge(shard, create, &judgement);
     make_plan(shard, create->lines, create->line_count, plan);
     struct hold_ask ask = {
         .at_ns = turn->now_ns,

@@ -89,12 +89,13 @@ struct rules_order {
 
 /* What came of looking: the state that the order begins in, and why. */
 struct judgement {
+    int64_t total;         /* of the order */
     uint32_t rules_number; /* which set was in force */
     uint8_t state;         /* enum order_state */
     uint8_t rule_bytes;    /* 0: no rule matched */
     uint8_t reason_bytes;
     uint8_t zero;
-    char texts[2 * ID_BYTES_MAX]; /* the rule's name, the reason */
+    char texts[2 * ID_BYTES_MAX]; /* the rule's name, the reason; behind them, anything */
 };
 
 enum rules_verdict { RULES_ACCEPT, RULES_REVIEW, RULES_REJECT };

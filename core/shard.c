@@ -86,22 +86,28 @@ struct event *shard_event(struct shard *shard, struct turn *turn, enum event_kin
 {
     (void)shard;
     uint32_t bytes = (uint32_t)sizeof(struct event) + bytes_padded(by.bytes);
-    struct event *event = pile_append(&turn->events, bytes);
-    event->bytes = bytes;
-    event->kind = (uint16_t)kind;
-    event->at_ns = turn->now_ns;
-    event->logic_version = LOGIC_VERSION;
-    event->by_bytes = (uint8_t)by.bytes;
+    struct event *event = pile_extend(&turn->events, bytes);
+    *event = (struct event){
+        .bytes = bytes,
+        .kind = (uint16_t)kind,
+        .at_ns = turn->now_ns,
+        .logic_version = LOGIC_VERSION,
+        .by_bytes = (uint8_t)by.bytes,
+    };
     if (by.bytes > 0)
         memcpy(event + 1, by.at, by.bytes);
     return event;
 }
 
-/* Somebody may be waiting for what has just changed, and it may have reached a level. */
-static void look_again(struct shard *shard, uint32_t sku)
+/* Somebody may be waiting for what has just changed, and it may have reached a level: of most SKUs
+ * neither. */
+static void look_again(struct shard *shard, uint32_t number)
 {
-    stock_touched(&shard->stock, sku);
-    waiters_changed(&shard->waiters, sku);
+    const struct stock_sku *sku = stock_sku_at(&shard->stock, number);
+    if (sku->watched)
+        stock_touched(&shard->stock, number);
+    if (sku->wait_first != 0)
+        waiters_changed(&shard->waiters, number);
 }
 
 static enum shard_table apply_stock(struct shard *shard, const struct slice *slice)
@@ -198,11 +204,17 @@ void shard_apply(struct shard *shard, struct turn *turn, const struct event *eve
             send_slices(shard, turn, event, target, all);
 }
 
+void shard_take(struct shard *shard, const struct slice_stock_units *line)
+{
+    CHECK(stock_take(&shard->stock, line) == SHARD_TABLE_NONE);
+    look_again(shard, line->sku);
+}
+
 void shard_settle(struct shard *shard, const struct slice_stock_units *line)
 {
     struct stock_promise promise = stock_promise_of(line);
     stock_give_back(&shard->stock, &promise);
-    CHECK(apply_stock(shard, &line->head) == SHARD_TABLE_NONE);
+    shard_take(shard, line);
 }
 
 void shard_unhold(struct shard *shard, const struct hold_buyer *buyer,
@@ -503,7 +515,7 @@ static void settle_message(struct shard *shard, const struct message_slices *set
     for (uint32_t i = 0; i < settle->slice_count; i++) {
         shard_settle(shard, &lines[i]);
         if (shard->options.bug[BUG_SETTLED_TWICE])
-            CHECK(apply_stock(shard, &lines[i].head) == SHARD_TABLE_NONE);
+            shard_take(shard, &lines[i]);
     }
 }
 

@@ -61,18 +61,21 @@ struct sku_terms {
 /* False: there is no such SKU. Reading may raise `seen`. */
 bool shard_sku_terms(struct shard *shard, uint32_t sku, struct sku_terms *out);
 
-/* Begins an event; its slices are appended with event_add. */
+/* Begins an event; its slices are appended with event_add, or with event_extend by whoever fills in
+ * every byte of the slice. */
 struct event *shard_event(struct shard *shard, struct turn *turn, enum event_kind kind,
                           struct text by);
+static inline void *event_extend(struct turn *turn, struct event *event, uint32_t bytes)
+{
+    event->bytes += bytes_padded(bytes);
+    event->slice_count++;
+    return pile_extend(&turn->events, bytes);
+}
 static inline void *event_add(struct turn *turn, struct event *event, uint32_t slot,
                               enum slice_kind kind, uint32_t bytes)
 {
-    struct slice *slice = pile_append(&turn->events, bytes);
-    slice->bytes = bytes_padded(bytes);
-    slice->slot = (uint16_t)slot;
-    slice->kind = (uint16_t)kind;
-    event->bytes += slice->bytes;
-    event->slice_count++;
+    struct slice *slice = memset(event_extend(turn, event, bytes), 0, bytes_padded(bytes));
+    *slice = slice_head(slot, kind, bytes);
     return slice;
 }
 
@@ -95,7 +98,10 @@ enum shard_table shard_apply_slice(struct shard *shard, struct position position
 /* Applies an event whose slices are all there: own ones at once, the others go to their shards. */
 void shard_apply(struct shard *shard, struct turn *turn, const struct event *event);
 
-/* The two ends of a hold, on the SKUs' shard: its line is an order's now; its lines are free. */
+/* Free units that nobody holds become an order's, on the SKUs' shard. */
+void shard_take(struct shard *shard, const struct slice_stock_units *line);
+
+/* The two ends of a hold, likewise: its line is an order's now; its lines are free. */
 void shard_settle(struct shard *shard, const struct slice_stock_units *line);
 void shard_unhold(struct shard *shard, const struct hold_buyer *buyer,
                   const struct hold_line *lines, uint32_t line_count);

@@ -305,6 +305,9 @@ uint32_t stock_slice_sku(const struct slice *slice);
 
 /* Live, room has been looked for before and the answer is SHARD_TABLE_NONE. */
 enum shard_table stock_apply(struct stock *stock, const struct slice *slice) MUST_LOOK;
+/* The same of free units that become an order's: SLICE_STOCK_RESERVE, or SLICE_STOCK_TAKE if they are
+ * paid. */
+enum shard_table stock_take(struct stock *stock, const struct slice_stock_units *line) MUST_LOOK;
 
 /* Of what a merchant does; the slices of orders, and what their units count against, are in
  * core/stock_units.c. */

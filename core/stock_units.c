@@ -45,8 +45,8 @@ static bool add_to_limit(struct stock *stock, const struct limit_key *key, uint6
     return limit_add(&stock->limits, key, units, pending);
 }
 
-static bool count_in(struct stock *stock, const struct stock_promise *line, uint64_t units,
-                     uint64_t pending)
+SELDOM static bool add_to_limits(struct stock *stock, const struct stock_promise *line,
+                                 uint64_t units, uint64_t pending)
 {
     struct counted counted = counted_of(line);
     for (uint32_t i = 0; i < counted.count; i++) {
@@ -59,8 +59,8 @@ static bool count_in(struct stock *stock, const struct stock_promise *line, uint
     return true;
 }
 
-static void count_out(struct stock *stock, const struct stock_promise *line, uint64_t units,
-                      uint64_t pending)
+SELDOM static void remove_from_limits(struct stock *stock, const struct stock_promise *line,
+                                      uint64_t units, uint64_t pending)
 {
     struct counted counted = counted_of(line);
     for (uint32_t i = 0; i < counted.count; i++) {
@@ -68,6 +68,25 @@ static void count_out(struct stock *stock, const struct stock_promise *line, uin
         if (units == 0 || !is_forgotten(stock, key))
             limit_remove(&stock->limits, key, units, pending);
     }
+}
+
+/* Most units count against nothing. */
+static bool is_counted(const struct stock_promise *line)
+{
+    return line->window_s != 0 || line->channel != 0;
+}
+
+static bool count_in(struct stock *stock, const struct stock_promise *line, uint64_t units,
+                     uint64_t pending)
+{
+    return !is_counted(line) || add_to_limits(stock, line, units, pending);
+}
+
+static void count_out(struct stock *stock, const struct stock_promise *line, uint64_t units,
+                      uint64_t pending)
+{
+    if (is_counted(line))
+        remove_from_limits(stock, line, units, pending);
 }
 
 static void apply_windows(struct stock *stock, const struct slice_windows_forgotten *windows)
@@ -139,12 +158,13 @@ struct stock_promise stock_promise_of(const struct slice_stock_units *line)
     };
 }
 
-static enum shard_table apply_reserve(struct stock *stock, const struct slice_stock_units *line)
+enum shard_table stock_take(struct stock *stock, const struct slice_stock_units *line)
 {
     struct stock_cell *cell = stock_cell_of(stock, line->sku, line->warehouse);
     struct stock_promise promise = stock_promise_of(line);
-    move_units(&cell->free, &cell->reserved, line->units);
-    stock->reserved += line->units;
+    bool paid = line->head.kind == SLICE_STOCK_TAKE;
+    move_units(&cell->free, paid ? &cell->committed : &cell->reserved, line->units);
+    *(paid ? &stock->committed : &stock->reserved) += line->units;
     return count_in(stock, &promise, line->units, 0) ? SHARD_TABLE_NONE : SHARD_TABLE_LIMITS;
 }
 
@@ -197,15 +217,6 @@ static void apply_back(struct stock *stock, const struct slice_stock_units *line
     stock->flows.returned += line->units;
 }
 
-static enum shard_table apply_take(struct stock *stock, const struct slice_stock_units *line)
-{
-    struct stock_cell *cell = stock_cell_of(stock, line->sku, line->warehouse);
-    struct stock_promise promise = stock_promise_of(line);
-    move_units(&cell->free, &cell->committed, line->units);
-    stock->committed += line->units;
-    return count_in(stock, &promise, line->units, 0) ? SHARD_TABLE_NONE : SHARD_TABLE_LIMITS;
-}
-
 /* The buyer never got them: they count against no limit any more. */
 static void apply_uncount(struct stock *stock, const struct slice_stock_units *line)
 {
@@ -221,7 +232,8 @@ enum shard_table stock_apply(struct stock *stock, const struct slice *slice)
         apply_windows(stock, (const void *)slice);
         return SHARD_TABLE_NONE;
     case SLICE_STOCK_RESERVE:
-        return apply_reserve(stock, (const void *)slice);
+    case SLICE_STOCK_TAKE:
+        return stock_take(stock, (const void *)slice);
     case SLICE_STOCK_RELEASE:
         apply_release(stock, (const void *)slice);
         return SHARD_TABLE_NONE;
@@ -237,8 +249,6 @@ enum shard_table stock_apply(struct stock *stock, const struct slice *slice)
     case SLICE_STOCK_BACK:
         apply_back(stock, (const void *)slice);
         return SHARD_TABLE_NONE;
-    case SLICE_STOCK_TAKE:
-        return apply_take(stock, (const void *)slice);
     case SLICE_STOCK_UNCOUNT:
         apply_uncount(stock, (const void *)slice);
         return SHARD_TABLE_NONE;

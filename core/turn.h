@@ -55,14 +55,22 @@ enum {
 /* Room for whatever one more command or message may bring forth. */
 bool turn_has_room(const struct turn *turn);
 
-/* Zeroed bytes at the end of the pile; `bytes` is rounded up to a multiple of 8. */
-static inline void *pile_append(struct pile *pile, uint32_t bytes)
+/* Bytes at the end of the pile, for whoever fills in every one of them; `bytes` is rounded up to a
+ * multiple of 8, and what that adds is zero. */
+static inline void *pile_extend(struct pile *pile, uint32_t bytes)
 {
     uint32_t all = bytes_padded(bytes);
-    CHECK(pile->capacity_bytes - pile->used_bytes >= all);
+    CHECK(all > 0 && pile->capacity_bytes - pile->used_bytes >= all);
     void *at = pile->at + pile->used_bytes;
     pile->used_bytes += all;
-    return memset(at, 0, all);
+    memset(pile->at + pile->used_bytes - 8, 0, 8);
+    return at;
+}
+
+/* Zeroed bytes at the end of the pile; likewise. */
+static inline void *pile_append(struct pile *pile, uint32_t bytes)
+{
+    return memset(pile_extend(pile, bytes), 0, bytes_padded(bytes));
 }
 
 /* A message for another shard, its head filled in but for `seen`. */

@@ -38,6 +38,16 @@ static inline struct text text_nth(const char *at, const uint8_t *text_bytes, ui
     return (struct text){at, text_bytes[which]};
 }
 
+/* All of eight texts together. */
+static inline uint32_t texts_bytes(const uint8_t text_bytes[8])
+{
+    const uint64_t every_other = UINT64_C(0x00ff00ff00ff00ff);
+    uint64_t eight;
+    __builtin_memcpy(&eight, text_bytes, sizeof eight);
+    uint64_t pairs = (eight & every_other) + (eight >> 8 & every_other);
+    return (uint32_t)(pairs * UINT64_C(0x0001000100010001) >> 48);
+}
+
 /* Records that follow each other begin at multiples of 8, with zeros before them. */
 static inline uint32_t bytes_padded(uint32_t bytes)
 {
