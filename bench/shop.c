@@ -55,16 +55,16 @@ static void end_turn(void)
     CHECK(turn->outbox[0].used_bytes == 0);
 }
 
-static void request(const struct command *command)
+static struct request request_of(const void *command)
 {
-    shard_request(bench_shop.shard, &bench_shop.turn,
-                  &(struct request){.caller = {"bench", 5}, .command = command});
+    return (struct request){.caller = {"bench", 5}, .command = command};
 }
 
 /* The turn's end gives its memory free, and leaves the bytes. */
 const struct result *bench_shop_ask(const void *command)
 {
-    request(command);
+    struct request request = request_of(command);
+    shard_request(bench_shop.shard, &bench_shop.turn, &request);
     const struct result *result = first_answer();
     end_turn();
     return result;
@@ -80,20 +80,20 @@ static void arrive(const uint8_t *at, uint32_t bytes)
 const void *bench_shop_run(const void *commands, uint64_t count)
 {
     const uint8_t *at = commands;
-    const struct command *batch[BATCH];
+    struct request batch[BATCH];
     for (uint64_t done = 0; done < count;) {
         bench_shop.turn.now_ns += 1000;
         for (uint32_t run = 0; run < TURN && done < count && turn_has_room(&bench_shop.turn);
              run += BATCH) {
             uint32_t taken = 0;
             for (; taken < BATCH && done < count; taken++, done++) {
-                batch[taken] = (const void *)at;
-                arrive(at + ARRIVING_BYTES, batch[taken]->bytes);
-                at += batch[taken]->bytes;
+                batch[taken] = request_of(at);
+                arrive(at + ARRIVING_BYTES, batch[taken].command->bytes);
+                at += batch[taken].command->bytes;
             }
             shard_prefetch(bench_shop.shard, batch, taken);
             for (uint32_t i = 0; i < taken; i++)
-                request(batch[i]);
+                shard_request(bench_shop.shard, &bench_shop.turn, &batch[i]);
         }
         end_turn();
     }

@@ -13,7 +13,7 @@ _Noreturn void check_failed(const char *file, int line, const char *claim);
 
 #define MUST_LOOK __attribute__((warn_unused_result))
 
-/* Seldom called: kept apart from those that call it, so that these stay short. */
-#define SELDOM __attribute__((cold, noinline))
+/* What most orders do not need, apart from what all of them do: who calls it stays short. */
+#define APART __attribute__((noinline))
 
 #endif

@@ -25,8 +25,8 @@ struct chooser {
 };
 
 /* The warehouse that is tried first among those that can ship all units of the line. */
-static bool choose(const struct chooser *chooser, const struct stock_sku *sku, bool with_held,
-                   const struct taken *taken, struct hold_line *line)
+static inline bool choose(const struct chooser *chooser, const struct stock_sku *sku,
+                          bool with_held, const struct taken *taken, struct hold_line *line)
 {
     bool found = false;
     const struct stock_cell *cell = NULL;
@@ -42,8 +42,8 @@ static bool choose(const struct chooser *chooser, const struct stock_sku *sku, b
     return found;
 }
 
-SELDOM static bool choose_several(const struct chooser *chooser, const struct stock_sku *sku,
-                                  bool with_held, struct hold_line *lines, uint32_t line_count)
+APART static bool choose_several(const struct chooser *chooser, const struct stock_sku *sku,
+                                 bool with_held, struct hold_line *lines, uint32_t line_count)
 {
     struct taken taken;
     memset(&taken, 0, sizeof taken);
@@ -138,10 +138,10 @@ static bool is_limited(const struct hold_ask *ask, const struct stock_sku *sku)
                                (ask->buyer.channel != 0 && sku->first_cap != 0));
 }
 
-SELDOM static enum hold_outcome keep_limits(const struct stock *stock, const struct hold_ask *ask,
-                                            const struct stock_sku *sku, struct hold_line *lines,
-                                            uint32_t line_count, struct hold_shorts *shorts,
-                                            const bool *bug)
+APART static enum hold_outcome keep_limits(const struct stock *stock, const struct hold_ask *ask,
+                                           const struct stock_sku *sku, struct hold_line *lines,
+                                           uint32_t line_count, struct hold_shorts *shorts,
+                                           const bool *bug)
 {
     const struct cap *cap = bug[BUG_CAP_OVERLOOKED] ? NULL : cap_of(stock, sku, ask->buyer.channel);
     uint32_t window_s = window_of(sku, ask->at_ns);
@@ -164,9 +164,9 @@ SELDOM static enum hold_outcome keep_limits(const struct stock *stock, const str
     return worse(outcome, keep_limit(&stock->limits, &limited, shorts, bug));
 }
 
-SELDOM static enum hold_outcome why_not(const struct chooser *chooser, const struct stock_sku *sku,
-                                        struct hold_line *lines, uint32_t line_count,
-                                        struct hold_shorts *shorts)
+APART static enum hold_outcome why_not(const struct chooser *chooser, const struct stock_sku *sku,
+                                       struct hold_line *lines, uint32_t line_count,
+                                       struct hold_shorts *shorts)
 {
     const bool *bug = chooser->bug;
     if (choose_all(chooser, sku, true, lines, line_count) && !bug[BUG_BUSY_IS_SHORT])

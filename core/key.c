@@ -64,57 +64,44 @@ enum {
     FIRST_LONG_DECIMAL = FIRST_ALPHABET + 5 * ID_BYTES_MAX,
 };
 
-/* The upper half of a digit's byte is 3, and stays 3 when 6 is added. */
-static bool are_digits(uint64_t eight)
+static const uint64_t eight_zeros = UINT64_C(0x3030303030303030);
+
+/* The digits' values, one a byte. What is no digit is too small or too large: either leaves a byte's
+ * top bit in `wrong`. */
+static uint64_t digits_in(uint64_t eight, uint64_t *wrong)
 {
-    const uint64_t upper = UINT64_C(0xf0f0f0f0f0f0f0f0);
-    return (eight & upper) == UINT64_C(0x3030303030303030) &&
-           ((eight + UINT64_C(0x0606060606060606)) & upper) == UINT64_C(0x3030303030303030);
+    uint64_t digits = eight - eight_zeros;
+    *wrong |= digits | (eight + UINT64_C(0x4646464646464646));
+    return digits;
 }
 
-/* Pairs become numbers below 100, those below 10^4, those below 10^8. */
-static uint64_t value_of(uint64_t eight)
+/* Of eight characters. */
+static uint64_t digits_at(const char *at, uint64_t *wrong)
 {
-    eight -= UINT64_C(0x3030303030303030);
-    eight = (eight * 10 + (eight >> 8)) & UINT64_C(0x00ff00ff00ff00ff);
-    eight = (eight * 100 + (eight >> 16)) & UINT64_C(0x0000ffff0000ffff);
-    return (eight * 10000 + (eight >> 32)) & UINT64_C(0xffffffff);
+    uint64_t eight;
+    memcpy(&eight, at, sizeof eight);
+    return digits_in(eight, wrong);
 }
 
 /* The last digits of an id, fewer than eight, with zeros before them. */
-static uint64_t last_digits(struct text id, uint32_t count)
+static uint64_t last_digits(struct text id, uint32_t count, uint64_t *wrong)
 {
-    uint64_t eight = UINT64_C(0x3030303030303030);
-    if (id.bytes < 8) {
-        memcpy((char *)&eight + 8 - count, id.at, count);
-        return eight;
-    }
-    uint64_t zeros = eight;
-    uint64_t before = (UINT64_C(1) << 8 * (8 - count)) - 1;
-    memcpy(&eight, id.at + id.bytes - 8, sizeof eight);
-    return (eight & ~before) | (zeros & before);
+    uint32_t before = 8 * (8 - count);
+    if (id.bytes >= 8)
+        return digits_at(id.at + id.bytes - 8, wrong) >> before << before;
+    uint64_t eight = eight_zeros;
+    memcpy((char *)&eight + 8 - count, id.at, count);
+    return digits_in(eight, wrong);
 }
 
-/* The number of a numeral of at most LONG_DIGITS; 0 if it is none. */
-static uint64_t number_of(struct text id)
+/* Pairs become numbers below 100; then each of the four comes to its place in the upper half. */
+static uint64_t value_of(uint64_t digits)
 {
-    static const uint32_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000};
-    uint64_t number = 0;
-    uint32_t used = 0;
-    for (; id.bytes - used >= 8; used += 8) {
-        uint64_t eight;
-        memcpy(&eight, id.at + used, sizeof eight);
-        if (!are_digits(eight))
-            return 0;
-        number = number * 100000000 + value_of(eight) + 11111111;
-    }
-    uint32_t left = id.bytes - used;
-    if (left == 0)
-        return number;
-    uint64_t last = last_digits(id, left);
-    if (!are_digits(last))
-        return 0;
-    return number * powers[left] + value_of(last) + powers[left] / 9;
+    const uint64_t every_fourth = UINT64_C(0x000000ff000000ff);
+    uint64_t pairs = digits * 10 + (digits >> 8);
+    uint64_t first = (pairs & every_fourth) * (UINT64_C(1000000) << 32 | 100);
+    uint64_t second = (pairs >> 16 & every_fourth) * (UINT64_C(10000) << 32 | 1);
+    return (first + second) >> 32;
 }
 
 /* The numeral of `value` with eight digits: the way back from value_of. */
@@ -125,7 +112,7 @@ static uint64_t eight_of(uint64_t value)
     eight = upper | (eight - upper * 100) << 16;
     upper = eight * 103 >> 10 & UINT64_C(0x000f000f000f000f); /* tens */
     eight = upper | (eight - upper * 10) << 8;
-    return eight + UINT64_C(0x3030303030303030);
+    return eight + eight_zeros;
 }
 
 /* The smallest number with so many digits. Less that, a number is a numeral with digits from 0 to 9. */
@@ -152,6 +139,19 @@ static const uint64_t ones[] = {
     UINT64_C(1111111111111111111),
     UINT64_C(11111111111111111111),
 };
+
+/* The number of a numeral of at most LONG_DIGITS; 0 if it is none. */
+static uint64_t number_of(struct text id)
+{
+    static const uint32_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000};
+    uint64_t number = 0, wrong = 0;
+    uint32_t left = id.bytes;
+    for (const char *at = id.at; left >= 8; at += 8, left -= 8)
+        number = number * 100000000 + value_of(digits_at(at, &wrong)) + ones[8];
+    if (left > 0)
+        number = number * powers[left] + value_of(last_digits(id, left, &wrong)) + ones[left];
+    return (wrong & UINT64_C(0x8080808080808080)) == 0 ? number : 0;
+}
 
 /* A number of so many bits has floor(bits x log 2) digits or one more. */
 static uint32_t digit_count(uint64_t number)

@@ -236,8 +236,11 @@ static void add_reserve_slices(struct turn *turn, struct event *event,
         granted->judgement->state == ORDER_PAID ? SLICE_STOCK_TAKE : SLICE_STOCK_RESERVE;
     const struct hold_buyer buyer = granted->buyer;
     const struct hold_line *line = granted->lines;
-    for (uint32_t left = granted->create->line_count; left > 0; left--, line++) {
-        struct slice_stock_units *slice = event_extend(turn, event, sizeof *slice);
+    const uint16_t count = granted->create->line_count;
+    struct slice_stock_units *slice = pile_extend(&turn->events, count * (uint32_t)sizeof *slice);
+    event->bytes += count * (uint32_t)sizeof *slice;
+    event->slice_count = (uint16_t)(event->slice_count + count);
+    for (const struct slice_stock_units *end = slice + count; slice < end; slice++, line++)
         *slice = (struct slice_stock_units){
             .head = slice_head(sku_slot(line->sku), kind, sizeof *slice),
             .customer = buyer.customer,
@@ -247,7 +250,6 @@ static void add_reserve_slices(struct turn *turn, struct event *event,
             .window_s = line->window_s,
             .warehouse = line->warehouse,
         };
-    }
 }
 
 static struct event *emit(struct shard *shard, struct turn *turn, const struct granted *granted,
@@ -304,11 +306,14 @@ static void answer_quote(struct shard *shard, struct turn *turn, const struct re
 
 /* ---- all SKUs here ----------------------------------------------------------------------------- */
 
-static struct hold_buyer buyer_of(const struct order_create *create)
+static struct hold_buyer buyer_of(const struct request *request)
 {
+    const struct order_create *create = (const void *)request->command;
     struct text channel = order_create_text(create, ORDER_CHANNEL);
     return (struct hold_buyer){
-        .customer = key_hash(order_create_text(create, ORDER_CUSTOMER)),
+        .customer = request->customer_hash != 0
+                        ? request->customer_hash
+                        : key_hash(order_create_text(create, ORDER_CUSTOMER)),
         .channel = channel.bytes > 0 ? key_hash(channel) : 0,
     };
 }
@@ -339,8 +344,9 @@ static void place_at_once(struct shard *shard, struct turn *turn, const struct r
     }
     const struct event *event = emit(shard, turn, &granted, request->caller, id_hash);
     const struct order *order = apply(shard, turn, event);
-    for (uint32_t i = 0; i + 1u < event->slice_count; i++)
-        shard_take(shard, &event_lines(event)[i]);
+    const struct slice_stock_units *line = event_lines(event);
+    for (uint32_t left = event->slice_count - 1u; left > 0; left--, line++)
+        shard_take(shard, line);
     answer_known(shard, turn, request, order, CODE_CREATED);
 }
 
@@ -842,7 +848,7 @@ static void begin(struct shard *shard, struct turn *turn, const struct request *
     struct flight *flight = flight_at(&shard->flights, number);
     flight->digest = digest_of(create);
     flight->at_ns = turn->now_ns;
-    flight->buyer = buyer_of(create);
+    flight->buyer = buyer_of(request);
     flight->region = region_of(shard, create);
     flight->judgement = *judgement;
     flight->ordered = ordered;
@@ -891,6 +897,14 @@ void place_take(struct shard *shard, struct turn *turn, const struct request *re
     ask_all(shard, turn, number);
 }
 
+/* Of an order that is rejected. */
+static enum hold_outcome take_nothing(struct plan *plan)
+{
+    for (uint32_t i = 0; i < plan->line_count; i++)
+        plan->lines[i].warehouse = WAREHOUSE_NONE;
+    return HOLD_GRANTED;
+}
+
 static void decide(struct shard *shard, struct turn *turn, const struct request *request,
                    uint64_t id_hash)
 {
@@ -907,23 +921,18 @@ static void decide(struct shard *shard, struct turn *turn, const struct request 
     make_plan(shard, create->lines, create->line_count, plan);
     struct hold_ask ask = {
         .at_ns = turn->now_ns,
-        .buyer = buyer_of(create),
+        .buyer = buyer_of(request),
         .region = region_of(shard, create),
         .line_count = plan->line_count,
         .single = prefers_single(create),
         .warehouse = WAREHOUSE_NONE,
     };
-    if (judgement.state == ORDER_REJECTED) {
-        for (uint32_t i = 0; i < plan->line_count; i++)
-            plan->lines[i].warehouse = WAREHOUSE_NONE;
-        place_at_once(shard, turn, request, &judgement, &ask, id_hash);
-        return;
-    }
-    if (plan->part_count > 1 || plan->parts[0].shard != shard->options.shard) {
+    bool rejected = judgement.state == ORDER_REJECTED;
+    if (!rejected && (plan->part_count > 1 || plan->parts[0].shard != shard->options.shard)) {
         begin(shard, turn, request, &judgement, id_hash, false);
         return;
     }
-    switch (look_at(shard, &ask, plan->lines, false)) {
+    switch (rejected ? take_nothing(plan) : look_at(shard, &ask, plan->lines, false)) {
     case HOLD_GRANTED:
         place_at_once(shard, turn, request, &judgement, &ask, id_hash);
         return;
@@ -936,17 +945,14 @@ static void decide(struct shard *shard, struct turn *turn, const struct request 
     }
 }
 
-void place_request(struct shard *shard, struct turn *turn, const struct request *request)
+/* An id that is known, or on its way: the request is answered, or waits for that one's outcome. False:
+ * the id is new. */
+static bool answer_retry(struct shard *shard, struct turn *turn, const struct request *request,
+                         uint64_t id_hash)
 {
     const struct order_create *create = (const void *)request->command;
     const bool *bug = shard->options.bug;
     struct text id = order_create_text(create, ORDER_ID);
-    uint64_t id_hash = key_hash(id);
-    if (is_quote(create)) {
-        if (request_is_good(shard, turn, request))
-            decide(shard, turn, request, id_hash);
-        return;
-    }
     uint32_t record = bug[BUG_KNOWN_ID_FORGOTTEN] ? 0 : order_find(&shard->orders, id, id_hash);
     if (record != 0) {
         const struct order *order = order_at(&shard->orders, record);
@@ -954,17 +960,28 @@ void place_request(struct shard *shard, struct turn *turn, const struct request 
             answer_known(shard, turn, request, order, CODE_REPLAYED);
         else
             answer_plain(shard, turn, request, CODE_KEY_REUSED);
-        return;
+        return true;
     }
     uint32_t flight = bug[BUG_PROGRESS_NOT_AWAITED] ? 0 : flight_find(&shard->flights, id, id_hash);
-    if (flight != 0) {
-        if (!flight_queue(&shard->flights, flight, request, digest_of(create)))
-            answer_plain(shard, turn, request, CODE_BUSY);
-        return;
+    if (flight != 0 && !flight_queue(&shard->flights, flight, request, digest_of(create)))
+        answer_plain(shard, turn, request, CODE_BUSY);
+    return flight != 0;
+}
+
+void place_request(struct shard *shard, struct turn *turn, const struct request *request)
+{
+    const struct order_create *create = (const void *)request->command;
+    uint64_t id_hash = request->order_hash != 0 ? request->order_hash
+                                                : key_hash(order_create_text(create, ORDER_ID));
+    if (!is_quote(create)) {
+        if (answer_retry(shard, turn, request, id_hash))
+            return;
+        if (turn->storage != STORAGE_READY) {
+            answer_plain(shard, turn, request, CODE_STORAGE_FULL);
+            return;
+        }
     }
-    if (turn->storage != STORAGE_READY)
-        answer_plain(shard, turn, request, CODE_STORAGE_FULL);
-    else if (request_is_good(shard, turn, request))
+    if (request_is_good(shard, turn, request))
         decide(shard, turn, request, id_hash);
 }
 

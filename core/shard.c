@@ -298,32 +298,28 @@ static void prefetch_cells(const struct shard *shard, const struct order_create 
 
 /* Twice over the batch: where the buyers' newest orders and the SKUs' cells are is known when the
  * first pass's lines have come. */
-void shard_prefetch(const struct shard *shard, const struct command *const *commands,
-                    uint32_t count)
+void shard_prefetch(const struct shard *shard, struct request *requests, uint32_t count)
 {
-    uint64_t id[PREFETCH_MAX];
-    uint64_t customer[PREFETCH_MAX];
     const struct orders *orders = &shard->orders;
-    CHECK(count <= PREFETCH_MAX);
-    for (uint32_t i = 0; i < count; i++) {
-        struct text order = command_order(commands[i]);
-        const struct order_create *create = create_of(commands[i]);
-        id[i] = order.bytes > 0 ? key_hash(order) : 0;
-        table_prefetch(&orders->by_id, id[i]);
+    for (struct request *request = requests; request < requests + count; request++) {
+        struct text order = command_order(request->command);
+        const struct order_create *create = create_of(request->command);
+        request->order_hash = order.bytes > 0 ? key_hash(order) : 0;
+        table_prefetch(&orders->by_id, request->order_hash);
         if (create == NULL)
             continue;
-        customer[i] = key_hash(order_create_text(create, ORDER_CUSTOMER));
-        table_prefetch(&orders->by_customer, customer[i]);
+        request->customer_hash = key_hash(order_create_text(create, ORDER_CUSTOMER));
+        table_prefetch(&orders->by_customer, request->customer_hash);
         if (prefetch_skus(shard, create))
-            table_prefetch(&shard->flights.by_id, id[i]);
+            table_prefetch(&shard->flights.by_id, request->order_hash);
     }
-    for (uint32_t i = 0; i < count; i++) {
-        const struct order_create *create = create_of(commands[i]);
+    for (const struct request *request = requests; request < requests + count; request++) {
+        const struct order_create *create = create_of(request->command);
         if (create == NULL) {
-            orders_prefetch_found(orders, id[i]);
+            orders_prefetch_found(orders, request->order_hash);
             continue;
         }
-        orders_prefetch_newest(orders, customer[i]);
+        orders_prefetch_newest(orders, request->customer_hash);
         prefetch_cells(shard, create);
     }
 }

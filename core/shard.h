@@ -67,15 +67,16 @@ struct request {
     struct origin origin;
     struct text caller;
     const struct command *command;
+    uint64_t order_hash; /* key_hash of the order's id, which shard_prefetch finds; 0: not known */
+    uint64_t customer_hash; /* of a new order, likewise */
 };
 
-/* Touches the memory that checked commands, or messages, will need, so that the batch waits for it only
+/* Touches the memory that checked requests, or messages, will need, so that the batch waits for it only
  * once. */
 enum { PREFETCH_MAX = 32 };
 void shard_prefetch_messages(const struct shard *shard, const struct message *const *messages,
                              uint32_t count);
-void shard_prefetch(const struct shard *shard, const struct command *const *commands,
-                    uint32_t count);
+void shard_prefetch(const struct shard *shard, struct request *requests, uint32_t count);
 
 /* Decides a command and applies what it decides; the answer is in the turn, now or in a later one.
  */

@@ -45,8 +45,8 @@ static bool add_to_limit(struct stock *stock, const struct limit_key *key, uint6
     return limit_add(&stock->limits, key, units, pending);
 }
 
-SELDOM static bool add_to_limits(struct stock *stock, const struct stock_promise *line,
-                                 uint64_t units, uint64_t pending)
+APART static bool add_to_limits(struct stock *stock, const struct stock_promise *line,
+                                uint64_t units, uint64_t pending)
 {
     struct counted counted = counted_of(line);
     for (uint32_t i = 0; i < counted.count; i++) {
@@ -59,8 +59,8 @@ SELDOM static bool add_to_limits(struct stock *stock, const struct stock_promise
     return true;
 }
 
-SELDOM static void remove_from_limits(struct stock *stock, const struct stock_promise *line,
-                                      uint64_t units, uint64_t pending)
+APART static void remove_from_limits(struct stock *stock, const struct stock_promise *line,
+                                     uint64_t units, uint64_t pending)
 {
     struct counted counted = counted_of(line);
     for (uint32_t i = 0; i < counted.count; i++) {
@@ -71,21 +71,21 @@ SELDOM static void remove_from_limits(struct stock *stock, const struct stock_pr
 }
 
 /* Most units count against nothing. */
-static bool is_counted(const struct stock_promise *line)
+static bool is_counted(uint32_t window_s, uint64_t channel)
 {
-    return line->window_s != 0 || line->channel != 0;
+    return window_s != 0 || channel != 0;
 }
 
 static bool count_in(struct stock *stock, const struct stock_promise *line, uint64_t units,
                      uint64_t pending)
 {
-    return !is_counted(line) || add_to_limits(stock, line, units, pending);
+    return !is_counted(line->window_s, line->channel) || add_to_limits(stock, line, units, pending);
 }
 
 static void count_out(struct stock *stock, const struct stock_promise *line, uint64_t units,
                       uint64_t pending)
 {
-    if (is_counted(line))
+    if (is_counted(line->window_s, line->channel))
         remove_from_limits(stock, line, units, pending);
 }
 
@@ -161,11 +161,14 @@ struct stock_promise stock_promise_of(const struct slice_stock_units *line)
 enum shard_table stock_take(struct stock *stock, const struct slice_stock_units *line)
 {
     struct stock_cell *cell = stock_cell_of(stock, line->sku, line->warehouse);
-    struct stock_promise promise = stock_promise_of(line);
     bool paid = line->head.kind == SLICE_STOCK_TAKE;
-    move_units(&cell->free, paid ? &cell->committed : &cell->reserved, line->units);
-    *(paid ? &stock->committed : &stock->reserved) += line->units;
-    return count_in(stock, &promise, line->units, 0) ? SHARD_TABLE_NONE : SHARD_TABLE_LIMITS;
+    uint32_t units = line->units;
+    move_units(&cell->free, paid ? &cell->committed : &cell->reserved, units);
+    *(paid ? &stock->committed : &stock->reserved) += units;
+    if (!is_counted(line->window_s, line->channel))
+        return SHARD_TABLE_NONE;
+    struct stock_promise promise = stock_promise_of(line);
+    return add_to_limits(stock, &promise, units, 0) ? SHARD_TABLE_NONE : SHARD_TABLE_LIMITS;
 }
 
 static void apply_release(struct stock *stock, const struct slice_stock_units *line)

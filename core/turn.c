@@ -27,27 +27,30 @@ void *turn_send(struct turn *turn, uint32_t from, uint32_t target, enum message_
     return message;
 }
 
-static struct result *begin_result(void *at, uint64_t request, enum code code,
-                                   enum result_kind kind, uint32_t bytes)
+APART static void *room_elsewhere(struct turn *turn, uint32_t self, struct origin origin,
+                                  uint32_t bytes)
 {
-    struct result *result = at;
-    result->bytes = bytes_padded(bytes);
-    result->code = (uint16_t)code;
-    result->kind = (uint16_t)kind;
-    result->request = request;
-    return result;
+    struct message_result *message = turn_send(turn, self, origin.shard, MESSAGE_RESULT,
+                                               (uint32_t)sizeof *message + bytes_padded(bytes));
+    message->token = origin.token;
+    return message + 1;
+}
+
+static void *room_here(struct turn *turn, struct origin origin, uint32_t bytes)
+{
+    struct answer *answer = pile_append(&turn->answers, (uint32_t)sizeof *answer + bytes);
+    answer->token = origin.token;
+    return answer + 1;
 }
 
 void *turn_answer(struct turn *turn, uint32_t self, struct origin origin, uint64_t request,
                   enum code code, enum result_kind kind, uint32_t bytes)
 {
-    if (origin.shard == self) {
-        struct answer *answer = pile_append(&turn->answers, (uint32_t)sizeof *answer + bytes);
-        answer->token = origin.token;
-        return begin_result(answer + 1, request, code, kind, bytes);
-    }
-    struct message_result *message = turn_send(turn, self, origin.shard, MESSAGE_RESULT,
-                                               (uint32_t)sizeof *message + bytes_padded(bytes));
-    message->token = origin.token;
-    return begin_result(message + 1, request, code, kind, bytes);
+    struct result *result = origin.shard == self ? room_here(turn, origin, bytes)
+                                                 : room_elsewhere(turn, self, origin, bytes);
+    result->bytes = bytes_padded(bytes);
+    result->code = (uint16_t)code;
+    result->kind = (uint16_t)kind;
+    result->request = request;
+    return result;
 }

@@ -296,14 +296,6 @@ static uint32_t refuse_bad(struct shard_loop *loop, struct request *batch, uint3
     return good;
 }
 
-static void prefetch(const struct shard_loop *loop, const struct request *batch, uint32_t count)
-{
-    const struct command *commands[BATCH_COMMANDS];
-    for (uint32_t i = 0; i < count; i++)
-        commands[i] = batch[i].command;
-    shard_prefetch(loop->shard, commands, count);
-}
-
 static bool turn_goes_on(const struct shard_loop *loop, uint32_t commands)
 {
     const struct server_options *options = loop->shared->options;
@@ -328,7 +320,7 @@ static void run_connections(struct shard_loop *loop)
         if (taken == 0)
             return;
         uint32_t good = refuse_bad(loop, batch, taken);
-        prefetch(loop, batch, good);
+        shard_prefetch(loop->shard, batch, good);
         for (uint32_t i = 0; i < good; i++)
             if (loop->kept == 0 && has_room(&loop->turn))
                 execute(loop, &batch[i]);
