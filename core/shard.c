@@ -101,20 +101,19 @@ struct event *shard_event(struct shard *shard, struct turn *turn, enum event_kin
 
 /* Somebody may be waiting for what has just changed, and it may have reached a level: of most SKUs
  * neither. */
-static void look_again(struct shard *shard, uint32_t number)
+static inline void look_again(struct shard *shard, struct stock_sku *sku)
 {
-    const struct stock_sku *sku = stock_sku_at(&shard->stock, number);
     if (sku->watched)
-        stock_touched(&shard->stock, number);
+        stock_touched(&shard->stock, sku);
     if (sku->wait_first != 0)
-        waiters_changed(&shard->waiters, number);
+        waiters_changed(&shard->waiters, sku->sku);
 }
 
 static enum shard_table apply_stock(struct shard *shard, const struct slice *slice)
 {
     enum shard_table full = stock_apply(&shard->stock, slice);
     if (full == SHARD_TABLE_NONE)
-        look_again(shard, stock_slice_sku(slice));
+        look_again(shard, stock_sku_at(&shard->stock, stock_slice_sku(slice)));
     return full;
 }
 
@@ -206,8 +205,9 @@ void shard_apply(struct shard *shard, struct turn *turn, const struct event *eve
 
 void shard_take(struct shard *shard, const struct slice_stock_units *line)
 {
-    CHECK(stock_take(&shard->stock, line) == SHARD_TABLE_NONE);
-    look_again(shard, line->sku);
+    struct stock_sku *sku = stock_sku_at(&shard->stock, line->sku);
+    CHECK(stock_take(&shard->stock, sku, line) == SHARD_TABLE_NONE);
+    look_again(shard, sku);
 }
 
 void shard_settle(struct shard *shard, const struct slice_stock_units *line)
@@ -222,7 +222,7 @@ void shard_unhold(struct shard *shard, const struct hold_buyer *buyer,
 {
     hold_drop(&shard->stock, buyer, lines, line_count);
     for (uint32_t i = 0; i < line_count; i++)
-        look_again(shard, lines[i].sku);
+        look_again(shard, stock_sku_at(&shard->stock, lines[i].sku));
 }
 
 bool shard_sku_terms(struct shard *shard, uint32_t sku, struct sku_terms *out)

@@ -42,10 +42,12 @@ void stock_init(struct stock *stock, void *zeroed_memory, const struct shard_opt
     at += limits_bytes(options);
     caps_init(&stock->caps, at, options);
     transfers_init(&stock->transfers, at + caps_bytes(options), options);
-    uint16_t rank = 0;
+    uint64_t first = 0;
     for (uint32_t slot = 0; slot < SLOT_COUNT; slot++) {
         bool own = options->slot_shard[slot] == options->shard;
-        stock->slot_rank[slot] = own ? rank++ : SLOT_COUNT;
+        stock->slot_first[slot] = own ? (uint32_t)first : SLOT_ELSEWHERE;
+        first += own ? stock->slot_capacity : 0;
+        CHECK(first <= SLOT_ELSEWHERE);
     }
 }
 
@@ -53,8 +55,8 @@ void stock_init(struct stock *stock, void *zeroed_memory, const struct shard_opt
 
 static bool is_ours(const struct stock *stock, uint32_t sku)
 {
-    return stock->slot_rank[sku_slot(sku)] != SLOT_COUNT && sku_index(sku) != 0 &&
-           sku_index(sku) <= stock->slot_capacity;
+    return stock->slot_first[sku_slot(sku)] != SLOT_ELSEWHERE &&
+           sku_index(sku) - 1 < stock->slot_capacity;
 }
 
 struct stock_sku *stock_sku(const struct stock *stock, uint32_t sku)
@@ -138,14 +140,13 @@ void stock_level_done(struct stock *stock)
     sku->level_listed = false;
 }
 
-void stock_touched(struct stock *stock, uint32_t number)
+void stock_touched(struct stock *stock, struct stock_sku *sku)
 {
-    struct stock_sku *sku = stock_sku_at(stock, number);
     if (!sku->watched || sku->level_listed)
         return;
     sku->level_listed = true;
     sku->level_next = stock->level_first;
-    stock->level_first = number;
+    stock->level_first = sku->sku;
 }
 
 /* ---- deciding ---------------------------------------------------------------------------------- */
@@ -560,6 +561,6 @@ enum shard_table cell_load(struct stock *stock, const struct part_sku *sku,
     stock->reserved += (int64_t)cell->reserved;
     stock->committed += (int64_t)cell->committed;
     watch(stock, sku->sku, cell);
-    stock_touched(stock, sku->sku);
+    stock_touched(stock, stock_sku_at(stock, sku->sku));
     return SHARD_TABLE_NONE;
 }

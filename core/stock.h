@@ -215,6 +215,8 @@ struct stock_sku {
 };
 _Static_assert(offsetof(struct stock_sku, flows) == 64, "the first cache line");
 
+#define SLOT_ELSEWHERE UINT32_MAX
+
 struct stock {
     struct limits limits;
     struct caps caps;
@@ -227,7 +229,7 @@ struct stock {
     uint32_t publish_first;
     uint32_t level_first; /* watched SKUs that have been touched */
     uint32_t sku_count;
-    uint16_t slot_rank[SLOT_COUNT]; /* SLOT_COUNT: not this shard's */
+    uint32_t slot_first[SLOT_COUNT]; /* where its SKUs begin; SLOT_ELSEWHERE: not this shard's */
     uint32_t slot_sku_count[SLOT_COUNT];
     struct stock_flows flows; /* of all SKUs */
     int64_t on_hand;          /* likewise, kept as units move; stock_audit counts them again */
@@ -244,8 +246,7 @@ struct stock_sku *stock_sku(const struct stock *stock, uint32_t sku);
 /* The same for a number that is known to be one of this shard's. */
 static inline struct stock_sku *stock_sku_at(const struct stock *stock, uint32_t sku)
 {
-    uint64_t rank = stock->slot_rank[sku_slot(sku)];
-    return &stock->skus[rank * stock->slot_capacity + sku_index(sku) - 1];
+    return &stock->skus[(uint64_t)stock->slot_first[sku_slot(sku)] + sku_index(sku) - 1];
 }
 void stock_prefetch(const struct stock *stock, uint32_t sku);
 /* Its first cell, when the SKU itself has arrived. */
@@ -254,12 +255,17 @@ void stock_prefetch_cell(const struct stock *stock, uint32_t sku);
 struct stock_cell *stock_cell(const struct stock *stock, const struct stock_sku *sku,
                               uint32_t warehouse);
 /* The same for one that is known to be there. */
+static inline struct stock_cell *stock_known_cell(const struct stock *stock,
+                                                  const struct stock_sku *sku, uint32_t warehouse)
+{
+    struct stock_cell *cell = stock_cell(stock, sku, warehouse);
+    CHECK(cell != NULL);
+    return cell;
+}
 static inline struct stock_cell *stock_cell_of(const struct stock *stock, uint32_t sku,
                                                uint32_t warehouse)
 {
-    struct stock_cell *cell = stock_cell(stock, stock_sku_at(stock, sku), warehouse);
-    CHECK(cell != NULL);
-    return cell;
+    return stock_known_cell(stock, stock_sku_at(stock, sku), warehouse);
 }
 /* The cells of a SKU one after the other, NULL at the end; start with NULL. */
 static inline struct stock_cell *stock_next_cell(const struct stock *stock,
@@ -287,7 +293,7 @@ bool stock_is_low(const struct stock_cell *cell);
 const struct stock_sku *stock_level_next(const struct stock *stock);
 void stock_level_done(struct stock *stock);
 /* To be called after every touch of a SKU, also where no slice was applied. */
-void stock_touched(struct stock *stock, uint32_t sku);
+void stock_touched(struct stock *stock, struct stock_sku *sku);
 
 /* ---- deciding ---------------------------------------------------------------------------------- */
 
@@ -305,9 +311,10 @@ uint32_t stock_slice_sku(const struct slice *slice);
 
 /* Live, room has been looked for before and the answer is SHARD_TABLE_NONE. */
 enum shard_table stock_apply(struct stock *stock, const struct slice *slice) MUST_LOOK;
-/* The same of free units that become an order's: SLICE_STOCK_RESERVE, or SLICE_STOCK_TAKE if they are
- * paid. */
-enum shard_table stock_take(struct stock *stock, const struct slice_stock_units *line) MUST_LOOK;
+/* The same of free units of a SKU that become an order's: SLICE_STOCK_RESERVE, or SLICE_STOCK_TAKE if
+ * they are paid. */
+enum shard_table stock_take(struct stock *stock, const struct stock_sku *sku,
+                            const struct slice_stock_units *line) MUST_LOOK;
 
 /* Of what a merchant does; the slices of orders, and what their units count against, are in
  * core/stock_units.c. */

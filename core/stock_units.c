@@ -158,9 +158,10 @@ struct stock_promise stock_promise_of(const struct slice_stock_units *line)
     };
 }
 
-enum shard_table stock_take(struct stock *stock, const struct slice_stock_units *line)
+enum shard_table stock_take(struct stock *stock, const struct stock_sku *sku,
+                            const struct slice_stock_units *line)
 {
-    struct stock_cell *cell = stock_cell_of(stock, line->sku, line->warehouse);
+    struct stock_cell *cell = stock_known_cell(stock, sku, line->warehouse);
     bool paid = line->head.kind == SLICE_STOCK_TAKE;
     uint32_t units = line->units;
     move_units(&cell->free, paid ? &cell->committed : &cell->reserved, units);
@@ -230,30 +231,33 @@ static void apply_uncount(struct stock *stock, const struct slice_stock_units *l
 /* What orders do comes first: there is the most of it. */
 enum shard_table stock_apply(struct stock *stock, const struct slice *slice)
 {
+    const void *fields = slice;
     switch (slice->kind) {
     case SLICE_WINDOWS_FORGOTTEN:
-        apply_windows(stock, (const void *)slice);
+        apply_windows(stock, fields);
         return SHARD_TABLE_NONE;
     case SLICE_STOCK_RESERVE:
-    case SLICE_STOCK_TAKE:
-        return stock_take(stock, (const void *)slice);
+    case SLICE_STOCK_TAKE: {
+        const struct slice_stock_units *line = fields;
+        return stock_take(stock, stock_sku_at(stock, line->sku), line);
+    }
     case SLICE_STOCK_RELEASE:
-        apply_release(stock, (const void *)slice);
+        apply_release(stock, fields);
         return SHARD_TABLE_NONE;
     case SLICE_STOCK_COMMIT:
-        apply_commit(stock, (const void *)slice);
+        apply_commit(stock, fields);
         return SHARD_TABLE_NONE;
     case SLICE_STOCK_UNCOMMIT:
-        apply_uncommit(stock, (const void *)slice);
+        apply_uncommit(stock, fields);
         return SHARD_TABLE_NONE;
     case SLICE_STOCK_SHIP:
-        apply_ship(stock, (const void *)slice);
+        apply_ship(stock, fields);
         return SHARD_TABLE_NONE;
     case SLICE_STOCK_BACK:
-        apply_back(stock, (const void *)slice);
+        apply_back(stock, fields);
         return SHARD_TABLE_NONE;
     case SLICE_STOCK_UNCOUNT:
-        apply_uncount(stock, (const void *)slice);
+        apply_uncount(stock, fields);
         return SHARD_TABLE_NONE;
     default:
         return stock_goods_apply(stock, slice);
