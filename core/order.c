@@ -110,7 +110,8 @@ uint32_t order_find_whole(const struct orders *orders, struct text id, uint64_t 
     return record != 0 && order_at(orders, record)->is_remainder ? 0 : record;
 }
 
-static uint32_t find_newest_of(const struct orders *orders, const uint8_t *customer, uint64_t hash)
+static inline uint32_t find_newest_of(const struct orders *orders, const uint8_t *customer,
+                                      uint64_t hash)
 {
     uint64_t probe = 0;
     uint32_t record;
@@ -212,7 +213,7 @@ bool orders_have_bytes(struct orders *orders, uint64_t bytes)
 }
 /* ---- applying ---------------------------------------------------------------------------------- */
 
-uint16_t orders_keep_name(struct orders *orders, struct text who)
+inline uint16_t orders_keep_name(struct orders *orders, struct text who)
 {
     uint32_t number = find_name(orders, who);
     CHECK(number < ORDER_NAMES_MAX);

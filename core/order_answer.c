@@ -6,8 +6,8 @@
 #include "core/shipment.h"
 #include "core/turn.h"
 
-void order_answer_placed(const struct order *order, struct turn *turn, uint32_t self,
-                         struct origin origin, uint64_t request, enum code code)
+inline void order_answer_placed(const struct order *order, struct turn *turn, uint32_t self,
+                                struct origin origin, uint64_t request, enum code code)
 {
     struct result_placed *result = turn_answer(turn, self, origin, request, code,
                                                RESULT_ORDER_PLACED, (uint32_t)sizeof *result);

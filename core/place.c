@@ -19,8 +19,9 @@ static uint64_t digest_of(const struct order_create *create)
     return digest(from, (size_t)(end - from), OP_ORDER_CREATE);
 }
 
-static void answer_known(struct shard *shard, struct turn *turn, const struct request *request,
-                         const struct order *order, enum code code)
+static inline void answer_known(struct shard *shard, struct turn *turn,
+                                const struct request *request, const struct order *order,
+                                enum code code)
 {
     const struct command *command = request->command;
     if (command->flags & COMMAND_WANT_RECORD)
@@ -133,8 +134,8 @@ static void sort_lines(const struct shard *shard, const struct command_line *lin
     }
 }
 
-static void make_plan(const struct shard *shard, const struct command_line *lines,
-                      uint32_t line_count, struct plan *plan)
+static inline void make_plan(const struct shard *shard, const struct command_line *lines,
+                             uint32_t line_count, struct plan *plan)
 {
     plan->line_count = line_count;
     plan->part_count = 0;

@@ -81,8 +81,8 @@ struct shard *shard_init(void *zeroed_memory, const struct shard_options *option
 
 /* ---- events ------------------------------------------------------------------------------------ */
 
-struct event *shard_event(struct shard *shard, struct turn *turn, enum event_kind kind,
-                          struct text by)
+inline struct event *shard_event(struct shard *shard, struct turn *turn, enum event_kind kind,
+                                 struct text by)
 {
     (void)shard;
     uint32_t bytes = (uint32_t)sizeof(struct event) + bytes_padded(by.bytes);
@@ -203,7 +203,7 @@ void shard_apply(struct shard *shard, struct turn *turn, const struct event *eve
             send_slices(shard, turn, event, target, all);
 }
 
-void shard_take(struct shard *shard, const struct slice_stock_units *line)
+inline void shard_take(struct shard *shard, const struct slice_stock_units *line)
 {
     struct stock_sku *sku = stock_sku_at(&shard->stock, line->sku);
     CHECK(stock_take(&shard->stock, sku, line) == SHARD_TABLE_NONE);

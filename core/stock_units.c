@@ -158,8 +158,8 @@ struct stock_promise stock_promise_of(const struct slice_stock_units *line)
     };
 }
 
-enum shard_table stock_take(struct stock *stock, const struct stock_sku *sku,
-                            const struct slice_stock_units *line)
+inline enum shard_table stock_take(struct stock *stock, const struct stock_sku *sku,
+                                   const struct slice_stock_units *line)
 {
     struct stock_cell *cell = stock_known_cell(stock, sku, line->warehouse);
     bool paid = line->head.kind == SLICE_STOCK_TAKE;

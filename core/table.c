@@ -60,7 +60,7 @@ void table_prefetch(const struct table *table, uint64_t hash)
 }
 
 /* A probe is the entry to go on with, counted from 1, so that 0 can stand for the beginning. */
-uint32_t table_find(const struct table *table, uint64_t hash, uint64_t *probe)
+inline uint32_t table_find(const struct table *table, uint64_t hash, uint64_t *probe)
 {
     uint64_t at = *probe == 0 ? home_line(table, (uint32_t)hash) * LINE_ENTRIES : *probe - 1;
     const uint64_t end = entry_count(table);
@@ -77,7 +77,7 @@ uint32_t table_find(const struct table *table, uint64_t hash, uint64_t *probe)
     }
 }
 
-bool table_insert(struct table *table, uint64_t hash, uint32_t reference)
+inline bool table_insert(struct table *table, uint64_t hash, uint32_t reference)
 {
     CHECK(reference != 0);
     if (table->used_count == table->capacity)

@@ -71,7 +71,7 @@ static void unfile(struct timers *timers, struct timer *timer)
     timer->previous = 0;
 }
 
-void timers_set(struct timers *timers, uint32_t record, uint64_t deadline_ns)
+inline void timers_set(struct timers *timers, uint32_t record, uint64_t deadline_ns)
 {
     struct timer *timer = timer_at(timers, record);
     CHECK(!timer_is_running(timer));

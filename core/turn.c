@@ -43,8 +43,8 @@ static void *room_here(struct turn *turn, struct origin origin, uint32_t bytes)
     return answer + 1;
 }
 
-void *turn_answer(struct turn *turn, uint32_t self, struct origin origin, uint64_t request,
-                  enum code code, enum result_kind kind, uint32_t bytes)
+inline void *turn_answer(struct turn *turn, uint32_t self, struct origin origin, uint64_t request,
+                         enum code code, enum result_kind kind, uint32_t bytes)
 {
     struct result *result = origin.shard == self ? room_here(turn, origin, bytes)
                                                  : room_elsewhere(turn, self, origin, bytes);
