@@ -1,6 +1,6 @@
 #include "core/resend.h"
 
-#include "core/place.h"
+#include "core/attempt.h"
 
 static uint32_t region_of(const struct deal *deal)
 {
@@ -22,7 +22,7 @@ static void ask(const struct deal *deal, const struct child_line *lines, uint32_
     for (uint32_t i = 0; i < line_count; i++)
         deal->shard->wanted[i] = (struct command_line){
             .sku = deal->order->lines[lines[i].line - 1].sku, .units = lines[i].units};
-    place_take(deal->shard, deal->turn, deal->request, &take);
+    attempt_take(deal->shard, deal->turn, deal->request, &take);
 }
 
 /* Whether what was set aside is still what is wanted. */

@@ -3,8 +3,10 @@
 #include <string.h>
 
 #include "core/answer.h"
+#include "core/attempt.h"
 #include "core/digest.h"
 #include "core/forget.h"
+#include "core/grant.h"
 #include "core/inventory.h"
 #include "core/judge.h"
 #include "core/list.h"
@@ -536,23 +538,15 @@ static void effect_message(struct shard *shard, const struct message_slices *mes
 void shard_message(struct shard *shard, struct turn *turn, const struct message *message)
 {
     switch ((enum message_kind)message->kind) {
-    case MESSAGE_ASK_ABLE:
-        place_ask_able(shard, turn, (const void *)message);
-        break;
-    case MESSAGE_ABLE:
-        place_able(shard, turn, (const void *)message);
-        break;
     case MESSAGE_HOLD:
-        place_hold(shard, turn, (const void *)message);
+    case MESSAGE_ASK_ABLE:
+        grant_message(shard, turn, (const void *)message);
         break;
     case MESSAGE_GRANTED:
-        place_granted(shard, turn, (const void *)message);
-        break;
     case MESSAGE_SHORT:
-        place_short(shard, turn, (const void *)message);
-        break;
     case MESSAGE_BUSY:
-        place_busy(shard, turn, (const void *)message);
+    case MESSAGE_ABLE:
+        attempt_message(shard, turn, message);
         break;
     case MESSAGE_SETTLE:
     case MESSAGE_SLICES:

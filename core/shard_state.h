@@ -37,7 +37,7 @@ struct shard {
     struct plan plan;
     struct hold_shorts shorts;
     struct hold_line asked[ORDER_LINES_MAX];
-    struct command_line wanted[ORDER_LINES_MAX]; /* of place_take: SKU and units */
+    struct command_line wanted[ORDER_LINES_MAX]; /* of attempt_take: SKU and units */
     struct hold_line granted[ORDER_LINES_MAX];   /* in the order of `wanted` */
     struct rules_line rules_lines[ORDER_LINES_MAX];
     struct audit audit;
