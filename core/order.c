@@ -303,15 +303,14 @@ static void fill(struct order *order, uint64_t at_ns, const struct slice_order_p
         *order_pay_by_at(order) = placed->pay_by_ns;
     if (placed->state == ORDER_REJECTED)
         order->timer.deadline_ns = at_ns;
-    for (uint32_t i = 0; i < placed->line_count; i++) {
-        const struct slice_order_line *line = &placed->lines[i];
-        uint8_t kept = line->warehouse & kept_warehouse;
-        if (line->capped)
-            kept |= kept_capped;
-        order->lines[i] =
-            (struct order_line){line->sku, line->units, order_with_byte(line->unit_price, kept)};
+    const struct slice_order_line *line = placed->lines;
+    const struct slice_order_line *const end = line + placed->line_count;
+    for (struct order_line *kept = order->lines; line < end; line++, kept++) {
+        uint32_t byte = (line->warehouse & kept_warehouse) | (line->capped ? kept_capped : 0);
+        *kept = (struct order_line){line->sku, line->units,
+                                    order_with_byte(line->unit_price, (uint8_t)byte)};
     }
-    const struct adjustment *adjustments = (const void *)(placed->lines + placed->line_count);
+    const struct adjustment *adjustments = (const void *)end;
     for (uint32_t i = 0; i < placed->adjustment_count; i++)
         order_adjustments(order)[i] =
             placed->is_remainder ? adjustments[i].amount

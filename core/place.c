@@ -16,7 +16,8 @@
 static bool lines_are_good(struct shard *shard, struct turn *turn, const struct request *request)
 {
     const struct order_create *create = (const void *)request->command;
-    for (uint32_t i = 0; i < create->line_count; i++) {
+    const uint32_t currency = create->currency, line_count = create->line_count;
+    for (uint32_t i = 0; i < line_count; i++) {
         const struct command_line *line = &create->lines[i];
         struct sku_terms terms;
         const char *field = NULL;
@@ -24,7 +25,7 @@ static bool lines_are_good(struct shard *shard, struct turn *turn, const struct 
         if (!shard_sku_terms(shard, line->sku, &terms)) {
             code = CODE_UNKNOWN_SKU;
             field = "sku";
-        } else if (terms.currency != create->currency) {
+        } else if (terms.currency != currency) {
             code = CODE_CURRENCY_MISMATCH;
             field = "sku";
         } else if (line->unit_price >= ORDER_AMOUNT_LIMIT) {

@@ -294,8 +294,7 @@ static bool prefetch_skus(const struct shard *shard, const struct order_create *
 static void prefetch_cells(const struct shard *shard, const struct order_create *create)
 {
     for (uint32_t i = 0; i < create->line_count && i < PREFETCH_LINES; i++)
-        if (shard_owns(shard, sku_slot(create->lines[i].sku)))
-            stock_prefetch_cell(&shard->stock, create->lines[i].sku);
+        stock_prefetch_cell(&shard->stock, create->lines[i].sku);
 }
 
 /* Twice over the batch: where the buyers' newest orders and the SKUs' cells are is known when the
