@@ -26,6 +26,22 @@ static uint64_t deadline_of(const struct shard *shard, const struct turn *turn,
     return pay_by != 0 ? pay_by : turn->now_ns + shard->options.payment_deadline_ns;
 }
 
+static void put_lines(struct slice_order_placed *placed, const struct granted *granted)
+{
+    const struct command_line *asked = granted->create->lines;
+    const struct hold_line *line = granted->lines;
+    const uint16_t *which = granted->order_line;
+    for (uint32_t left = placed->line_count; left > 0; left--, line++, which++)
+        placed->lines[*which] = (struct slice_order_line){
+            .sku = line->sku,
+            .units = line->units,
+            .unit_price = asked[*which].unit_price,
+            .window_s = line->window_s,
+            .warehouse = line->warehouse,
+            .capped = line->capped,
+        };
+}
+
 static void add_order_slice(struct shard *shard, struct turn *turn, struct event *event,
                             const struct granted *granted, uint64_t id_hash)
 {
@@ -38,36 +54,25 @@ static void add_order_slice(struct shard *shard, struct turn *turn, struct event
     struct slice_order_placed *placed;
     uint32_t bytes = (uint32_t)sizeof *placed + line_count * (uint32_t)sizeof placed->lines[0] +
                      behind + why_bytes;
-    placed = event_extend(turn, event, bytes);
-    *placed = (struct slice_order_placed){
-        .head = slice_head(hash_slot(id_hash), SLICE_ORDER_PLACED, bytes),
-        .digest = granted->digest,
-        .id_hash = id_hash,
-        .customer_hash = granted->buyer.customer,
-        .deadline_ns = deadline_of(shard, turn, granted),
-        .pay_by_ns = create->pay_by_ns,
-        .total = judgement->total,
-        .currency = create->currency,
-        .line_count = create->line_count,
-        .adjustment_count = create->adjustment_count,
-        .state = judgement->state,
-        .prefer = create->prefer,
-        .rule_bytes = judgement->rule_bytes,
-        .reason_bytes = judgement->reason_bytes,
-        .rules_number = judgement->rules_number,
-    };
+    placed = event_extend(turn, event, bytes); /* every field of it follows */
+    placed->head = slice_head(hash_slot(id_hash), SLICE_ORDER_PLACED, bytes);
+    placed->digest = granted->digest;
+    placed->id_hash = id_hash;
+    placed->customer_hash = granted->buyer.customer;
+    placed->deadline_ns = deadline_of(shard, turn, granted);
+    placed->pay_by_ns = create->pay_by_ns;
+    placed->total = judgement->total;
+    placed->currency = create->currency;
+    placed->line_count = create->line_count;
+    placed->adjustment_count = create->adjustment_count;
+    placed->state = judgement->state;
+    placed->prefer = create->prefer;
+    placed->rule_bytes = judgement->rule_bytes;
+    placed->reason_bytes = judgement->reason_bytes;
+    placed->rules_number = judgement->rules_number;
+    placed->is_remainder = 0;
     memcpy(placed->text_bytes, create->text_bytes, sizeof placed->text_bytes);
-    const struct hold_line *lines = granted->lines;
-    const uint16_t *which = granted->order_line;
-    for (uint32_t i = 0; i < line_count; i++)
-        placed->lines[which[i]] = (struct slice_order_line){
-            .sku = lines[i].sku,
-            .units = lines[i].units,
-            .unit_price = create->lines[which[i]].unit_price,
-            .window_s = lines[i].window_s,
-            .warehouse = lines[i].warehouse,
-            .capped = lines[i].capped,
-        };
+    put_lines(placed, granted);
     char *at = (char *)(placed->lines + line_count);
     memcpy(at, create->lines + line_count, behind);
     if (why_bytes > 0)
