@@ -227,6 +227,14 @@ enum shard_table shard_load(struct shard *shard, const struct record *record)
     return full;
 }
 
+bool shard_loads_any(const struct shard *shard, uint32_t first, uint32_t last)
+{
+    bool any = first <= TOPOLOGY_SLOT;
+    for (uint32_t slot = first; slot <= last && !any; slot++)
+        any = shard_owns(shard, slot);
+    return any;
+}
+
 enum shard_table shard_load_some(struct shard *shard, const struct record **record, uint32_t count)
 {
     enum shard_table full = SHARD_TABLE_NONE;

@@ -105,6 +105,8 @@ const struct record *shard_image_next(const struct shard *shard, struct image_wa
 /* Puts a record into a shard that has applied no event yet, if it is of one of its slots (the
  * topology's: always); SHARD_TABLE_NONE, or the table that is too small. */
 enum shard_table shard_load(struct shard *shard, const struct record *record) MUST_LOOK;
+/* Whether it would take anything of the slots from `first` to `last`. */
+bool shard_loads_any(const struct shard *shard, uint32_t first, uint32_t last);
 /* Puts `count` of them, which stand one behind the other, fetching ahead; *record is behind them then. */
 enum shard_table shard_load_some(struct shard *shard, const struct record **record,
                                  uint32_t count) MUST_LOOK;

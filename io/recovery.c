@@ -31,11 +31,23 @@ static uint64_t done_by_all(const struct recovery *recovery)
     return done;
 }
 
+static void note_slots(struct recovery_chunk *chunk, const struct snapshot_block *block)
+{
+    const struct record *record = snapshot_records(block);
+    for (uint32_t i = 0; i < block->record_count; i++, record = record_next(record))
+        chunk->slots[i > 0] = record->slot;
+    if (block->record_count == 1)
+        chunk->slots[1] = chunk->slots[0];
+}
+
 static void publish(struct recovery *recovery, enum recovery_kind kind)
 {
     uint64_t number = atomic_load(&recovery->published);
-    recovery->chunks[number % RECOVERY_CHUNKS] = (struct recovery_chunk){
+    struct recovery_chunk *chunk = &recovery->chunks[number % RECOVERY_CHUNKS];
+    *chunk = (struct recovery_chunk){
         .begin = recovery->begin, .used_bytes = recovery->filled_bytes, .kind = kind};
+    if (kind == RECOVERY_IMAGE)
+        note_slots(chunk, (const void *)(recovery->ring + chunk->begin % RECOVERY_MEMORY_BYTES));
     atomic_store(&recovery->published, number + 1); /* pairs with the load in recovery_apply */
     recovery->begin += (recovery->filled_bytes + CHUNK_ALIGN_BYTES - 1) & ~(CHUNK_ALIGN_BYTES - 1u);
     recovery->filled_bytes = 0;
@@ -187,7 +199,9 @@ static enum shard_table apply_chunk(const struct recovery *recovery,
     case RECOVERY_GROUPS:
         return apply_groups(shard, at, chunk->used_bytes);
     case RECOVERY_IMAGE:
-        return load_block(shard, (const void *)at);
+        return shard_loads_any(shard, chunk->slots[0], chunk->slots[1])
+                   ? load_block(shard, (const void *)at)
+                   : SHARD_TABLE_NONE;
     case RECOVERY_IMAGE_END:
         shard_loaded(shard);
         break;

@@ -37,6 +37,7 @@ struct recovery {
     struct recovery_chunk {
         uint64_t begin;
         uint32_t used_bytes;
+        uint16_t slots[2]; /* of a block: of its first record and its last, which are in order */
         enum recovery_kind {
             RECOVERY_GROUPS,
             RECOVERY_IMAGE, /* a block of the snapshot */

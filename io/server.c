@@ -129,6 +129,7 @@ static struct start_options start_options(const struct server *server)
         .segment_bytes = server->options.log.segment_bytes,
         .write_bytes_max = server->options.log.write_bytes_max,
         .sync = server->options.log.sync,
+        .image_runs = server->options.shard_count,
         .bug = server->options.bug,
         .process = server->options.process,
     };

@@ -214,7 +214,7 @@ static int32_t read_head(struct snapshot_reader *reader, uint64_t log_id)
 int32_t snapshot_open(struct snapshot_reader *reader, struct env *env, int32_t directory,
                       const char *name, uint64_t log_id, void *block)
 {
-    *reader = (struct snapshot_reader){.env = env, .block = block, .file = -1};
+    *reader = (struct snapshot_reader){.env = env, .block = block, .runs = 1, .file = -1};
     reader->file = segment_open(env, directory, name, O_RDONLY);
     if (reader->file < 0)
         return reader->file;
@@ -246,15 +246,25 @@ static bool block_valid(const struct snapshot_reader *reader, uint64_t number, u
            block->sum == block_sum(&reader->head, number, block);
 }
 
-void snapshot_read_ahead(struct snapshot_reader *reader, void *memory)
+void snapshot_read_ahead(struct snapshot_reader *reader, void *memory, uint32_t runs)
 {
+    reader->runs = runs;
     reader->first = (uint8_t *)reader->block;
     reader->ahead = memory;
 }
 
-static struct snapshot_block *place_of(const struct snapshot_reader *reader, uint64_t number)
+/* Which block is read as the so-many'th: the next one of each run by turns. Where the runs are not of
+ * the same length, the first ones have one more. */
+static uint64_t number_of(const struct snapshot_reader *reader, uint64_t nth)
 {
-    uint64_t turn = number % (1 + SNAPSHOT_AHEAD);
+    uint64_t run = nth % reader->runs, longer = reader->head.block_count % reader->runs;
+    return run * (reader->head.block_count / reader->runs) + (run < longer ? run : longer) +
+           nth / reader->runs;
+}
+
+static struct snapshot_block *place_of(const struct snapshot_reader *reader, uint64_t nth)
+{
+    uint64_t turn = nth % (1 + SNAPSHOT_AHEAD);
     return (void *)(turn == 0 ? reader->first : reader->ahead + (turn - 1) * SNAPSHOT_BLOCK_BYTES);
 }
 
@@ -266,12 +276,13 @@ static void ask_ahead(struct snapshot_reader *reader)
         uint64_t turn = reader->asked % (1 + SNAPSHOT_AHEAD);
         reader->got[turn] = NOT_YET;
         reader->reading++;
-        env_submit(reader->env, &(struct env_op){.kind = ENV_READ,
-                                                 .file = reader->file,
-                                                 .offset = block_offset(reader->asked),
-                                                 .data = place_of(reader, reader->asked),
-                                                 .bytes = SNAPSHOT_BLOCK_BYTES,
-                                                 .user = turn});
+        env_submit(reader->env,
+                   &(struct env_op){.kind = ENV_READ,
+                                    .file = reader->file,
+                                    .offset = block_offset(number_of(reader, reader->asked)),
+                                    .data = place_of(reader, reader->asked),
+                                    .bytes = SNAPSHOT_BLOCK_BYTES,
+                                    .user = turn});
     }
     env_flush(reader->env);
 }
@@ -285,29 +296,29 @@ void snapshot_pause(struct snapshot_reader *reader, uint64_t until_ns)
     reader->reading--;
 }
 
-static int32_t read_block(struct snapshot_reader *reader, uint64_t number)
+static int32_t read_block(struct snapshot_reader *reader, uint64_t nth)
 {
     if (reader->ahead == NULL)
-        return read_some(reader, block_offset(number), SNAPSHOT_BLOCK_BYTES);
+        return read_some(reader, block_offset(nth), SNAPSHOT_BLOCK_BYTES);
     ask_ahead(reader);
-    while (reader->got[number % (1 + SNAPSHOT_AHEAD)] == NOT_YET)
+    while (reader->got[nth % (1 + SNAPSHOT_AHEAD)] == NOT_YET)
         snapshot_pause(reader, UINT64_MAX);
-    reader->block = place_of(reader, number);
-    return reader->got[number % (1 + SNAPSHOT_AHEAD)];
+    reader->block = place_of(reader, nth);
+    return reader->got[nth % (1 + SNAPSHOT_AHEAD)];
 }
 
 const struct snapshot_block *snapshot_next(struct snapshot_reader *reader, int32_t *error)
 {
     *error = 0;
-    uint64_t number = reader->next_block;
-    if (number == reader->head.block_count) {
+    uint64_t nth = reader->next_block;
+    if (nth == reader->head.block_count) {
         *error = reader->hashes && reader->record_hash != reader->head.state_hash ? -EBADMSG : 0;
         return NULL;
     }
-    int32_t got = read_block(reader, number);
+    int32_t got = read_block(reader, nth);
     if (got < 0)
         *error = got;
-    else if (!block_valid(reader, number, (uint64_t)got) || !records_valid(reader))
+    else if (!block_valid(reader, number_of(reader, nth), (uint64_t)got) || !records_valid(reader))
         *error = -EBADMSG;
     if (*error < 0)
         return NULL;

@@ -97,10 +97,11 @@ struct snapshot_reader {
     int32_t file; /* -1: none is open */
     struct snapshot_head head;
     struct snapshot_block *block; /* as above */
-    uint64_t next_block;
-    uint8_t *first, *ahead; /* where blocks are read into by turns; NULL: one at a time */
-    uint64_t asked;         /* blocks whose read has been begun */
-    uint32_t reading;       /* of them, under way */
+    uint64_t next_block;          /* counted in the order in which they are read */
+    uint32_t runs;                /* that blocks are taken from by turns */
+    uint8_t *first, *ahead;       /* where blocks are read into by turns; NULL: one at a time */
+    uint64_t asked;               /* blocks whose read has been begun */
+    uint32_t reading;             /* of them, under way */
     int32_t got[1 + SNAPSHOT_AHEAD];
     bool hashes;          /* set by who wants it: all records must come to the state hash as well */
     uint64_t record_hash; /* of those that have been read from the first on */
@@ -114,10 +115,12 @@ int32_t snapshot_open(struct snapshot_reader *reader, struct env *env, int32_t d
 const struct snapshot_block *snapshot_next(struct snapshot_reader *reader, int32_t *error);
 void snapshot_close(struct snapshot_reader *reader);
 
-/* From here on so many blocks are read ahead, into `memory` of as many, aligned to BLOCK_BYTES. The
- * actor must have nothing else in flight until the reader is closed, and waits with snapshot_pause: for
- * a doorbell, at most until env_clock reaches `until_ns`. */
-void snapshot_read_ahead(struct snapshot_reader *reader, void *memory);
+/* Before the first block: SNAPSHOT_AHEAD are read ahead, into `memory` of as many, aligned to
+ * BLOCK_BYTES, and by turns from each of `runs` parts of the file, equally long, so that shards with a
+ * run of slots each have their blocks at the same time. The actor must have nothing else in flight until
+ * the reader is closed, and waits with snapshot_pause: for a doorbell, at most until env_clock reaches
+ * `until_ns`. */
+void snapshot_read_ahead(struct snapshot_reader *reader, void *memory, uint32_t runs);
 void snapshot_pause(struct snapshot_reader *reader, uint64_t until_ns);
 
 static inline const struct record *snapshot_records(const struct snapshot_block *block)

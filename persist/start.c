@@ -477,7 +477,8 @@ static enum loaded load_one(struct starting *s, uint64_t seq)
         snapshot_open(&reader, s->env, s->start->directory, name, s->manifest->log_id, s->output);
     if (error < 0)
         return load_failed(s, name, error);
-    snapshot_read_ahead(&reader, s->scan_memory);
+    snapshot_read_ahead(&reader, s->scan_memory,
+                        s->options->image_runs > 0 ? s->options->image_runs : 1);
     /* Whatever else has become of it: it was made of what was durable. */
     s->witness = s->witness < seq ? seq : s->witness;
     enum loaded loaded = load_blocks(s, &reader, name);

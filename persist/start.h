@@ -27,9 +27,10 @@ struct start_options {
     uint64_t segment_bytes;
     uint32_t write_bytes_max;
     enum log_sync sync;
-    uint64_t process; /* its id, for whoever finds the directory locked */
-    bool read_only;   /* look, change nothing: for `spate log` */
-    const bool *bug;  /* planted, by enum bug; tests only; NULL: none */
+    uint32_t image_runs; /* as in snapshot_read_ahead; 0: the snapshot is read from front to back */
+    uint64_t process;    /* its id, for whoever finds the directory locked */
+    bool read_only;      /* look, change nothing: for `spate log` */
+    const bool *bug;     /* planted, by enum bug; tests only; NULL: none */
 };
 
 /* What a start found; `message` is one line: what is wrong, where, and what to do. */

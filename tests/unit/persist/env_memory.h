@@ -2,7 +2,7 @@
  * for tests that start thousands of times. Operations take effect when they are reaped; the clock moves
  * on by a microsecond a call. What has been synced, of a file and of a directory, is known apart from
  * what has been done: a process that ends loses nothing, a cut of power all the rest. Included by one
- * test each. */
+ * test each, which may say before how long a file can become. */
 #ifndef SPATE_TESTS_UNIT_PERSIST_ENV_MEMORY_H
 #define SPATE_TESTS_UNIT_PERSIST_ENV_MEMORY_H
 
@@ -13,7 +13,11 @@
 
 #include "persist/env.h"
 
-enum { MEMORY_FILES = 64, MEMORY_QUEUE = 16, MEMORY_BYTES_MAX = 2 << 20 };
+#ifndef MEMORY_FILE_BYTES_MAX
+#define MEMORY_FILE_BYTES_MAX (2 << 20)
+#endif
+
+enum { MEMORY_FILES = 64, MEMORY_QUEUE = 16, MEMORY_BYTES_MAX = MEMORY_FILE_BYTES_MAX };
 enum { MEMORY_DIRECTORY = 1000, MEMORY_ARCHIVE };
 
 struct memory_file {
