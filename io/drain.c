@@ -2,6 +2,7 @@
 
 #include "io/gate.h"
 
+static const uint64_t HALF_WAY_NS = 20 * 1000 * 1000; /* a handshake over a network */
 static const uint64_t NEWCOMERS_NS = 100 * 1000 * 1000;
 /* For what has begun to arrive; a connection that has never said anything may as well be none. */
 static const uint64_t PATIENCE_NS = UINT64_C(1000) * 1000 * 1000;
@@ -18,19 +19,21 @@ static bool has_said_goodbye(struct shard_loop *loop)
     return clock >= loop->drain_at;
 }
 
-/* Whoever has connected already must not find the door shut: it is shut when nobody has come in since
- * the last look. A flood of newcomers does not keep it open for ever. True: it is shut. */
+/* Whoever has connected already must not find the door shut, or the kernel would break the connection
+ * off: nobody new is heard, and those who are half-way in are waited for. Where the listener cannot be
+ * deaf, a flood of newcomers does not keep the door open for ever. True: it is shut. */
 static bool has_shut_the_door(struct shard_loop *loop)
 {
     uint64_t clock = env_clock(loop->env);
     if (loop->draining)
         return true;
-    if (!loop->drain_looked || (loop->accepted && clock - loop->drain_at < NEWCOMERS_NS)) {
-        loop->drain_looked = true;
-        loop->accepted = false;
-        loop->worked = true; /* look again without waiting */
+    if (loop->came_at == 0)
+        gate_deafen(loop);
+    if (loop->came_at == 0 || loop->accepted)
+        loop->came_at = clock;
+    loop->accepted = false;
+    if (clock - loop->came_at < HALF_WAY_NS && clock - loop->drain_at < NEWCOMERS_NS)
         return false;
-    }
     loop->draining = true;
     gate_close(loop);
     return true;

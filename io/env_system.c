@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -199,6 +200,22 @@ int32_t env_listen(struct env *env, const char *address, uint32_t backlog)
         return result;
     }
     return file;
+}
+
+/* The filter sees segments from the TCP header on; a client repeats a SYN that is lost after a second. */
+void env_deafen(struct env *env, int32_t listener)
+{
+    enum { FLAGS_AT = 13, SYN = 0x02, ACK = 0x10 };
+    (void)env;
+    struct sock_filter drop_syn[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, FLAGS_AT),
+        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, SYN | ACK),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYN, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    struct sock_fprog program = {.len = sizeof drop_syn / sizeof *drop_syn, .filter = drop_syn};
+    (void)setsockopt(listener, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }
 
 int32_t env_vacant(struct env *env, const char *address)

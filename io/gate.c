@@ -35,6 +35,13 @@ static void disarm(struct shard_loop *loop, uint32_t listener)
                                 .user = (uint64_t)USER_END << USER_SHIFT | CONNECTION_NONE});
 }
 
+void gate_deafen(struct shard_loop *loop)
+{
+    for (uint32_t i = 0; i < loop->listener_count; i++)
+        if (loop->listeners[i].is_own)
+            env_deafen(loop->env, loop->listeners[i].file);
+}
+
 void gate_close(struct shard_loop *loop)
 {
     loop->accepting = false;

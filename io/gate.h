@@ -6,6 +6,8 @@
 
 /* From now on connections are accepted; and no longer. */
 void gate_open(struct shard_loop *loop);
+/* Between the two: nobody new is heard, as far as that is possible; see env_deafen. */
+void gate_deafen(struct shard_loop *loop);
 void gate_close(struct shard_loop *loop);
 
 /* Completions: of an accept, and of the answer to one connection too many. */

@@ -41,7 +41,7 @@ struct shard_loop {
     bool accepted; /* somebody, since the drain last looked */
     bool draining;
     uint64_t drain_at; /* env_clock; once http.draining */
-    bool drain_looked; /* whether anybody still comes in */
+    uint64_t came_at;  /* env_clock when somebody came in last; 0: nobody is turned away yet */
     bool drained;
     uint64_t stop_seen;
 

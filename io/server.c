@@ -332,6 +332,7 @@ static bool listen_all(struct server *server, struct env *env, const char *addre
         shard_loop_listen(server->loops[i],
                           (struct listener){.file = file,
                                             .protocol = protocol,
+                                            .is_own = again == bound,
                                             .is_shared = again == doubled && shard_count > 1});
     }
     char line[ENV_ADDRESS_BYTES_MAX + 32];

@@ -49,6 +49,7 @@ struct shared {
 struct listener {
     int32_t file;
     enum protocol protocol;
+    bool is_own;    /* opened for this shard alone: nobody else's when it is closed */
     bool is_shared; /* other shards wait at the same socket */
 };
 

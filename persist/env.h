@@ -110,6 +110,9 @@ int32_t
 env_listen(struct env *env, const char *address,
            uint32_t backlog) MUST_LOOK; /* "127.0.0.1:80" or "unix:PATH"; SO_REUSEPORT; "fd:3":
                                                    a descriptor of ours that listens already */
+/* From now on whoever wants to connect goes unheard, and will ask again when the listener is closed; who
+ * is half-way in still comes. As far as the system can: names in the file system cannot be deaf. */
+void env_deafen(struct env *env, int32_t listener);
 /* Whether nobody listens there yet: sharing a port is for the shards of one server alone. */
 int32_t env_vacant(struct env *env, const char *address) MUST_LOOK;
 int32_t env_socket(struct env *env, const char *address, void *sockaddr_out,

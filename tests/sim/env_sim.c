@@ -308,6 +308,12 @@ int32_t env_listen(struct env *env, const char *address, uint32_t backlog)
                                   .is_listener = true});
 }
 
+void env_deafen(struct env *env, int32_t listener)
+{
+    cross(env);
+    socket_deafen(file_of(env->process, listener)->socket);
+}
+
 int32_t env_vacant(struct env *env, const char *address)
 {
     (void)env, (void)address;

@@ -16,6 +16,7 @@ struct socket {
     void (*changed)(void *who);
     void *who;
     bool is_listener;
+    bool is_deaf;
     bool is_closed;
     /* a listener */
     struct socket *waiting; /* who has come and was not yet accepted; oldest first */
@@ -180,6 +181,10 @@ static void on_connect(struct world *world, void *who, uint64_t what)
         on_reset(world, client, ECONNREFUSED);
         return;
     }
+    if (listener->is_deaf) {
+        world_at(world, world_now(world) + SECOND_NS, on_connect, client, 0);
+        return;
+    }
     struct socket *server = socket_new(client->net, listener->address, client->address);
     server->peer = client;
     client->peer = server;
@@ -191,6 +196,11 @@ static void on_connect(struct world *world, void *who, uint64_t what)
     *last = server;
     tell(listener);
     tell(client);
+}
+
+void socket_deafen(struct socket *listener)
+{
+    listener->is_deaf = true;
 }
 
 struct socket *net_connect(struct net *net, const char *address)

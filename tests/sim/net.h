@@ -30,6 +30,9 @@ struct net_knobs *net_knobs(struct net *net);
 struct socket *net_listen(struct net *net, const char *address);
 struct socket *socket_accept(struct socket *listener); /* NULL: nobody waits */
 
+/* Who wants to connect goes unheard, and tries again after a second. */
+void socket_deafen(struct socket *listener);
+
 /* An end whose first send or receive finds out whether anybody listened; with nobody there it is
  * reset after a while. */
 struct socket *net_connect(struct net *net, const char *address);
