@@ -13,7 +13,9 @@ _Noreturn void check_failed(const char *file, int line, const char *claim);
 
 #define MUST_LOOK __attribute__((warn_unused_result))
 
-/* What most orders do not need, apart from what all of them do: who calls it stays short. */
+/* What most orders do not need, apart from what all of them do: who calls it stays short. The other
+ * way round, what is `inline` in a .c file is what every order goes through, and too long to be inlined
+ * by the linker's own measure. */
 #define APART __attribute__((noinline))
 
 #endif

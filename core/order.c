@@ -121,26 +121,35 @@ static inline uint32_t find_newest_of(const struct orders *orders, const uint8_t
     return 0;
 }
 
-/* As far as the customer of an order of two lines. */
-static void prefetch_found(const struct orders *orders, const struct table *table, uint64_t hash)
+/* NULL: none. */
+static const char *found(const struct orders *orders, const struct table *table, uint64_t hash)
 {
     uint64_t probe = 0;
     uint32_t record = table_find(table, hash, &probe);
-    if (record == 0)
-        return;
-    const char *order = (const void *)order_at(orders, record);
-    for (uint32_t line = 0; line < 3; line++)
-        __builtin_prefetch(order + line * 64);
+    return record != 0 ? (const void *)order_at(orders, record) : NULL;
 }
+
+/* An order of two lines ends before this, and its customer stands right before its end. */
+enum { TWO_LINES_BYTES = sizeof(struct order) + 2 * sizeof(struct order_line) + 2 * 8 };
 
 void orders_prefetch_found(const struct orders *orders, uint64_t id_hash)
 {
-    prefetch_found(orders, &orders->by_id, id_hash);
+    const char *order = found(orders, &orders->by_id, id_hash);
+    if (order == NULL)
+        return;
+    for (uint32_t at = 0; at < TWO_LINES_BYTES; at += 64)
+        __builtin_prefetch(order + at);
+    __builtin_prefetch(order + TWO_LINES_BYTES - 1);
 }
 
+/* What says where its customer stands, and the customer: all that a new order asks of it. */
 void orders_prefetch_newest(const struct orders *orders, uint64_t customer_hash)
 {
-    prefetch_found(orders, &orders->by_customer, customer_hash);
+    const char *order = found(orders, &orders->by_customer, customer_hash);
+    if (order == NULL)
+        return;
+    __builtin_prefetch(order + offsetof(struct order, created_by));
+    __builtin_prefetch(order + TWO_LINES_BYTES - 1);
 }
 
 uint32_t orders_newest_of(const struct orders *orders, struct text customer)
