@@ -333,11 +333,14 @@ static void prefetch_lines(const struct shard *shard, const struct hold_line *li
         prefetch(&shard->stock, lines[i].sku);
 }
 
-static void prefetch_record(const struct orders *orders, const struct flight *flight)
+/* A flight's head, and behind it what a short order has of lines, command and parts. */
+enum { FLIGHT_FETCHED = 448, RECORD_FETCHED = 192 };
+_Static_assert(sizeof(struct flight) < FLIGHT_FETCHED, "its head");
+
+static void prefetch_bytes(const void *from, uint32_t bytes)
 {
-    const char *record = memory_at(&orders->records, flight->record);
-    for (uint32_t at = 0; at <= flight->record_bytes && at < 256; at += 64)
-        __builtin_prefetch(record + at, 1);
+    for (uint32_t at = 0; at < bytes; at += 64)
+        __builtin_prefetch((const char *)from + at);
 }
 
 /* The order that a granted part may complete: nobody has looked there since its request came in. */
@@ -349,7 +352,7 @@ static void prefetch_flight(const struct shard *shard, const struct flight *flig
     } else {
         table_prefetch(&shard->flights.by_id, flight->id_hash);
         table_prefetch(&orders->by_id, flight->id_hash);
-        prefetch_record(orders, flight);
+        prefetch_bytes(memory_at(&orders->records, flight->record), RECORD_FETCHED);
         table_prefetch(&orders->by_customer, flight->buyer.customer);
     }
     prefetch_lines(shard, flight_lines(flight), flight->line_count,
@@ -379,7 +382,7 @@ void shard_prefetch_messages(const struct shard *shard, const struct message *co
     for (uint32_t i = 0; i < count; i++) {
         const struct message_granted *granted = (const void *)messages[i];
         if (granted->head.kind == MESSAGE_GRANTED)
-            __builtin_prefetch(flight_at(&shard->flights, (uint32_t)granted->flight));
+            prefetch_bytes(flight_at(&shard->flights, (uint32_t)granted->flight), FLIGHT_FETCHED);
     }
     for (uint32_t again = 0; again <= 1; again++)
         for (uint32_t i = 0; i < count; i++)
