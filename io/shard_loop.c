@@ -399,7 +399,8 @@ static bool publish_messages(struct shard_loop *loop)
     return all;
 }
 
-/* Whoever sleeps is woken; who is awake will read its mailboxes anyway. */
+/* Whoever sleeps is woken, by the first of us alone: until it has a core it stays asleep, and one bell
+ * is enough. Who is awake will read its mailboxes anyway. */
 static void ring_doorbells(struct shard_loop *loop)
 {
     bool fenced = false;
@@ -408,9 +409,10 @@ static void ring_doorbells(struct shard_loop *loop)
             continue;
         loop->rang[to] = false;
         if (!fenced)
-            atomic_fence(); /* the publish before the look; pairs with the fence in `may_wait` */
+            atomic_fence(); /* the publish before the look; pairs with the fence in wait_and_reap */
         fenced = true;
-        if (atomic_load(&loop->shared->sleeping[to].value) != 0) {
+        struct atomic64 *sleeping = &loop->shared->sleeping[to].value;
+        if (atomic_load(sleeping) != 0 && atomic_swap_if(sleeping, 1, 0)) {
             env_doorbell(loop->env, to);
             metric_add(&loop->metrics, METRIC_DOORBELLS, 1);
         }
@@ -645,7 +647,7 @@ static void wait_and_reap(struct shard_loop *loop)
     bool full = !may_begin(loop); /* messages can only be read when the log has gone on */
     bool waits_for_log = full || loop->due_head != loop->due_tail ||
                          loop->connections.waiting_first != CONNECTION_NONE;
-    atomic_store(sleeping, 1); /* pairs with the load in ring_doorbells */
+    atomic_store(sleeping, 1); /* pairs with the swap in ring_doorbells */
     atomic_fence();
     bool quiet = (full || mailboxes_empty(loop)) && atomic_load(&shared->stop) == loop->stop_seen;
     if (quiet && waits_for_log)

@@ -34,7 +34,7 @@ struct shared {
     } busy, busy_address;
     struct shared_flag {
         _Alignas(128) struct atomic64 value;
-    } sleeping[SHARDS_MAX]; /* set by the sleeper, read by whoever has published to it */
+    } sleeping[SHARDS_MAX]; /* 1: set by the sleeper, taken back by whoever rings it */
     struct rules_offer {
         struct atomic64 offered; /* how many there have been; by whoever puts rules */
         struct atomic64 taken;   /* how many of them; by the topology's owner */
