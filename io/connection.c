@@ -17,10 +17,10 @@ static uint32_t input_capacity(const struct connections_options *options)
     return (uint32_t)((bytes + 4095) & ~(uint64_t)4095);
 }
 
-/* What UNANSWERED_MAX commands may bring on top of the high-water mark, and a turn's answers. */
+/* What pipelined commands may bring on top of the high-water mark, and a turn's answers. */
 static uint32_t output_capacity(const struct connections_options *options)
 {
-    uint32_t answers = (UNANSWERED_MAX + 1) * ((uint32_t)RESULT_BYTES_MAX + 4096);
+    uint32_t answers = (options->pipelined_max + 1) * ((uint32_t)RESULT_BYTES_MAX + 4096);
     return (options->output_bytes + answers + 4095) & ~4095u;
 }
 
@@ -61,6 +61,7 @@ void connections_init(struct connections *connections, void *zeroed_memory,
         .input_high_bytes = options->frame_bytes_max * 2,
         .output_capacity_bytes = output_capacity(options),
         .output_high_bytes = options->output_bytes,
+        .pipelined_max = options->pipelined_max,
         .peers = (uint32_t *)(void *)peers,
         .peer_mask = peer_chains(options) - 1,
     };
@@ -444,7 +445,7 @@ void connection_consume(struct connections *connections, struct env *env, struct
 
 bool connection_may_ask(const struct connections *connections, const struct connection *c)
 {
-    return c->open_commands < UNANSWERED_MAX &&
+    return c->open_commands < connections->pipelined_max &&
            c->output_written - c->output_sent < connections->output_high_bytes;
 }
 

@@ -111,6 +111,7 @@ struct connections {
     uint32_t input_high_bytes; /* backlog from which a connection is not received from */
     uint32_t output_capacity_bytes;
     uint32_t output_high_bytes; /* unsent output from which on its commands wait */
+    uint32_t pipelined_max;     /* and unanswered commands */
     uint32_t *peers;            /* first of each hash of an address */
     uint32_t peer_mask;
 };
@@ -124,10 +125,10 @@ struct connections_options {
     uint32_t http_bytes;    /* of one struct http */
     uint32_t walk_bytes;    /* of one struct walk */
     uint32_t output_bytes;  /* a connection's commands wait while so much output is unsent */
+    uint32_t pipelined_max; /* or so many of them are unanswered */
 };
 
-/* A connection's commands wait while so many are unanswered. */
-enum { UNANSWERED_MAX = 256, OUTPUT_ROOM_BYTES = 384 * 1024 };
+enum { OUTPUT_ROOM_BYTES = 384 * 1024 };
 
 size_t connections_bytes(const struct connections_options *options);
 void connections_init(struct connections *connections, void *zeroed_memory,

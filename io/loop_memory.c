@@ -17,6 +17,7 @@ static struct connections_options connections_options(const struct server_option
         .http_bytes = sizeof(struct http),
         .walk_bytes = WALK_BYTES,
         .output_bytes = options->output_bytes,
+        .pipelined_max = options->pipelined_max,
     };
 }
 

@@ -30,6 +30,7 @@ struct lines;
     X(METRIC_CONNECTIONS_LATE,     "connections_late_total",    "counter", "Connections ended because a request took too long to arrive.") \
     X(METRIC_CONNECTIONS_IDLE,     "connections_idle_total",    "counter", "Connections ended because nothing moved for too long.") \
     X(METRIC_OUTPUT_FULL,          "output_full_total",         "counter", "Times commands waited because the client did not read its answers.") \
+    X(METRIC_PIPELINED_FULL,       "pipelined_full_total",      "counter", "Times commands waited because as many of their connection were unanswered.") \
     X(METRIC_CONNECTIONS,          "connections",               "gauge",   "Connections that are open.") \
     X(METRIC_ORDERS,               "orders",                    "gauge",   "Orders in memory.") \
     X(METRIC_ORDERS_MAX,           "orders_max",                "gauge",   "Orders that fit.") \

@@ -51,6 +51,7 @@ struct server_options server_options_default(void)
         .request_ns_max = 10ull * 1000000000,
         .idle_ns_max = 10ull * 60 * 1000000000,
         .credits = 2 * FRAME_COMMANDS_MAX,
+        .pipelined_max = 256,
         .output_bytes = 256 << 10,
         .flight_count_max = 4096,
         .payment_deadline_ns = 30ull * 60 * 1000000000,

@@ -34,6 +34,7 @@ struct server_options {
     uint32_t connection_count_max;    /* per shard */
     uint32_t address_connections_max; /* of them from one address; 0: as many as there are */
     uint32_t credits;                 /* commands of a connection that may be under way */
+    uint32_t pipelined_max;           /* of them, executed and not yet answered; the others wait */
     uint32_t output_bytes;            /* unsent answers from which on its commands wait */
     uint32_t mailbox_bytes;
     uint32_t frame_bytes_max;

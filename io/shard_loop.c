@@ -227,8 +227,11 @@ static const struct command *next_command(struct shard_loop *loop, struct connec
 {
     struct connections *connections = &loop->connections;
     bool may_ask = connection_may_ask(connections, c);
-    if (!may_ask && c->open_commands < UNANSWERED_MAX && !c->held)
-        metric_add(&loop->metrics, METRIC_OUTPUT_FULL, 1);
+    if (!may_ask && !c->held)
+        metric_add(&loop->metrics,
+                   c->open_commands < connections->pipelined_max ? METRIC_OUTPUT_FULL
+                                                                 : METRIC_PIPELINED_FULL,
+                   1);
     c->held = !may_ask;
     if (!may_ask)
         return NULL;

@@ -46,7 +46,8 @@ static int set_up(void **state)
     struct connections_options options = {.count_max = 2,
                                           .frame_bytes_max = 8192,
                                           .receive_bytes = 4 * BUFFER_BYTES,
-                                          .http_bytes = 64};
+                                          .http_bytes = 64,
+                                          .pipelined_max = 256};
     struct fixture *f = calloc(1, sizeof *f);
     f->memory = calloc(1, connections_bytes(&options));
     connections_init(&f->connections, f->memory, &options);
