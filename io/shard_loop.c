@@ -257,10 +257,13 @@ static void note_partial(const struct shard_loop *loop, struct connection *c)
         c->partial_since_ns = loop->turn_began;
 }
 
-/* Takes up to a batch of commands off the connections that have input, in turn. */
-static uint32_t take_batch(struct shard_loop *loop, struct request batch[BATCH_COMMANDS])
+/* Takes up to a batch of commands off the connections that have input, in turn. Bits of `checked`: HTTP has
+ * made the command, and looked whether it is good. */
+static uint32_t take_batch(struct shard_loop *loop, struct request batch[BATCH_COMMANDS],
+                           uint32_t *checked)
 {
     uint32_t taken = 0;
+    *checked = 0;
     loop->http_commands.used_bytes = 0;
     struct connection *c;
     while (taken < BATCH_COMMANDS && (c = connection_next_ready(&loop->connections)) != NULL) {
@@ -268,6 +271,7 @@ static uint32_t take_batch(struct shard_loop *loop, struct request batch[BATCH_C
         while (taken < BATCH_COMMANDS && (command = next_command(loop, c)) != NULL) {
             c->open_commands++;
             c->asked_ns = loop->turn_began;
+            *checked |= (uint32_t)(c->protocol != PROTOCOL_BINARY) << taken;
             batch[taken++] = (struct request){
                 .origin = {.token = connection_token(&loop->connections, c), .shard = loop->number},
                 .command = command,
@@ -287,12 +291,14 @@ static uint32_t take_batch(struct shard_loop *loop, struct request batch[BATCH_C
 
 /* Only what has been checked may be looked into. Those that are left, moved up; the others have their
  * answers, for which there is room before anything is executed. */
-static uint32_t refuse_bad(struct shard_loop *loop, struct request *batch, uint32_t count)
+static uint32_t refuse_bad(struct shard_loop *loop, struct request *batch, uint32_t count,
+                           uint32_t checked)
 {
     struct command_fault fault;
     uint32_t good = 0;
     for (uint32_t i = 0; i < count; i++)
-        if (command_check(batch[i].command, batch[i].command->bytes, &fault) == CODE_OK)
+        if (checked >> i & 1 ||
+            command_check(batch[i].command, batch[i].command->bytes, &fault) == CODE_OK)
             batch[good++] = batch[i];
         else
             refuse(loop, &batch[i], &fault);
@@ -317,12 +323,12 @@ static bool may_take(const struct shard_loop *loop)
 static void run_connections(struct shard_loop *loop)
 {
     struct request batch[BATCH_COMMANDS];
-    uint32_t taken;
+    uint32_t taken, checked;
     for (uint32_t commands = 0; turn_goes_on(loop, commands) && may_take(loop); commands += taken) {
-        taken = take_batch(loop, batch);
+        taken = take_batch(loop, batch, &checked);
         if (taken == 0)
             return;
-        uint32_t good = refuse_bad(loop, batch, taken);
+        uint32_t good = refuse_bad(loop, batch, taken, checked);
         shard_prefetch(loop->shard, batch, good);
         for (uint32_t i = 0; i < good; i++)
             if (loop->kept == 0 && has_room(&loop->turn))

@@ -77,13 +77,18 @@ static uint32_t piece_bytes(uint64_t *random, uint32_t left)
 static bool take_step(struct outcome *outcome, struct http *http, char *in, uint32_t *in_bytes)
 {
     struct result result = {.bytes = sizeof result, .code = CODE_OK, .seq = 1};
-    uint32_t consumed;
+    struct command_fault fault;
+    uint32_t consumed, begin = outcome->command.used_bytes;
     enum http_step step =
         http_feed(http, &server, in, *in_bytes, &consumed, &outcome->command, &outcome->out, 1);
     if (consumed > *in_bytes || (step == HTTP_MORE && consumed != 0))
         fail("consumed what is not there");
     memmove(in, in + consumed, *in_bytes - consumed);
     *in_bytes -= consumed;
+    const struct command *command = (const void *)(outcome->command.at + begin);
+    if (step == HTTP_COMMAND &&
+        command_check(command, outcome->command.used_bytes - begin, &fault) != CODE_OK)
+        fail("a command that is not good"); /* nobody looks at it again */
     if (step == HTTP_COMMAND && !http_answer(http, &server, &result, &outcome->out))
         outcome->closed = true;
     if (step == HTTP_CLOSE || step == HTTP_LINGER)
