@@ -74,7 +74,7 @@ struct history {
     struct naive naive;
     bool moved_over;              /* the step has moved something of an order that is over */
     uint32_t numbers[NAIVE_SKUS]; /* of the SKUs, in core; 0: not there yet */
-    struct naive_order *asked;    /* by order: the lines of the first body that was placed */
+    struct naive_create *asked;   /* by order: what was asked first */
     uint64_t *codes;              /* of the step that is being taken, into the tally */
     struct tally *tally;
 };

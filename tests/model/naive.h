@@ -19,6 +19,8 @@ enum {
     NAIVE_REGIONS = 3,
     NAIVE_CUSTOMERS = 3,
     NAIVE_CHANNELS = 2,
+    NAIVE_ADJUSTMENTS = 2,
+    NAIVE_TEXTS = 4,
 };
 
 struct naive_cell {
@@ -60,11 +62,28 @@ struct naive_line {
     bool capped;     /* the SKU had a cap for the channel */
 };
 
+/* What an order says besides its lines; compared byte by byte. */
 struct naive_buyer {
     uint8_t customer;
-    uint8_t channel; /* NAIVE_CHANNELS: none */
-    uint8_t region;  /* NAIVE_REGIONS: none */
-    bool single;     /* prefers a single parcel */
+    uint8_t channel;            /* NAIVE_CHANNELS: none */
+    uint8_t region;             /* NAIVE_REGIONS: none */
+    uint8_t single;             /* prefers a single parcel */
+    uint8_t texts[NAIVE_TEXTS]; /* which of those that it may have; 0: none */
+    uint8_t kinds[NAIVE_ADJUSTMENTS];
+    uint8_t adjustment_count;
+    uint8_t zero[5];
+    int64_t amounts[NAIVE_ADJUSTMENTS];
+    uint64_t pay_by_ns; /* 0: not said */
+};
+_Static_assert(sizeof(struct naive_buyer) == 16 + 8 * NAIVE_ADJUSTMENTS + 8, "nothing between");
+
+/* A request. */
+struct naive_create {
+    bool foreign; /* in another currency than its SKUs are */
+    bool too_old;
+    uint8_t line_count;
+    struct naive_buyer buyer;
+    struct naive_line lines[NAIVE_LINES];
 };
 
 struct naive_order {
@@ -75,7 +94,8 @@ struct naive_order {
     uint8_t state; /* enum order_state */
     uint8_t line_count;
     uint32_t version;
-    int64_t total;
+    int64_t
+        sum; /* of what is not cancelled, and of the adjustments: discounts may outweigh the rest */
     uint64_t deadline_ns;
     struct naive_buyer buyer;
     struct naive_line lines[NAIVE_LINES];
@@ -165,10 +185,9 @@ enum code naive_choose(struct naive *naive, const struct naive_buyer *buyer,
                        struct naive_line *lines, uint32_t line_count);
 /* What is cheapest for the region, those without costs last; then the lower priority, then the name. */
 bool naive_comes_before(const struct naive *naive, uint32_t region, uint32_t a, uint32_t b);
-/* Lines as they were asked for. */
-enum code naive_order_create(struct naive *naive, uint32_t order, bool currency_fits,
-                             const struct naive_buyer *buyer, const struct naive_line *lines,
-                             uint32_t line_count);
+enum code naive_order_create(struct naive *naive, uint32_t order, const struct naive_create *asked);
+/* What is to be paid: never below 0. */
+int64_t naive_total(const struct naive_order *order);
 /* Units of a SKU that count against a buyer's window, or against a channel's cap. */
 uint64_t naive_had(const struct naive *naive, uint32_t sku, uint32_t customer, uint64_t window);
 uint64_t naive_sold_through(const struct naive *naive, uint32_t sku, uint32_t channel);

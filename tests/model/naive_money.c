@@ -117,7 +117,7 @@ static void move_order(struct naive *naive, struct naive_order *order,
 {
     if (order->state != ORDER_PENDING_PAYMENT && order->state != ORDER_PAYMENT_FAILED)
         return;
-    if (naive_covers(&order->money, order->total)) {
+    if (naive_covers(&order->money, naive_total(order))) {
         naive_pay(naive, order);
     } else if (!changed) {
         return;
@@ -193,7 +193,7 @@ static enum code create(struct naive *naive, struct naive_order *order, const st
     } else {
         if (order->state != ORDER_PENDING_PAYMENT && order->state != ORDER_PAYMENT_FAILED)
             return CODE_ILLEGAL;
-        if (open_amounts(money) >= order->total - naive_kept_all(money))
+        if (open_amounts(money) >= naive_total(order) - naive_kept_all(money))
             return CODE_LIMIT;
         payment = add(money, ask);
     }

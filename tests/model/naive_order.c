@@ -130,6 +130,7 @@ void naive_forget_keys(struct naive *naive)
     for (uint32_t i = 0; i < naive->order_count; i++) {
         memset(naive->orders[i].money.keys, 0, sizeof naive->orders[i].money.keys);
         memset(naive->orders[i].money.notices, 0, sizeof naive->orders[i].money.notices);
+        memset(naive->orders[i].parcels.keys, 0, sizeof naive->orders[i].parcels.keys);
     }
     for (uint32_t i = 0; i < naive->transfer_count; i++) {
         struct naive_transfer *transfer = &naive->transfers[i];
@@ -140,89 +141,111 @@ void naive_forget_keys(struct naive *naive)
 
 /* ---- an order ------------------------------------------------------------------------------------- */
 
-static bool same_body(const struct naive_order *order, const struct naive_buyer *buyer,
-                      const struct naive_line *lines, uint32_t line_count)
+static bool same_body(const struct naive_order *order, const struct naive_create *asked)
 {
-    if (order->line_count != line_count || memcmp(&order->buyer, buyer, sizeof *buyer) != 0)
+    if (asked->foreign || order->line_count != asked->line_count ||
+        memcmp(&order->buyer, &asked->buyer, sizeof asked->buyer) != 0)
         return false;
-    for (uint32_t i = 0; i < line_count; i++)
-        if (order->lines[i].sku != lines[i].sku || order->lines[i].units != lines[i].units ||
-            order->lines[i].unit_price != lines[i].unit_price)
+    for (uint32_t i = 0; i < asked->line_count; i++)
+        if (order->lines[i].sku != asked->lines[i].sku ||
+            order->lines[i].units != asked->lines[i].units ||
+            order->lines[i].unit_price != asked->lines[i].unit_price)
             return false;
     return true;
 }
 
-static enum order_state verdict(const struct naive *naive, const struct naive_line *lines,
-                                uint32_t line_count)
+int64_t naive_total(const struct naive_order *order)
 {
-    int64_t total = 0;
-    for (uint32_t i = 0; i < line_count; i++) {
-        total += lines[i].units * lines[i].unit_price;
-        if ((naive->rules & NAIVE_MANY) && lines[i].units > NAIVE_MANY_UNITS)
+    return order->sum > 0 ? order->sum : 0;
+}
+
+static int64_t sum_of(const struct naive_create *asked)
+{
+    int64_t sum = 0;
+    for (uint32_t i = 0; i < asked->line_count; i++)
+        sum += asked->lines[i].units * asked->lines[i].unit_price;
+    for (uint32_t i = 0; i < asked->buyer.adjustment_count; i++)
+        sum += asked->buyer.amounts[i];
+    return sum;
+}
+
+static enum order_state verdict(const struct naive *naive, const struct naive_create *asked)
+{
+    int64_t total = sum_of(asked);
+    for (uint32_t i = 0; i < asked->line_count; i++)
+        if ((naive->rules & NAIVE_MANY) && asked->lines[i].units > NAIVE_MANY_UNITS)
             return ORDER_REJECTED;
-    }
     if ((naive->rules & NAIVE_BIG) && total >= NAIVE_BIG_TOTAL)
         return ORDER_IN_REVIEW;
     return total == 0 ? ORDER_PAID : ORDER_PENDING_PAYMENT;
 }
 
-static enum code reject(struct naive *naive, struct naive_order *order,
-                        const struct naive_buyer *buyer, const struct naive_line *lines,
-                        uint32_t line_count)
+/* Why it cannot be an order at all, whatever the rules and the stock say. */
+static enum code fault(const struct naive *naive, const struct naive_create *asked)
 {
-    for (uint32_t i = 0; i < line_count; i++)
-        if (!naive->skus[lines[i].sku].known)
+    if (asked->too_old)
+        return CODE_EXPIRED_REQUEST;
+    if (asked->buyer.pay_by_ns != 0 && asked->buyer.pay_by_ns <= naive->now_ns)
+        return CODE_INVALID;
+    for (uint32_t i = 0; i < asked->line_count; i++) {
+        if (!naive->skus[asked->lines[i].sku].known)
             return CODE_UNKNOWN_SKU;
-    *order = (struct naive_order){.placed = true,
-                                  .state = ORDER_REJECTED,
-                                  .line_count = (uint8_t)line_count,
-                                  .version = 1,
-                                  .buyer = *buyer};
-    for (uint32_t i = 0; i < line_count; i++) {
-        order->lines[i] = lines[i];
-        order->lines[i].warehouse = NAIVE_WAREHOUSES;
-        order->total += lines[i].units * lines[i].unit_price;
+        if (asked->foreign)
+            return CODE_CURRENCY_MISMATCH;
     }
-    return CODE_CREATED;
+    return CODE_OK;
 }
 
-enum code naive_order_create(struct naive *naive, uint32_t number, bool currency_fits,
-                             const struct naive_buyer *buyer, const struct naive_line *lines,
-                             uint32_t line_count)
+static struct naive_order made(const struct naive_create *asked, enum order_state state)
+{
+    struct naive_order order = {.placed = true,
+                                .state = (uint8_t)state,
+                                .line_count = asked->line_count,
+                                .version = 1,
+                                .sum = sum_of(asked),
+                                .buyer = asked->buyer};
+    memcpy(order.lines, asked->lines, sizeof order.lines);
+    return order;
+}
+
+/* Nobody needs to look at what cannot be paid any more. */
+static uint64_t first_deadline(const struct naive *naive, const struct naive_order *order)
+{
+    uint64_t pay_by_ns = order->buyer.pay_by_ns;
+    uint64_t looked_at_ns = naive->now_ns + naive->review_deadline_ns;
+    if (order->state == ORDER_IN_REVIEW)
+        return pay_by_ns != 0 && pay_by_ns < looked_at_ns ? pay_by_ns : looked_at_ns;
+    return pay_by_ns != 0 ? pay_by_ns : naive->now_ns + naive->payment_deadline_ns;
+}
+
+enum code naive_order_create(struct naive *naive, uint32_t number, const struct naive_create *asked)
 {
     struct naive_order *order = &naive->orders[number];
-    struct naive_line chosen[NAIVE_LINES];
     if (order->placed)
-        return currency_fits && same_body(order, buyer, lines, line_count) ? CODE_REPLAYED
-                                                                           : CODE_KEY_REUSED;
-    if (!currency_fits)
-        return naive->skus[lines[0].sku].known ? CODE_CURRENCY_MISMATCH : CODE_UNKNOWN_SKU;
-    enum order_state first = verdict(naive, lines, line_count);
-    if (first == ORDER_REJECTED)
-        return reject(naive, order, buyer, lines, line_count);
-    memcpy(chosen, lines, line_count * sizeof *lines);
-    enum code code = naive_choose(naive, buyer, chosen, line_count);
+        return same_body(order, asked) ? CODE_REPLAYED : CODE_KEY_REUSED;
+    enum code code = fault(naive, asked);
     if (code != CODE_OK)
         return code;
-    *order = (struct naive_order){
-        .placed = true,
-        .state = (uint8_t)first,
-        .line_count = (uint8_t)line_count,
-        .version = 1,
-        .buyer = *buyer,
-        .deadline_ns = naive->now_ns + (first == ORDER_IN_REVIEW ? naive->review_deadline_ns
-                                                                 : naive->payment_deadline_ns)};
-    for (uint32_t i = 0; i < line_count; i++) {
-        struct naive_cell *cell = &naive->skus[chosen[i].sku].cells[chosen[i].warehouse];
-        order->lines[i] = chosen[i];
-        order->total += chosen[i].units * chosen[i].unit_price;
-        cell->free -= chosen[i].units;
-        cell->reserved += chosen[i].units;
+    struct naive_order placed = made(asked, verdict(naive, asked));
+    if (placed.state == ORDER_REJECTED) {
+        for (uint32_t i = 0; i < placed.line_count; i++)
+            placed.lines[i].warehouse = NAIVE_WAREHOUSES;
+        *order = placed;
+        return CODE_CREATED;
     }
-    for (uint32_t i = 0; i < line_count && first == ORDER_PAID; i++) {
-        struct naive_cell *cell = &naive->skus[chosen[i].sku].cells[chosen[i].warehouse];
-        cell->reserved -= chosen[i].units;
-        cell->committed += chosen[i].units;
+    code = naive_choose(naive, &placed.buyer, placed.lines, placed.line_count);
+    if (code != CODE_OK)
+        return code;
+    placed.deadline_ns = first_deadline(naive, &placed);
+    *order = placed;
+    for (uint32_t i = 0; i < placed.line_count; i++) {
+        const struct naive_line *line = &placed.lines[i];
+        struct naive_cell *cell = &naive->skus[line->sku].cells[line->warehouse];
+        cell->free -= line->units;
+        if (placed.state == ORDER_PAID)
+            cell->committed += line->units;
+        else
+            cell->reserved += line->units;
     }
     return CODE_CREATED;
 }
@@ -235,7 +258,7 @@ static enum code give_up(struct naive *naive, struct naive_order *order,
     bool waits = naive_waits(order);
     for (uint32_t i = 0; i < order->line_count; i++) {
         order->lines[i].cancelled += units[i];
-        order->total -= order->lines[i].unit_price * (int64_t)units[i];
+        order->sum -= order->lines[i].unit_price * (int64_t)units[i];
     }
     if (unsent)
         naive_cancel_unsent(order);
@@ -255,7 +278,7 @@ static enum code give_up(struct naive *naive, struct naive_order *order,
     for (uint32_t i = 0; i < order->line_count; i++)
         release(naive, &before, &order->lines[i], units[i]);
     order->version++;
-    if (waits_for_money(order) && naive_covers(&order->money, order->total))
+    if (waits_for_money(order) && naive_covers(&order->money, naive_total(order)))
         naive_pay(naive, order);
     return CODE_OK;
 }
@@ -280,9 +303,9 @@ enum code naive_review(struct naive *naive, uint32_t number, bool accepted)
         return CODE_OK;
     }
     order->state = ORDER_PENDING_PAYMENT;
-    order->deadline_ns = naive->now_ns + naive->payment_deadline_ns;
+    order->deadline_ns = first_deadline(naive, order);
     order->version++;
-    if (naive_covers(&order->money, order->total))
+    if (naive_covers(&order->money, naive_total(order)))
         naive_pay(naive, order);
     return CODE_OK;
 }

@@ -89,11 +89,13 @@ uint32_t naive_left(const struct naive_order *order, uint32_t line)
 int64_t naive_due(const struct naive_order *order)
 {
     int64_t due = 0;
+    for (uint32_t i = 0; i < order->buyer.adjustment_count; i++)
+        due += order->buyer.amounts[i];
     for (uint32_t i = 0; i < order->line_count; i++) {
         uint32_t gone = order->lines[i].cancelled + naive_lost(order, i) + naive_returned(order, i);
         due += order->lines[i].unit_price * (int64_t)(order->lines[i].units - gone);
     }
-    return due;
+    return due > 0 ? due : 0;
 }
 
 enum order_state naive_state(const struct naive_order *order)
@@ -162,13 +164,23 @@ static uint32_t where_from(const struct naive_order *order, const struct naive_p
     return NAIVE_WAREHOUSES;
 }
 
+/* When it was sent makes no difference. */
+static bool says_the_same(const struct naive_parcel_ask *known, const struct naive_parcel_ask *ask)
+{
+    struct naive_parcel_ask at_that_time = *ask;
+    at_that_time.too_old = known->too_old;
+    return memcmp(known, &at_that_time, sizeof *known) == 0;
+}
+
 static enum code ship(struct naive *naive, struct naive_order *order,
                       const struct naive_parcel_ask *ask)
 {
     struct naive_shipment *s = &order->parcels.shipments[ask->id];
     uint32_t units = 0;
     if (s->state != 0)
-        return memcmp(&s->asked, ask, sizeof *ask) == 0 ? CODE_REPLAYED : CODE_KEY_REUSED;
+        return says_the_same(&s->asked, ask) ? CODE_REPLAYED : CODE_KEY_REUSED;
+    if (ask->too_old)
+        return CODE_EXPIRED_REQUEST;
     if (!can_ship(order))
         return CODE_ILLEGAL;
     uint32_t warehouse = where_from(order, ask);
@@ -184,6 +196,7 @@ static enum code ship(struct naive *naive, struct naive_order *order,
     }
     struct naive_shipment made = {
         .state = SHIPMENT_PLANNED, .warehouse = (uint8_t)warehouse, .asked = *ask};
+    memcpy(made.sent, ask->sent, sizeof made.sent);
     for (uint32_t i = 0; i < ask->line_count; i++)
         made.units[ask->lines[i].line - 1] = ask->lines[i].units;
     for (uint32_t i = 0; i < order->line_count && ask->line_count == 0; i++)
@@ -395,7 +408,7 @@ static void go(struct naive *naive, struct naive_order *order, struct naive_ship
             if (is_exchange(order, s))
                 continue;
             order->lines[i].cancelled += s->units[i];
-            order->total -= order->lines[i].unit_price * (int64_t)s->units[i];
+            order->sum -= order->lines[i].unit_price * (int64_t)s->units[i];
         }
     }
 }
@@ -450,8 +463,6 @@ static enum code move(struct naive *naive, struct naive_order *order,
                       const struct naive_parcel_ask *ask)
 {
     struct naive_shipment *s = &order->parcels.shipments[ask->id];
-    if (s->state == 0)
-        return CODE_NOT_FOUND;
     enum shipment_move how = move_of(ask);
     if (after(s->state, how) == 0 || (how == SHIPMENT_CANCEL && is_exchange(order, s)))
         return CODE_ILLEGAL;
@@ -469,6 +480,9 @@ static enum code move(struct naive *naive, struct naive_order *order,
         return code;
     follow(order);
     order->version++;
+    for (uint32_t i = 0; i < NAIVE_SENT; i++)
+        if (ask->sent[i] != 0)
+            s->sent[i] = ask->sent[i];
     if (how == SHIPMENT_REFUND && !pay_back(order, &before, "not_delivered")) {
         *order = before;
         memcpy(naive->skus, skus, sizeof skus);
@@ -504,7 +518,9 @@ static enum code take_back(struct naive_order *order, const struct naive_parcel_
     struct naive_return *r = &order->parcels.returns[ask->id];
     uint32_t units = 0;
     if (r->state != 0)
-        return memcmp(&r->asked, ask, sizeof *ask) == 0 ? CODE_REPLAYED : CODE_KEY_REUSED;
+        return says_the_same(&r->asked, ask) ? CODE_REPLAYED : CODE_KEY_REUSED;
+    if (ask->too_old)
+        return CODE_EXPIRED_REQUEST;
     struct naive_return made = {.state = RETURN_REQUESTED, .kind = ask->choice, .asked = *ask};
     for (uint32_t i = 0; i < ask->line_count; i++) {
         uint32_t line = ask->lines[i].line - 1;
@@ -685,7 +701,19 @@ enum code naive_parcel(struct naive *naive, uint32_t number, const struct naive_
         return take_back(order, ask);
     if (ask->op == OP_RETURN_GET)
         return order->parcels.returns[ask->id].state != 0 ? CODE_OK : CODE_NOT_FOUND;
-    return ask->op < OP_RETURN_CREATE ? move(naive, order, ask) : handle(naive, order, ask);
+    bool is_return = ask->op > OP_RETURN_CREATE;
+    const struct naive_parcel_ask *known = &order->parcels.keys[ask->key];
+    if (is_return ? order->parcels.returns[ask->id].state == 0
+                  : order->parcels.shipments[ask->id].state == 0)
+        return CODE_NOT_FOUND;
+    if (ask->key != 0 && known->op != 0)
+        return says_the_same(known, ask) ? CODE_REPLAYED : CODE_KEY_REUSED;
+    if (ask->too_old)
+        return CODE_EXPIRED_REQUEST;
+    enum code code = is_return ? handle(naive, order, ask) : move(naive, order, ask);
+    if (code == CODE_OK && ask->key != 0)
+        order->parcels.keys[ask->key] = *ask;
+    return code;
 }
 
 enum code naive_confirm(struct naive *naive, uint32_t number)

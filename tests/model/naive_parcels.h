@@ -12,6 +12,8 @@ enum {
     NAIVE_RETURNS = 8,
     NAIVE_SCANS = 12,
     NAIVE_EXCHANGES = 8,
+    NAIVE_PARCEL_KEYS = 4,
+    NAIVE_SENT = 3, /* texts about a shipment: carrier, tracking number, method */
     NAIVE_PARCELS = NAIVE_SHIPMENTS + NAIVE_EXCHANGES
 };
 
@@ -29,18 +31,24 @@ struct naive_parcel_ask {
     uint8_t warehouse; /* the number of warehouses: not said */
     uint8_t scan;      /* a code's number */
     uint8_t line_count;
-    uint8_t zero;
+    uint8_t key; /* this to `sent`: numbers of texts, 0 for none */
+    uint8_t reason;
+    uint8_t sent[NAIVE_SENT];
+    uint8_t too_old;
+    uint8_t eta;
+    uint8_t zero[2];
     uint64_t scan_at;
     struct naive_parcel_line lines[NAIVE_PARCEL_LINES];
     uint32_t zeros; /* asks are compared byte by byte */
 };
-_Static_assert(sizeof(struct naive_parcel_ask) == 20 + 12 * NAIVE_PARCEL_LINES, "nothing between");
+_Static_assert(sizeof(struct naive_parcel_ask) == 28 + 12 * NAIVE_PARCEL_LINES, "nothing between");
 
 struct naive_shipment {
     uint8_t state;
     uint8_t number; /* of an exchange's: in its id */
     uint8_t warehouse;
     uint8_t scan_count;
+    uint8_t sent[NAIVE_SENT];
     uint32_t units[NAIVE_PARCEL_LINES];
     struct naive_parcel_ask asked;
     struct {
@@ -65,6 +73,7 @@ struct naive_parcels {
     struct naive_return returns[NAIVE_RETURNS + 1];
     uint8_t order[NAIVE_PARCELS]; /* in which the shipments came; 0 behind the last */
     uint8_t return_order[NAIVE_RETURNS];
+    struct naive_parcel_ask keys[NAIVE_PARCEL_KEYS + 1]; /* op 0: not used */
 };
 
 struct naive;

@@ -40,9 +40,9 @@ static int64_t draw_amount(struct history *h, const struct naive_order *order)
     case 0:
         return (int64_t)draw(h, 2);
     case 1:
-        return order->total / 2;
+        return naive_total(order) / 2;
     case 2:
-        return kept < order->total ? order->total - kept : order->total;
+        return kept < naive_total(order) ? naive_total(order) - kept : naive_total(order);
     case 3:
         return kept;
     case 4:
@@ -50,7 +50,7 @@ static int64_t draw_amount(struct history *h, const struct naive_order *order)
     case 5:
         return draw(h, 3) == 0 ? INT64_MAX - (int64_t)draw(h, 2) : kept / 2;
     default:
-        return order->total;
+        return naive_total(order);
     }
 }
 
@@ -368,7 +368,7 @@ static void authorize_all(struct history *h, const struct step *step)
         h->naive.orders[count - back].money.payment_count > 0)
         return;
     uint32_t number = count - back;
-    int64_t half = h->naive.orders[number].total / 2;
+    int64_t half = naive_total(&h->naive.orders[number]) / 2;
     const struct naive_ask asks[] = {
         {.op = OP_PAYMENT_CREATE, .payment = 1, .method = 1, .amount = half},
         {.op = OP_PAYMENT_NOTICE,

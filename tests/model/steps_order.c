@@ -23,82 +23,136 @@ static uint32_t draw_lines(struct history *h, struct naive_line lines[NAIVE_LINE
     return count;
 }
 
-static struct naive_buyer draw_buyer(struct history *h)
+/* Further texts that an order may have, and the values that they are drawn from; 0: it has none. */
+static const struct {
+    enum order_text which;
+    const char *values[3];
+} further[NAIVE_TEXTS] = {
+    {ORDER_PAY_METHOD, {NULL, "alipay", "card"}},
+    {ORDER_CAMPAIGN, {NULL, "c11", "11.11, all day"}},
+    {ORDER_SHIP_TO, {NULL, "a-77", "3, Long Lane"}},
+    {ORDER_DELIVERY, {NULL, "express", "to the door"}},
+};
+
+/* Discounts, now and then for all that the lines cost, and what comes on top. A total below 0 is no
+ * request at all (command_check). */
+static void draw_adjustments(struct history *h, struct naive_create *asked)
 {
-    return (struct naive_buyer){.customer = (uint8_t)draw(h, NAIVE_CUSTOMERS),
-                                .channel = (uint8_t)draw(h, NAIVE_CHANNELS + 1),
-                                .region = (uint8_t)draw(h, NAIVE_REGIONS + 1),
-                                .single = draw(h, 3) == 0};
+    struct naive_buyer *buyer = &asked->buyer;
+    int64_t sum = 0;
+    for (uint32_t i = 0; i < asked->line_count; i++)
+        sum += asked->lines[i].units * asked->lines[i].unit_price;
+    buyer->adjustment_count = (uint8_t)draw(h, NAIVE_ADJUSTMENTS + 1);
+    for (uint32_t i = 0; i < buyer->adjustment_count; i++) {
+        buyer->kinds[i] = (uint8_t)draw(h, ADJUST_OTHER + 1);
+        buyer->amounts[i] = (int64_t)draw(h, 3000);
+        if (buyer->kinds[i] == ADJUST_DISCOUNT)
+            buyer->amounts[i] = draw(h, 8) == 0 ? -sum : -(int64_t)draw(h, (uint64_t)sum + 1);
+        sum += buyer->amounts[i];
+    }
 }
 
-static void tell_order(const struct history *h, const char *id, const struct naive_order *asked)
+static void draw_create(struct history *h, struct naive_create *asked)
+{
+    struct naive_buyer *buyer = &asked->buyer;
+    asked->line_count = (uint8_t)draw_lines(h, asked->lines);
+    asked->foreign = draw(h, 30) == 0;
+    asked->too_old = draw(h, 40) == 0;
+    buyer->customer = (uint8_t)draw(h, NAIVE_CUSTOMERS);
+    buyer->channel = (uint8_t)draw(h, NAIVE_CHANNELS + 1);
+    buyer->region = (uint8_t)draw(h, NAIVE_REGIONS + 1);
+    buyer->single = draw(h, 3) == 0;
+    for (uint32_t i = 0; i < NAIVE_TEXTS; i++)
+        buyer->texts[i] = draw(h, 2) == 0 ? 0 : (uint8_t)draw(h, 3);
+    if (draw(h, 2) == 0)
+        draw_adjustments(h, asked);
+    if (draw(h, 4) == 0)
+        buyer->pay_by_ns =
+            h->naive.now_ns + draw(h, UINT64_C(3000) * 1000000000) * (draw(h, 20) != 0);
+}
+
+static void tell_order(const struct history *h, const char *id, const struct naive_create *asked)
 {
     char text[256];
     const struct naive_buyer *buyer = &asked->buyer;
-    int bytes = snprintf(text, sizeof text, "order.create %s c%u ch%u r%u%s", id, buyer->customer,
-                         buyer->channel, buyer->region, buyer->single ? " in one parcel" : "");
+    int bytes =
+        snprintf(text, sizeof text, "order.create %s c%u ch%u r%u%s%s%s", id, buyer->customer,
+                 buyer->channel, buyer->region, buyer->single ? " in one parcel" : "",
+                 asked->foreign ? " in USD" : "", asked->too_old ? ", too old" : "");
     for (uint32_t i = 0; i < asked->line_count; i++)
-        bytes += snprintf(text + bytes, sizeof text - (size_t)bytes, " SKU-%u x %u",
-                          asked->lines[i].sku, asked->lines[i].units);
+        bytes += snprintf(text + bytes, sizeof text - (size_t)bytes, " SKU-%u x %u at %lld",
+                          asked->lines[i].sku, asked->lines[i].units,
+                          (long long)asked->lines[i].unit_price);
+    for (uint32_t i = 0; i < buyer->adjustment_count; i++)
+        bytes += snprintf(text + bytes, sizeof text - (size_t)bytes, " %+lld",
+                          (long long)buyer->amounts[i]);
     tell(h, "%s", text);
 }
 
 static void order_command(const struct history *h, union shop_command *command, const char *id,
-                          const struct naive_order *asked)
+                          const struct naive_create *asked)
 {
     static const char *const channels[] = {"online", "store", NULL};
     static const char *const customers[] = {"c0", "c1", "c2"};
     static const char *const regions[] = {"r0", "r1", "r2", NULL};
+    const struct naive_buyer *buyer = &asked->buyer;
     struct shop_line lines[NAIVE_LINES];
     for (uint32_t i = 0; i < asked->line_count; i++)
         lines[i] = (struct shop_line){number_of(h, asked->lines[i].sku), asked->lines[i].units,
                                       asked->lines[i].unit_price};
-    const char *texts[ORDER_TEXTS] = {
+    const char *said[ORDER_TEXTS] = {
         [ORDER_ID] = id,
-        [ORDER_CUSTOMER] = customers[asked->buyer.customer],
-        [ORDER_CHANNEL] = channels[asked->buyer.channel],
-        [ORDER_REGION] = regions[asked->buyer.region],
+        [ORDER_CUSTOMER] = customers[buyer->customer],
+        [ORDER_CHANNEL] = channels[buyer->channel],
+        [ORDER_REGION] = regions[buyer->region],
     };
-    shop_order_texts(command, texts, lines, asked->line_count);
-    command->create.prefer = asked->buyer.single ? PREFER_SINGLE_PARCEL : PREFER_NONE;
+    for (uint32_t i = 0; i < NAIVE_TEXTS; i++)
+        said[further[i].which] = further[i].values[buyer->texts[i]];
+    shop_order_texts(command, said, lines, asked->line_count);
+    command->create.prefer = buyer->single ? PREFER_SINGLE_PARCEL : PREFER_NONE;
+    command->create.pay_by_ns = buyer->pay_by_ns;
+    command->create.issued_at_ns = asked->too_old ? 1 : h->shop->now_ns;
+    if (asked->foreign)
+        command->create.currency = CURRENCY('U', 'S', 'D');
+    for (uint32_t i = 0; i < buyer->adjustment_count; i++)
+        shop_adjust(command, buyer->kinds[i], buyer->amounts[i]);
 }
 
 static void send_order(struct history *h, const struct step *step, uint32_t order,
-                       bool currency_fits, const struct naive_order *asked)
+                       const struct naive_create *asked)
 {
     union shop_command command;
     char id[16];
     id_of(order, id);
     tell_order(h, id, asked);
     order_command(h, &command, id, asked);
-    if (!currency_fits)
-        command.create.currency = CURRENCY('U', 'S', 'D');
-    enum code expected = naive_order_create(&h->naive, order, currency_fits, &asked->buyer,
-                                            asked->lines, asked->line_count);
+    enum code expected = naive_order_create(&h->naive, order, asked);
     const struct result *result = agree(h, step, &command.head, expected);
     const struct result_placed *placed = (const void *)result;
     if ((expected == CODE_CREATED || expected == CODE_REPLAYED) &&
         result->kind != RESULT_ORDER_PLACED)
         disagree(h, "%s: the answer does not say what was placed", step->name);
-    if (expected == CODE_CREATED && placed->total != h->naive.orders[order].total)
+    if (expected == CODE_CREATED && placed->total != naive_total(&h->naive.orders[order]))
         disagree(h, "the total is %lld in core, %lld in the model", (long long)placed->total,
-                 (long long)h->naive.orders[order].total);
+                 (long long)naive_total(&h->naive.orders[order]));
 }
 
 static void create(struct history *h, const struct step *step)
 {
     uint32_t order = h->naive.order_count++;
-    struct naive_order *asked = &h->asked[order];
-    asked->buyer = draw_buyer(h);
-    asked->line_count = (uint8_t)draw_lines(h, asked->lines);
-    send_order(h, step, order, draw(h, 30) != 0, asked);
+    draw_create(h, &h->asked[order]);
+    send_order(h, step, order, &h->asked[order]);
 }
 
+/* When it was sent makes no difference. */
 static void create_again(struct history *h, const struct step *step)
 {
     uint32_t order;
-    if (draw_placed(h, &order))
-        send_order(h, step, order, true, &h->asked[order]);
+    if (!draw_placed(h, &order))
+        return;
+    struct naive_create asked = h->asked[order];
+    asked.too_old = draw(h, 2) == 0;
+    send_order(h, step, order, &asked);
 }
 
 /* One thing is another. */
@@ -107,27 +161,57 @@ static void create_other(struct history *h, const struct step *step)
     uint32_t order;
     if (!draw_placed(h, &order))
         return;
-    struct naive_order asked = h->asked[order];
-    uint64_t what = draw(h, 6);
+    struct naive_create asked = h->asked[order];
+    struct naive_buyer *buyer = &asked.buyer;
+    uint64_t what = draw(h, 9);
+    uint32_t text = (uint32_t)draw(h, NAIVE_TEXTS);
     asked.lines[0].units += what == 0;
     asked.lines[0].unit_price += what == 1;
-    asked.buyer.customer = (uint8_t)((asked.buyer.customer + (what == 2)) % NAIVE_CUSTOMERS);
-    asked.buyer.channel = (uint8_t)((asked.buyer.channel + (what == 3)) % (NAIVE_CHANNELS + 1));
-    asked.buyer.single ^= what == 4;
-    send_order(h, step, order, what != 5, &asked);
+    buyer->customer = (uint8_t)((buyer->customer + (what == 2)) % NAIVE_CUSTOMERS);
+    buyer->channel = (uint8_t)((buyer->channel + (what == 3)) % (NAIVE_CHANNELS + 1));
+    buyer->single ^= what == 4;
+    asked.foreign = what == 5;
+    buyer->texts[text] = (uint8_t)((buyer->texts[text] + (what == 6)) % 3);
+    buyer->pay_by_ns += what == 7;
+    if (what == 8 && buyer->adjustment_count == 0)
+        buyer->adjustment_count = 1; /* by nothing: and yet it says more */
+    else if (what == 8)
+        buyer->amounts[0]++;
+    send_order(h, step, order, &asked);
 }
 
 /* ---- looking ---------------------------------------------------------------------------------------- */
 
+static void compare_said(const struct history *h, const struct naive_buyer *buyer,
+                         const struct result_order *record)
+{
+    const struct adjustment *adjustments = result_order_adjustments(record);
+    for (uint32_t i = 0; i < NAIVE_TEXTS; i++) {
+        const char *said = further[i].values[buyer->texts[i]];
+        struct text text = result_order_text(record, further[i].which);
+        if (said == NULL ? text.bytes != 0
+                         : text.bytes != strlen(said) || memcmp(text.at, said, text.bytes) != 0)
+            disagree(h, "an order says %.*s in core, %s in the model", (int)text.bytes, text.at,
+                     said != NULL ? said : "nothing");
+    }
+    if (record->adjustment_count != buyer->adjustment_count)
+        disagree(h, "an order has %u adjustments in core, %u in the model",
+                 record->adjustment_count, buyer->adjustment_count);
+    for (uint32_t i = 0; i < buyer->adjustment_count; i++)
+        if (adjustments[i].kind != buyer->kinds[i] || adjustments[i].amount != buyer->amounts[i])
+            disagree(h, "adjustment %u is %lld in core, %lld in the model", i + 1,
+                     (long long)adjustments[i].amount, (long long)buyer->amounts[i]);
+}
+
 static void compare_order(const struct history *h, const struct naive_order *order,
                           const struct result_order *record)
 {
-    if (record->state != order->state || record->total != order->total ||
+    if (record->state != order->state || record->total != naive_total(order) ||
         record->version != order->version ||
         record->line_count != (order->is_remainder ? 0 : order->line_count))
         disagree(h, "an order is %s, total %lld, version %u in core; %s, %lld, %u in the model",
                  order_state_name(record->state), (long long)record->total, record->version,
-                 order_state_name(order->state), (long long)order->total, order->version);
+                 order_state_name(order->state), (long long)naive_total(order), order->version);
     if (order->is_remainder && record->child_count == 0)
         return;
     for (uint32_t i = 0; i < order->line_count; i++) {
@@ -150,6 +234,7 @@ static void compare_order(const struct history *h, const struct naive_order *ord
                      i + 1, line->units, line->cancelled, order->lines[i].units,
                      order->lines[i].cancelled);
     }
+    compare_said(h, &order->buyer, record);
     uint32_t parcels = 0;
     for (uint32_t i = 0; i < NAIVE_PARCELS; i++)
         parcels += order->parcels.order[i] != 0;
@@ -280,6 +365,9 @@ static void review(struct history *h, const struct step *step)
 {
     uint32_t order = draw_reviewed(h);
     bool accepted = draw(h, 2) == 0;
+    uint64_t pay_by_ns = h->naive.orders[order].buyer.pay_by_ns;
+    if (accepted && pay_by_ns != 0 && pay_by_ns <= h->naive.now_ns)
+        return; /* it would be over at once, within a tick: no moment to compare */
     union shop_command command;
     char id[16];
     id_of(order, id);
@@ -379,7 +467,7 @@ const struct step order_steps[] = {
      .take = create,
      .weight = 30,
      .codes = {CODE_CREATED, CODE_OUT_OF_STOCK, CODE_UNKNOWN_SKU, CODE_CURRENCY_MISMATCH,
-               CODE_LIMIT, 0xffff}},
+               CODE_LIMIT, CODE_INVALID, CODE_EXPIRED_REQUEST, 0xffff}},
     {.name = "order.create, again",
      .take = create_again,
      .weight = 4,

@@ -2,6 +2,11 @@
 
 #include "tests/unit/core/parcels.h"
 
+/* What is said of a shipment, and why, is drawn from these; 0: it is not said. */
+static const char *const sent[NAIVE_SENT][3] = {
+    {NULL, "sf", "dhl"}, {NULL, "SF123", "tracking 9"}, {NULL, "express", "by night"}};
+static const char *const reasons[] = {NULL, "too small", "nobody at home"};
+
 /* ---- asking ----------------------------------------------------------------------------------------- */
 
 static bool is_about_return(uint16_t op)
@@ -87,15 +92,21 @@ static uint32_t draw_order(struct history *h, uint16_t op)
     return order;
 }
 
+static bool creates(uint16_t op)
+{
+    return op == OP_SHIPMENT_CREATE || op == OP_RETURN_CREATE;
+}
+
 /* Mostly one that the step can move; of a create, mostly a new one. */
 static uint8_t draw_id(struct history *h, const struct naive_order *order, uint16_t op)
 {
-    bool creates = op == OP_SHIPMENT_CREATE || op == OP_RETURN_CREATE;
     uint8_t id = (uint8_t)(1 + draw(h, ids_of(op)));
+    if (draw(h, 16) == 0)
+        return id;
     bool any = draw(h, 5) == 0;
     for (uint32_t tries = 0; tries < 20; tries++) {
         uint8_t state = state_of(order, op, id);
-        if (creates ? state == 0 : any ? state != 0 : moves_on(op, state))
+        if (creates(op) ? state == 0 : any ? state != 0 : moves_on(op, state))
             break;
         id = (uint8_t)(1 + draw(h, ids_of(op)));
     }
@@ -132,11 +143,29 @@ static void draw_judgement(struct history *h, struct naive_parcel_ask *ask,
     }
 }
 
+/* What every command may say, but for those that only look and for scans. */
+static void draw_texts(struct history *h, struct naive_parcel_ask *ask)
+{
+    bool says =
+        ask->op != OP_SHIPMENT_GET && ask->op != OP_RETURN_GET && ask->op != OP_SHIPMENT_SCAN;
+    bool sends = ask->op == OP_SHIPMENT_CREATE || ask->op == OP_SHIPMENT_HAND_OVER;
+    if (!says)
+        return;
+    if (draw(h, creates(ask->op) ? 4 : 2) == 0)
+        ask->key = (uint8_t)(1 + draw(h, NAIVE_PARCEL_KEYS));
+    ask->reason = draw(h, 2) == 0 ? 0 : (uint8_t)draw(h, 3);
+    ask->too_old = draw(h, 25) == 0;
+    ask->eta = ask->op == OP_SHIPMENT_CREATE && draw(h, 2) == 0;
+    for (uint32_t i = 0; i < NAIVE_SENT && sends; i++)
+        ask->sent[i] = draw(h, 2) == 0 ? 0 : (uint8_t)draw(h, 3);
+}
+
 static struct naive_parcel_ask draw_ask(struct history *h, uint16_t op,
                                         const struct naive_order *order)
 {
     struct naive_parcel_ask ask = {.op = op, .warehouse = NAIVE_WAREHOUSES};
     ask.id = draw_id(h, order, op);
+    draw_texts(h, &ask);
     if (op == OP_SHIPMENT_CREATE && draw(h, 8) == 0)
         ask.warehouse = (uint8_t)draw(h, NAIVE_WAREHOUSES);
     if ((op == OP_SHIPMENT_CREATE || op == OP_RETURN_CREATE) && draw(h, 2) == 0)
@@ -159,13 +188,30 @@ static struct naive_parcel_ask draw_ask(struct history *h, uint16_t op,
     return ask;
 }
 
+/* A step that was done with its key, as it was or nearly so. */
+static void draw_step_again(struct history *h, struct naive_parcel_ask *ask,
+                            const struct naive_order *order)
+{
+    const struct naive_parcel_ask *known = &order->parcels.keys[ask->key];
+    if (ask->key == 0 || known->op != ask->op || draw(h, 3) == 0)
+        return;
+    *ask = *known;
+    ask->too_old = draw(h, 2) == 0;
+    if (draw(h, 3) == 0)
+        ask->reason = (uint8_t)((ask->reason + 1) % 3); /* does the same, and is another body */
+}
+
 /* As it was asked before, or nearly so. */
 static void draw_again(struct history *h, struct naive_parcel_ask *ask,
                        const struct naive_order *order)
 {
     uint32_t id = 1 + (uint32_t)draw(h, NAIVE_SHIPMENTS);
     bool ships = ask->op == OP_SHIPMENT_CREATE;
-    if ((!ships && ask->op != OP_RETURN_CREATE) || draw(h, 3) != 0)
+    if (!creates(ask->op)) {
+        draw_step_again(h, ask, order);
+        return;
+    }
+    if (draw(h, 3) != 0)
         return;
     for (uint32_t tries = 0; tries < 10 && state_of(order, ask->op, id) == 0; tries++)
         id = 1 + (uint32_t)draw(h, NAIVE_SHIPMENTS);
@@ -199,11 +245,12 @@ static const struct result *send(struct history *h, const struct step *step, uin
                                  const struct naive_parcel_ask *ask, enum code expected)
 {
     union shop_command command;
-    char order[16], id[16], warehouse[8];
+    char order[16], id[16], warehouse[8], key[8];
     snprintf(order, sizeof order, "o-%u", number);
     name_child(h, ask, number, id);
     snprintf(warehouse, sizeof warehouse, "w%u", ask->warehouse);
-    tell(h, "%s %s %s, choice %u, %u lines", step->name, order, id, ask->choice, ask->line_count);
+    tell(h, "%s %s %s, choice %u, %u lines, key %u, reason %u%s", step->name, order, id,
+         ask->choice, ask->line_count, ask->key, ask->reason, ask->too_old ? ", too old" : "");
     if (ask->op == OP_SHIPMENT_SCAN) {
         parcel_scan_of(&command, order, id, naive_scan_codes[ask->scan], ask->scan_at);
         return agree(h, step, &command.head, expected);
@@ -216,8 +263,30 @@ static const struct result *send(struct history *h, const struct step *step, uin
                                              .rejected = ask->lines[i].rejected};
     if (ask->warehouse < NAIVE_WAREHOUSES)
         said.texts[PARCEL_WAREHOUSE] = warehouse;
+    for (uint32_t i = 0; i < NAIVE_SENT; i++)
+        said.texts[PARCEL_CARRIER + i] = sent[i][ask->sent[i]];
+    snprintf(key, sizeof key, "q-%u", ask->key);
+    said.texts[PARCEL_KEY] = ask->key != 0 ? key : NULL;
+    said.texts[PARCEL_REASON] = reasons[ask->reason];
     parcel_of(&command, (enum op)ask->op, &said);
+    command.parcel.issued_at_ns = ask->too_old ? 1 : 0;
+    command.parcel.eta_ns = ask->eta;
     return agree(h, step, &command.head, expected);
+}
+
+static void compare_sent(const struct history *h, const struct naive_shipment *s,
+                         const struct child_shipment *child)
+{
+    const struct parcel_scan *scans = (const void *)(child->lines + child->line_count);
+    const uint8_t bytes[1 + NAIVE_SENT] = {child->head.id_bytes, child->head.note_bytes,
+                                           child->tracking_bytes, child->method_bytes};
+    for (uint32_t i = 0; i < NAIVE_SENT; i++) {
+        struct text text = text_nth((const char *)(scans + child->scan_count), bytes, 1 + i);
+        const char *said = sent[i][s->sent[i]] != NULL ? sent[i][s->sent[i]] : "";
+        if (text.bytes != strlen(said) || memcmp(text.at, said, text.bytes) != 0)
+            disagree(h, "a shipment says %.*s in core, %s in the model", (int)text.bytes, text.at,
+                     said);
+    }
 }
 
 static void compare_child(const struct history *h, const struct naive_order *order,
@@ -231,6 +300,8 @@ static void compare_child(const struct history *h, const struct naive_order *ord
                  number,
                  is_return ? return_state_name(child->state) : shipment_state_name(child->state),
                  is_return ? return_state_name(state) : shipment_state_name(state));
+    if (!is_return)
+        compare_sent(h, &order->parcels.shipments[number], (const void *)child);
 }
 
 void compare_parcels(const struct history *h, const struct naive_order *order,
@@ -329,7 +400,7 @@ static void ask_parcel(struct history *h, const struct step *step)
         disagree(h, "the order is %s, version %u in core; %s, %u in the model",
                  order_state_name(result->order_state), result->order_version,
                  order_state_name(order->state), order->version);
-    if (expected != CODE_REPLAYED)
+    if (expected != CODE_REPLAYED || !creates(ask.op))
         compare_child(h, order, result_children(result), ask.id);
 }
 
@@ -355,7 +426,7 @@ static void pay(struct history *h, const struct step *step)
         number = back <= h->naive.order_count ? h->naive.order_count - back : 0;
         const struct naive_order *order = &h->naive.orders[number];
         found = order->state == ORDER_PENDING_PAYMENT && order->money.payment_count == 0 &&
-                order->total > 0;
+                naive_total(order) > 0;
     }
     if (!found)
         return;
@@ -365,7 +436,7 @@ static void pay(struct history *h, const struct step *step)
         union shop_command command;
         bool creates = i == 0;
         uint16_t op = creates ? OP_PAYMENT_CREATE : OP_PAYMENT_CAPTURE;
-        int64_t amount = h->naive.orders[number].total;
+        int64_t amount = naive_total(&h->naive.orders[number]);
         const struct naive_ask asked = {
             .op = op, .payment = 1, .method = creates, .amount = creates ? amount : MONEY_NOT_SAID};
         const struct shop_money said = {.order = id,
@@ -380,10 +451,13 @@ static void pay(struct history *h, const struct step *step)
 #define PARCEL_STEP(label, number, often, ...)                                                     \
     {                                                                                              \
         .name = (label), .take = ask_parcel, .weight = (often), .op = (number), .codes = {         \
+            CODE_NOT_FOUND,                                                                        \
             __VA_ARGS__,                                                                           \
             0xffff                                                                                 \
         }                                                                                          \
     }
+/* Of a step that may have a key, and that its child's state may not allow. */
+#define MOVED CODE_OK, CODE_REPLAYED, CODE_KEY_REUSED, CODE_ILLEGAL, CODE_EXPIRED_REQUEST
 
 const struct step parcel_steps[] = {
     {.name = "order, paid at once",
@@ -391,26 +465,26 @@ const struct step parcel_steps[] = {
      .weight = 18,
      .codes = {CODE_CREATED, CODE_OK, 0xffff}},
     PARCEL_STEP("shipment.create", OP_SHIPMENT_CREATE, 24, CODE_CREATED, CODE_REPLAYED,
-                CODE_KEY_REUSED, CODE_ILLEGAL, CODE_INVALID, CODE_LIMIT),
-    PARCEL_STEP("shipment.get", OP_SHIPMENT_GET, 2, CODE_OK, CODE_NOT_FOUND),
-    PARCEL_STEP("shipment.pick", OP_SHIPMENT_PICK, 6, CODE_OK, CODE_ILLEGAL),
-    PARCEL_STEP("shipment.handover", OP_SHIPMENT_HAND_OVER, 11, CODE_OK, CODE_ILLEGAL),
-    PARCEL_STEP("shipment.deliver", OP_SHIPMENT_DELIVER, 8, CODE_OK, CODE_ILLEGAL),
-    PARCEL_STEP("shipment.fail", OP_SHIPMENT_FAIL, 10, CODE_OK, CODE_ILLEGAL),
-    PARCEL_STEP("shipment.cancel", OP_SHIPMENT_CANCEL, 8, CODE_OK, CODE_ILLEGAL),
-    PARCEL_STEP("shipment.resolve", OP_SHIPMENT_RESOLVE, 18, CODE_OK, CODE_ILLEGAL, CODE_INVALID,
-                CODE_OUT_OF_STOCK, CODE_UNKNOWN_WAREHOUSE),
+                CODE_KEY_REUSED, CODE_ILLEGAL, CODE_INVALID, CODE_LIMIT, CODE_EXPIRED_REQUEST),
+    PARCEL_STEP("shipment.get", OP_SHIPMENT_GET, 2, CODE_OK),
+    PARCEL_STEP("shipment.pick", OP_SHIPMENT_PICK, 8, MOVED),
+    PARCEL_STEP("shipment.handover", OP_SHIPMENT_HAND_OVER, 14, MOVED),
+    PARCEL_STEP("shipment.deliver", OP_SHIPMENT_DELIVER, 10, MOVED),
+    PARCEL_STEP("shipment.fail", OP_SHIPMENT_FAIL, 12, MOVED),
+    PARCEL_STEP("shipment.cancel", OP_SHIPMENT_CANCEL, 10, MOVED),
+    PARCEL_STEP("shipment.resolve", OP_SHIPMENT_RESOLVE, 22, MOVED, CODE_INVALID, CODE_OUT_OF_STOCK,
+                CODE_UNKNOWN_WAREHOUSE),
     PARCEL_STEP("shipment.scans", OP_SHIPMENT_SCAN, 24, CODE_OK),
     PARCEL_STEP("return.create", OP_RETURN_CREATE, 20, CODE_CREATED, CODE_REPLAYED, CODE_KEY_REUSED,
-                CODE_INVALID, CODE_LIMIT),
-    PARCEL_STEP("return.get", OP_RETURN_GET, 2, CODE_OK, CODE_NOT_FOUND),
-    PARCEL_STEP("return.approve", OP_RETURN_APPROVE, 10, CODE_OK, CODE_ILLEGAL),
-    PARCEL_STEP("return.refuse", OP_RETURN_REFUSE, 8, CODE_OK, CODE_ILLEGAL),
-    PARCEL_STEP("return.ship", OP_RETURN_SHIP, 10, CODE_OK, CODE_ILLEGAL),
-    PARCEL_STEP("return.receive", OP_RETURN_RECEIVE, 9, CODE_OK, CODE_ILLEGAL),
-    PARCEL_STEP("return.inspect", OP_RETURN_INSPECT, 26, CODE_OK, CODE_ILLEGAL, CODE_INVALID,
-                CODE_OUT_OF_STOCK),
-    PARCEL_STEP("return.close", OP_RETURN_CLOSE, 12, CODE_OK, CODE_ILLEGAL),
+                CODE_INVALID, CODE_LIMIT, CODE_EXPIRED_REQUEST),
+    PARCEL_STEP("return.get", OP_RETURN_GET, 2, CODE_OK),
+    PARCEL_STEP("return.approve", OP_RETURN_APPROVE, 12, MOVED),
+    PARCEL_STEP("return.refuse", OP_RETURN_REFUSE, 10, MOVED),
+    PARCEL_STEP("return.ship", OP_RETURN_SHIP, 12, MOVED),
+    PARCEL_STEP("return.receive", OP_RETURN_RECEIVE, 11, MOVED),
+    PARCEL_STEP("return.inspect", OP_RETURN_INSPECT, 32, MOVED, CODE_INVALID, CODE_OUT_OF_STOCK,
+                CODE_UNKNOWN_WAREHOUSE),
+    PARCEL_STEP("return.close", OP_RETURN_CLOSE, 14, MOVED),
     {.name = "order.confirm",
      .take = confirm,
      .weight = 3,

@@ -359,6 +359,18 @@ static inline void shop_order_texts(union shop_command *command,
     shop_head(&create->head, OP_ORDER_CREATE, (size_t)(at - (char *)create));
 }
 
+/* One adjustment more for an order that is about to be placed. */
+static inline void shop_adjust(union shop_command *command, uint8_t kind, int64_t amount)
+{
+    struct order_create *create = &command->create;
+    const struct adjustment one = {.amount = amount, .kind = kind};
+    char *at = (char *)(create->lines + create->line_count) + create->adjustment_count * sizeof one;
+    memmove(at + sizeof one, at, create->head.bytes - (size_t)(at - (char *)create));
+    memcpy(at, &one, sizeof one);
+    create->adjustment_count++;
+    shop_head(&create->head, OP_ORDER_CREATE, create->head.bytes + sizeof one);
+}
+
 static inline void shop_order_of(union shop_command *command, const char *id, const char *customer,
                                  const struct shop_line *lines, uint32_t line_count)
 {
