@@ -1,4 +1,4 @@
-#include "core/order.h"
+#include "core/order_moves.h"
 
 static const struct order_step steps[] = {
 #define X(from, move, to, stock) {from, move, to, stock},

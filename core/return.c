@@ -4,40 +4,6 @@
 
 #include "core/answer.h"
 
-/* ---- moves ------------------------------------------------------------------------------------- */
-
-static const struct return_step steps[] = {
-#define X(from, move, to, effect) {from, move, to, effect},
-    RETURN_MOVES(X)
-#undef X
-};
-
-const struct return_step *return_step(enum return_state from, enum return_move move)
-{
-    for (uint32_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
-        if (steps[i].from == from && steps[i].move == move)
-            return &steps[i];
-    return NULL;
-}
-
-uint32_t return_allowed(enum return_state from)
-{
-    uint32_t allowed = 0;
-    for (uint32_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
-        if (steps[i].from == from)
-            allowed |= 1u << steps[i].move;
-    return allowed;
-}
-
-static const struct {
-    enum return_judgement lines;
-    bool is_open;
-} invariants[RETURN_STATES] = {
-#define X(state, lines, is_open) [state] = {lines, is_open},
-    RETURN_INVARIANTS(X)
-#undef X
-};
-
 /* ---- records ----------------------------------------------------------------------------------- */
 
 uint32_t return_next(const struct orders *orders, const struct order *order, uint32_t record)
@@ -72,7 +38,7 @@ uint32_t return_find(const struct orders *orders, const struct order *order, str
 
 bool return_is_open(const struct order_return *r)
 {
-    return invariants[r->state].is_open;
+    return return_state_is_open((enum return_state)r->state);
 }
 
 bool returns_are_open(const struct orders *orders, const struct order *order, uint32_t besides)
@@ -324,7 +290,7 @@ static bool returns_are_judged(const struct orders *orders, const struct order *
     for (uint32_t record = 0; (record = return_next(orders, order, record)) != 0;) {
         const struct order_return *r = return_at(orders, record);
         for (uint32_t i = 0; i < r->line_count; i++)
-            if (!is_judged_so(&r->lines[i], invariants[r->state].lines))
+            if (!is_judged_so(&r->lines[i], return_state_lines((enum return_state)r->state)))
                 return false;
     }
     return true;

@@ -1,4 +1,4 @@
-/* core/return.h - the returns of an order: their moves, their records, what is answered of them.
+/* core/return.h - the returns of an order: their records, what is answered of them.
  *
  * Owned by the order's shard. Goods that have been delivered are sent back, or only their money is
  * asked for, or others are asked for in their place. Returns hang from their order (struct
@@ -13,66 +13,7 @@
 #define SPATE_CORE_RETURN_H
 
 #include "core/order.h"
-
-/* ---- moves ------------------------------------------------------------------------------------- */
-
-/* What a move means for the units. */
-enum return_effect {
-    RETURN_STAYS,
-    RETURN_GIVEN_UP, /* they stay with the buyer */
-    RETURN_COMES,    /* into quarantine */
-    RETURN_JUDGED,   /* accepted ones are paid back, rejected ones were never returned */
-    RETURN_SWAPPED,  /* others are sent for accepted ones */
-};
-
-/* from, move, to, what it means */
-/* clang-format off */
-#define RETURN_MOVES(X) \
-    X(RETURN_REQUESTED,  RETURN_APPROVE,  RETURN_APPROVED,   RETURN_STAYS) \
-    X(RETURN_REQUESTED,  RETURN_PAY_BACK, RETURN_REFUNDING,  RETURN_JUDGED) \
-    X(RETURN_REQUESTED,  RETURN_REFUSE,   RETURN_REFUSED,    RETURN_GIVEN_UP) \
-    X(RETURN_APPROVED,   RETURN_SHIP,     RETURN_IN_TRANSIT, RETURN_STAYS) \
-    X(RETURN_APPROVED,   RETURN_RECEIVE,  RETURN_RECEIVED,   RETURN_COMES) \
-    X(RETURN_APPROVED,   RETURN_CLOSE,    RETURN_CLOSED,     RETURN_GIVEN_UP) \
-    X(RETURN_IN_TRANSIT, RETURN_RECEIVE,  RETURN_RECEIVED,   RETURN_COMES) \
-    X(RETURN_RECEIVED,   RETURN_ACCEPT,   RETURN_REFUNDING,  RETURN_JUDGED) \
-    X(RETURN_RECEIVED,   RETURN_REJECT,   RETURN_INSPECTED,  RETURN_JUDGED) \
-    X(RETURN_RECEIVED,   RETURN_REPLACE,  RETURN_INSPECTED,  RETURN_SWAPPED) \
-    X(RETURN_INSPECTED,  RETURN_CLOSE,    RETURN_CLOSED,     RETURN_STAYS) \
-    X(RETURN_REFUNDING,  RETURN_CLOSE,    RETURN_CLOSED,     RETURN_STAYS)
-/* clang-format on */
-
-struct return_step {
-    enum return_state from;
-    enum return_move move;
-    enum return_state to;
-    enum return_effect effect;
-};
-
-/* NULL: the state does not allow that move. */
-const struct return_step *return_step(enum return_state from, enum return_move move);
-/* One bit for each move that the state allows. */
-uint32_t return_allowed(enum return_state from);
-
-/* What holds of a return's lines in each state; returns_audit looks whether it does. */
-enum return_judgement {
-    NOT_JUDGED,   /* nothing is accepted, nothing rejected */
-    ALL_JUDGED,   /* accepted + rejected == units; only what was accepted is `returned` */
-    ALL_REJECTED, /* the buyer keeps all of it */
-};
-
-/* state, its lines, whether something is still to become of it */
-/* clang-format off */
-#define RETURN_INVARIANTS(X) \
-    X(RETURN_REQUESTED,  NOT_JUDGED,   true) \
-    X(RETURN_APPROVED,   NOT_JUDGED,   true) \
-    X(RETURN_IN_TRANSIT, NOT_JUDGED,   true) \
-    X(RETURN_RECEIVED,   NOT_JUDGED,   true) \
-    X(RETURN_INSPECTED,  ALL_JUDGED,   true) \
-    X(RETURN_REFUNDING,  ALL_JUDGED,   true) \
-    X(RETURN_CLOSED,     ALL_JUDGED,   false) \
-    X(RETURN_REFUSED,    ALL_REJECTED, false)
-/* clang-format on */
+#include "core/return_moves.h"
 
 /* ---- slices ------------------------------------------------------------------------------------ */
 

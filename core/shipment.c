@@ -4,50 +4,6 @@
 
 #include "core/answer.h"
 
-/* ---- moves ------------------------------------------------------------------------------------- */
-
-static const struct shipment_step steps[] = {
-#define X(from, move, to, effect) {from, move, to, effect},
-    SHIPMENT_MOVES(X)
-#undef X
-};
-
-const struct shipment_step *shipment_step(enum shipment_state from, enum shipment_move move)
-{
-    for (uint32_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
-        if (steps[i].from == from && steps[i].move == move)
-            return &steps[i];
-    return NULL;
-}
-
-uint32_t shipment_allowed(enum shipment_state from)
-{
-    uint32_t allowed = 0;
-    for (uint32_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
-        if (steps[i].from == from)
-            allowed |= 1u << steps[i].move;
-    return allowed;
-}
-
-static const struct {
-    enum shipment_units units;
-    bool has_failed;
-} invariants[SHIPMENT_STATES] = {
-#define X(state, units, has_failed) [state] = {units, has_failed},
-    SHIPMENT_INVARIANTS(X)
-#undef X
-};
-
-bool shipment_state_has_failed(enum shipment_state state)
-{
-    return invariants[state].has_failed;
-}
-
-bool shipment_state_is_unsent(enum shipment_state state)
-{
-    return invariants[state].units == COUNTED_PLANNED;
-}
-
 /* ---- records ----------------------------------------------------------------------------------- */
 
 uint32_t shipment_next(const struct orders *orders, const struct order *order, uint32_t record)
@@ -579,7 +535,7 @@ struct line_sums {
 
 static void sum_line(struct line_sums *sums, enum shipment_state state, uint32_t units)
 {
-    enum shipment_units where = invariants[state].units;
+    enum shipment_units where = shipment_state_units(state);
     sums->planned += where == COUNTED_PLANNED ? units : 0;
     sums->shipped += where >= COUNTED_SHIPPED ? units : 0;
     sums->delivered += where == COUNTED_DELIVERED ? units : 0;

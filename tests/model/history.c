@@ -70,7 +70,7 @@ uint16_t draw_code(struct history *h, const struct step *step)
     uint32_t count = 0;
     while (step->codes[count] != 0xffff)
         count++;
-    return step->codes[draw(h, count)];
+    return step->codes[draw(h, 3) == 0 ? 0 : draw(h, count)];
 }
 
 void trial_begin(const struct history *h, uint32_t order, struct trial *trial)

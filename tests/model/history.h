@@ -28,7 +28,7 @@ _Static_assert((int)CODE_LIMIT_NUMBER <= CODES_MAX, "struct tally has room for e
 struct history;
 
 /* One kind of step. `codes`, ended by 0xffff, are the answers that it must have had in a run; one that
- * never came, or that came too rarely, is a hole in the generator. */
+ * never came is a hole in the generator, and so is any that came too rarely, listed here or not. */
 struct step {
     const char *name;
     void (*take)(struct history *history, const struct step *step);
@@ -40,6 +40,7 @@ struct step {
 
 /* Each ends with an entry without a name. */
 extern const struct step order_steps[];
+extern const struct step act_steps[];
 extern const struct step money_steps[];
 extern const struct step parcel_steps[];
 extern const struct step stock_steps[];
@@ -103,7 +104,7 @@ const struct result *agree(struct history *h, const struct step *step, struct co
 /* Of a SKU that core does not have: a number that none has. */
 uint32_t number_of(const struct history *h, uint32_t sku);
 
-/* One of the answers that a step must have had. */
+/* One of the answers that a step must have had; the first of them more often. */
 uint16_t draw_code(struct history *h, const struct step *step);
 
 /* Between the two, the model may be asked what would become of an order. */

@@ -22,8 +22,8 @@
 #include "core/shipment.h"
 #include "tools/options.h"
 
-static const struct step *const tables[] = {order_steps, money_steps, parcel_steps, stock_steps,
-                                            time_steps};
+static const struct step *const tables[] = {order_steps,  act_steps,   money_steps,
+                                            parcel_steps, stock_steps, time_steps};
 
 /* ---- an episode ------------------------------------------------------------------------------------- */
 
@@ -358,9 +358,8 @@ static bool print_steps(const struct tally *tally, uint64_t needed)
         for (const struct step *step = tables[t]; step->name != NULL; step++, index++)
             for (uint32_t code = 0; code < CODE_LIMIT_NUMBER; code++)
                 if (tally->codes[index][code] > 0 || is_listed(step, code))
-                    whole &=
-                        print_line(step->name, code_facts(code)->name, tally->codes[index][code],
-                                   is_listed(step, code) ? needed : 0);
+                    whole &= print_line(step->name, code_facts(code)->name,
+                                        tally->codes[index][code], needed);
     return whole;
 }
 

@@ -21,6 +21,7 @@ enum {
     NAIVE_CHANNELS = 2,
     NAIVE_ADJUSTMENTS = 2,
     NAIVE_TEXTS = 4,
+    NAIVE_ACT_KEYS = 4,
 };
 
 struct naive_cell {
@@ -86,6 +87,22 @@ struct naive_create {
     struct naive_line lines[NAIVE_LINES];
 };
 
+/* Somebody cancels, reviews or confirms an order; compared byte by byte. */
+struct naive_act {
+    uint16_t op;
+    uint8_t decision;
+    uint8_t key; /* 0: none; so for the reason */
+    uint8_t reason;
+    uint8_t too_old;
+    uint8_t line_count; /* 0: all of it */
+    uint8_t zero;
+    struct {
+        uint32_t line; /* from 1 */
+        uint32_t units;
+    } lines[NAIVE_LINES];
+};
+_Static_assert(sizeof(struct naive_act) == 8 + 8 * NAIVE_LINES, "nothing between");
+
 struct naive_order {
     bool placed;
     bool is_remainder; /* it has been over for long: of its lines and children nothing is known */
@@ -101,6 +118,7 @@ struct naive_order {
     struct naive_line lines[NAIVE_LINES];
     struct naive_money money;
     struct naive_parcels parcels;
+    struct naive_act acts[NAIVE_ACT_KEYS + 1]; /* that were done, by their key */
 };
 _Static_assert((int)NAIVE_PARCEL_LINES == (int)NAIVE_LINES, "as many lines as an order has");
 
@@ -194,10 +212,8 @@ uint64_t naive_sold_through(const struct naive *naive, uint32_t sku, uint32_t ch
 
 /* Whether it ends by itself when its deadline has passed. */
 bool naive_waits(const struct naive_order *order);
-enum code naive_review(struct naive *naive, uint32_t order, bool accepted);
 bool naive_has_shipped(const struct naive_order *order);
-enum code naive_cancel_all(struct naive *naive, uint32_t order);
-enum code naive_cancel_line(struct naive *naive, uint32_t order, uint32_t line, uint32_t units);
+enum code naive_act(struct naive *naive, uint32_t order, const struct naive_act *act);
 /* OP_STOCK_RECEIVE and OP_STOCK_EXPECT ... OP_STOCK_WRITE_OFF. */
 enum code naive_change(struct naive *naive, uint32_t key, const struct naive_key *change);
 /* Of a cell whose version fits. */

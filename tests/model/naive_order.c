@@ -130,6 +130,7 @@ void naive_forget_keys(struct naive *naive)
     for (uint32_t i = 0; i < naive->order_count; i++) {
         memset(naive->orders[i].money.keys, 0, sizeof naive->orders[i].money.keys);
         memset(naive->orders[i].money.notices, 0, sizeof naive->orders[i].money.notices);
+        memset(naive->orders[i].acts, 0, sizeof naive->orders[i].acts);
         memset(naive->orders[i].parcels.keys, 0, sizeof naive->orders[i].parcels.keys);
     }
     for (uint32_t i = 0; i < naive->transfer_count; i++) {
@@ -291,11 +292,10 @@ bool naive_has_shipped(const struct naive_order *order)
     return false;
 }
 
-enum code naive_review(struct naive *naive, uint32_t number, bool accepted)
+/* ---- what somebody decides about it ---------------------------------------------------------------- */
+
+static enum code review(struct naive *naive, struct naive_order *order, bool accepted)
 {
-    struct naive_order *order = &naive->orders[number];
-    if (!order->placed)
-        return CODE_NOT_FOUND;
     if (order->state != ORDER_IN_REVIEW)
         return CODE_ILLEGAL;
     if (!accepted) {
@@ -310,33 +310,57 @@ enum code naive_review(struct naive *naive, uint32_t number, bool accepted)
     return CODE_OK;
 }
 
-enum code naive_cancel_all(struct naive *naive, uint32_t number)
+static enum code confirm(struct naive_order *order)
 {
-    struct naive_order *order = &naive->orders[number];
-    if (!order->placed)
-        return CODE_NOT_FOUND;
+    if (order->state != ORDER_DELIVERED)
+        return CODE_ILLEGAL;
+    order->state = ORDER_COMPLETED;
+    order->version++;
+    return CODE_OK;
+}
+
+/* No lines: all that is left. Whoever names all of it, and nothing of it has been sent, ends it. */
+static enum code cancel(struct naive *naive, struct naive_order *order, const struct naive_act *act)
+{
+    uint32_t units[NAIVE_LINES] = {0};
+    uint64_t named = 0, left = 0;
     if (!may_be_cancelled(order))
         return CODE_ILLEGAL;
-    if (naive_has_shipped(order)) {
-        uint32_t units[NAIVE_LINES];
-        for (uint32_t i = 0; i < order->line_count; i++)
-            units[i] = naive_left(order, i);
-        return give_up(naive, order, units, true);
+    for (uint32_t i = 0; i < act->line_count; i++) {
+        uint32_t line = act->lines[i].line - 1;
+        if (line >= order->line_count ||
+            act->lines[i].units > naive_left(order, line) - naive_planned(order, line))
+            return CODE_INVALID;
+        units[line] = act->lines[i].units;
+        named += units[line];
     }
+    for (uint32_t i = 0; i < order->line_count; i++) {
+        left += naive_left(order, i);
+        if (act->line_count == 0)
+            units[i] = naive_left(order, i);
+    }
+    if (naive_has_shipped(order) || (act->line_count > 0 && named < left))
+        return give_up(naive, order, units, act->line_count == 0);
     end(naive, order, ORDER_CANCELLED);
     return CODE_OK;
 }
 
-enum code naive_cancel_line(struct naive *naive, uint32_t number, uint32_t line, uint32_t units)
+enum code naive_act(struct naive *naive, uint32_t number, const struct naive_act *act)
 {
     struct naive_order *order = &naive->orders[number];
+    struct naive_act known = order->acts[act->key];
     if (!order->placed)
         return CODE_NOT_FOUND;
-    if (!may_be_cancelled(order))
-        return CODE_ILLEGAL;
-    if (line >= order->line_count || units > naive_left(order, line) - naive_planned(order, line))
-        return CODE_INVALID;
-    uint32_t gone[NAIVE_LINES] = {0};
-    gone[line] = units;
-    return give_up(naive, order, gone, false);
+    known.too_old = act->too_old; /* when it was sent makes no difference */
+    if (act->key != 0 && known.op != 0)
+        return memcmp(&known, act, sizeof known) == 0 ? CODE_REPLAYED : CODE_KEY_REUSED;
+    if (act->too_old)
+        return CODE_EXPIRED_REQUEST;
+    enum code code = act->op == OP_ORDER_CANCEL ? cancel(naive, order, act)
+                     : act->op == OP_ORDER_CONFIRM
+                         ? confirm(order)
+                         : review(naive, order, act->decision == REVIEW_ACCEPT);
+    if (code == CODE_OK && act->key != 0)
+        order->acts[act->key] = *act;
+    return code;
 }

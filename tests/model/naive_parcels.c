@@ -149,10 +149,20 @@ static uint32_t unplanned(const struct naive_order *order, uint32_t line)
     return naive_left(order, line) - naive_planned(order, line);
 }
 
+static bool says_where(const struct naive_parcel_ask *ask)
+{
+    return ask->warehouse != NAIVE_WAREHOUSES;
+}
+
+static bool is_known(const struct naive *naive, uint32_t warehouse)
+{
+    return warehouse < NAIVE_WAREHOUSES && naive->warehouse_known[warehouse];
+}
+
 /* The number of warehouses: there is nothing left. */
 static uint32_t where_from(const struct naive_order *order, const struct naive_parcel_ask *ask)
 {
-    if (ask->warehouse < NAIVE_WAREHOUSES)
+    if (says_where(ask))
         return ask->warehouse;
     if (ask->line_count > 0)
         return ask->lines[0].line <= order->line_count
@@ -186,7 +196,7 @@ static enum code ship(struct naive *naive, struct naive_order *order,
     uint32_t warehouse = where_from(order, ask);
     if (warehouse == NAIVE_WAREHOUSES)
         return CODE_LIMIT;
-    if (!naive->warehouse_known[warehouse])
+    if (!is_known(naive, warehouse))
         return CODE_UNKNOWN_WAREHOUSE;
     for (uint32_t i = 0; i < ask->line_count; i++) {
         uint32_t line = ask->lines[i].line - 1;
@@ -284,11 +294,11 @@ static enum code take(struct naive *naive, const struct naive_order *order,
                       const uint32_t units[NAIVE_PARCEL_LINES], uint32_t *chosen)
 {
     bool any = false;
-    if (ask->warehouse < NAIVE_WAREHOUSES && !naive->warehouse_known[ask->warehouse])
+    if (says_where(ask) && !is_known(naive, ask->warehouse))
         return CODE_UNKNOWN_WAREHOUSE;
     *chosen = NAIVE_WAREHOUSES;
     for (uint32_t w = 0; w < NAIVE_WAREHOUSES; w++) {
-        if (!may[w] || (ask->warehouse < NAIVE_WAREHOUSES && ask->warehouse != w))
+        if (!may[w] || (says_where(ask) && ask->warehouse != w))
             continue;
         any = true;
         if (can_send(naive, order, units, w) &&
@@ -466,7 +476,7 @@ static enum code move(struct naive *naive, struct naive_order *order,
     enum shipment_move how = move_of(ask);
     if (after(s->state, how) == 0 || (how == SHIPMENT_CANCEL && is_exchange(order, s)))
         return CODE_ILLEGAL;
-    if (how == SHIPMENT_REFUND && ask->warehouse < NAIVE_WAREHOUSES)
+    if (how == SHIPMENT_REFUND && says_where(ask))
         return CODE_INVALID;
     struct naive_order before = *order;
     struct naive_sku skus[NAIVE_SKUS];
@@ -623,7 +633,7 @@ static enum code inspect(struct naive *naive, struct naive_order *order, struct 
     enum code code = CODE_OK;
     if (swaps)
         code = exchange(naive, order, r, ask);
-    else if (ask->warehouse < NAIVE_WAREHOUSES)
+    else if (says_where(ask))
         code = CODE_INVALID;
     if (code != CODE_OK)
         *order = before;
@@ -714,16 +724,4 @@ enum code naive_parcel(struct naive *naive, uint32_t number, const struct naive_
     if (code == CODE_OK && ask->key != 0)
         order->parcels.keys[ask->key] = *ask;
     return code;
-}
-
-enum code naive_confirm(struct naive *naive, uint32_t number)
-{
-    struct naive_order *order = &naive->orders[number];
-    if (!order->placed)
-        return CODE_NOT_FOUND;
-    if (order->state != ORDER_DELIVERED)
-        return CODE_ILLEGAL;
-    order->state = ORDER_COMPLETED;
-    order->version++;
-    return CODE_OK;
 }

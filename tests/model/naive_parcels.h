@@ -28,7 +28,7 @@ struct naive_parcel_ask {
     uint16_t op;
     uint8_t id; /* from 1 */
     uint8_t choice;
-    uint8_t warehouse; /* the number of warehouses: not said */
+    uint8_t warehouse; /* the number of warehouses: not said; above: one that nobody has */
     uint8_t scan;      /* a code's number */
     uint8_t line_count;
     uint8_t key; /* this to `sent`: numbers of texts, 0 for none */
@@ -83,7 +83,6 @@ extern const char *const naive_scan_codes[];
 enum { NAIVE_SCAN_CODES = 7 };
 
 enum code naive_parcel(struct naive *naive, uint32_t order, const struct naive_parcel_ask *ask);
-enum code naive_confirm(struct naive *naive, uint32_t order);
 
 uint32_t naive_planned(const struct naive_order *order, uint32_t line);
 uint32_t naive_shipped(const struct naive_order *order, uint32_t line);

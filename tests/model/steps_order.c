@@ -329,7 +329,7 @@ static void list_orders(struct history *h, const struct step *step)
     h->codes[CODE_OK]++;
 }
 
-/* ---- rules and review ------------------------------------------------------------------------------- */
+/* ---- rules ---------------------------------------------------------------------------------------- */
 
 static void put_rules(struct history *h, const struct step *step)
 {
@@ -351,117 +351,6 @@ static void put_rules(struct history *h, const struct step *step)
     agree(h, step, &command.head, CODE_OK);
 }
 
-/* One that waits for it, or any. */
-static uint32_t draw_reviewed(struct history *h)
-{
-    uint32_t count = h->naive.order_count, skip = (uint32_t)draw(h, 3);
-    for (uint32_t back = 1; back <= count && back <= 200 && draw(h, 400) != 0; back++)
-        if (h->naive.orders[count - back].state == ORDER_IN_REVIEW && skip-- == 0)
-            return count - back;
-    return (uint32_t)draw(h, count + 1);
-}
-
-static void review(struct history *h, const struct step *step)
-{
-    uint32_t order = draw_reviewed(h);
-    bool accepted = draw(h, 2) == 0;
-    uint64_t pay_by_ns = h->naive.orders[order].buyer.pay_by_ns;
-    if (accepted && pay_by_ns != 0 && pay_by_ns <= h->naive.now_ns)
-        return; /* it would be over at once, within a tick: no moment to compare */
-    union shop_command command;
-    char id[16];
-    id_of(order, id);
-    tell(h, "order.review %s %s", id, accepted ? "accept" : "reject");
-    shop_act_of(&command, OP_ORDER_REVIEW, id, accepted ? REVIEW_ACCEPT : REVIEW_REJECT, "");
-    agree(h, step, &command.head, naive_review(&h->naive, order, accepted));
-}
-
-/* ---- cancelling ------------------------------------------------------------------------------------- */
-
-static void send_cancel(struct history *h, const struct step *step, uint32_t order,
-                        const struct cancel_line *line, enum code expected)
-{
-    union shop_command command;
-    char id[16], key[24] = "";
-    id_of(order, id);
-    if (line != NULL)
-        snprintf(key, sizeof key, "x-%llu", (unsigned long long)h->number);
-    uint32_t count = line != NULL;
-    memset(&command, 0, sizeof command.cancel + 64);
-    command.cancel.line_count = (uint16_t)count;
-    command.cancel.id_bytes = (uint8_t)strlen(id);
-    command.cancel.key_bytes = (uint8_t)strlen(key);
-    if (line != NULL)
-        command.cancel.lines[0] = *line;
-    char *at = (char *)(command.cancel.lines + count);
-    memcpy(at, id, strlen(id));
-    memcpy(at + strlen(id), key, strlen(key));
-    shop_head(&command.head, OP_ORDER_CANCEL,
-              sizeof command.cancel + count * sizeof *line + strlen(id) + strlen(key));
-    agree(h, step, &command.head, expected);
-}
-
-/* Any, or one of the newest, which are still alive; or one whose payment has failed. */
-static uint32_t draw_recent(struct history *h)
-{
-    uint32_t count = h->naive.order_count;
-    for (uint32_t at = 1, any = draw(h, 12) != 0; at <= count && at <= 200 && !any; at++)
-        if (h->naive.orders[count - at].state == ORDER_PAYMENT_FAILED)
-            return count - at;
-    for (uint32_t tries = 0; tries < 6; tries++) {
-        uint32_t back = 1 + (uint32_t)draw(h, draw(h, 3) == 0 ? count + 1 : 20);
-        if (back <= count && h->naive.orders[count - back].placed)
-            return count - back;
-    }
-    return (uint32_t)draw(h, count + 1);
-}
-
-static void cancel(struct history *h, const struct step *step)
-{
-    uint32_t order = draw_recent(h);
-    tell(h, "order.cancel o-%u", order);
-    send_cancel(h, step, order, NULL, naive_cancel_all(&h->naive, order));
-}
-
-/* Whether it can go on when the rest is cancelled; few of those have failed. */
-static bool has_rest(const struct naive_order *order, bool failed)
-{
-    return failed ? order->state == ORDER_SHIP_FAILED && naive_has_shipped(order)
-                  : order->state == ORDER_PARTIALLY_SHIPPED;
-}
-
-/* What is left of an order of which some has been sent. */
-static void cancel_rest(struct history *h, const struct step *step)
-{
-    uint32_t count = h->naive.order_count, skip = (uint32_t)draw(h, 3);
-    bool failed = draw(h, 3) != 0;
-    for (uint32_t back = 1; back <= count && back <= 500; back++) {
-        uint32_t order = count - back;
-        if (!has_rest(&h->naive.orders[order], failed) || skip-- > 0)
-            continue;
-        tell(h, "order.cancel o-%u, the rest", order);
-        send_cancel(h, step, order, NULL, naive_cancel_all(&h->naive, order));
-        return;
-    }
-}
-
-/* Never the last units of an order: what that means is another step. */
-static void cancel_line(struct history *h, const struct step *step)
-{
-    uint32_t order = draw_recent(h);
-    const struct naive_order *known = &h->naive.orders[order];
-    uint64_t left = 0;
-    for (uint32_t i = 0; known->placed && i < known->line_count; i++)
-        left += naive_left(known, i);
-    struct cancel_line line = {.line = 1 + (uint32_t)draw(h, NAIVE_LINES),
-                               .units = 1 + (uint32_t)draw(h, 4)};
-    if (known->placed && line.units >= left)
-        return;
-    tell(h, "order.cancel o-%u, line %u x %u", order, line.line, line.units);
-    send_cancel(h, step, order, &line,
-                naive_cancel_line(&h->naive, order, line.line - 1, line.units));
-}
-
 const struct step order_steps[] = {
     {.name = "order.create",
      .take = create,
@@ -478,22 +367,6 @@ const struct step order_steps[] = {
      .codes = {CODE_KEY_REUSED, 0xffff}},
     {.name = "order.get", .take = get, .weight = 6, .codes = {CODE_OK, CODE_NOT_FOUND, 0xffff}},
     {.name = "order.list", .take = list_orders, .weight = 1, .codes = {CODE_OK, 0xffff}},
-    {.name = "order.cancel",
-     .take = cancel,
-     .weight = 6,
-     .codes = {CODE_OK, CODE_NOT_FOUND, CODE_ILLEGAL, 0xffff}},
     {.name = "rules.put", .take = put_rules, .weight = 1, .codes = {CODE_OK, 0xffff}},
-    {.name = "order.review",
-     .take = review,
-     .weight = 4,
-     .codes = {CODE_OK, CODE_NOT_FOUND, CODE_ILLEGAL, 0xffff}},
-    {.name = "order.cancel, the rest",
-     .take = cancel_rest,
-     .weight = 14,
-     .codes = {CODE_OK, 0xffff}},
-    {.name = "order.cancel, a line",
-     .take = cancel_line,
-     .weight = 8,
-     .codes = {CODE_OK, CODE_NOT_FOUND, CODE_ILLEGAL, CODE_INVALID, 0xffff}},
     {.name = NULL},
 };

@@ -74,8 +74,6 @@ static bool has_it(const struct naive_order *order, uint16_t op)
     if (op == OP_SHIPMENT_CREATE)
         return order->state == ORDER_PAID || order->state == ORDER_PARTIALLY_SHIPPED ||
                order->state == ORDER_SHIP_FAILED;
-    if (op == OP_ORDER_CONFIRM)
-        return order->state == ORDER_DELIVERED;
     return op == OP_RETURN_CREATE ? delivered : moves;
 }
 
@@ -130,7 +128,7 @@ static void draw_judgement(struct history *h, struct naive_parcel_ask *ask,
                            const struct naive_order *order)
 {
     const struct naive_return *r = &order->parcels.returns[ask->id];
-    bool none = draw(h, 2) == 0;
+    bool none = r->kind != RETURN_EXCHANGE && draw(h, 2) == 0;
     for (uint32_t i = 0; i < order->line_count && draw(h, 10) != 0; i++) {
         if (r->units[i] == 0)
             continue;
@@ -141,6 +139,12 @@ static void draw_judgement(struct history *h, struct naive_parcel_ask *ask,
             .rejected = r->units[i] - accepted + (draw(h, 4) == 0),
         };
     }
+}
+
+/* Any, or one that nobody has. */
+static uint8_t draw_warehouse(struct history *h)
+{
+    return draw(h, 5) == 0 ? NAIVE_WAREHOUSES + 1 : (uint8_t)draw(h, NAIVE_WAREHOUSES);
 }
 
 /* What every command may say, but for those that only look and for scans. */
@@ -154,7 +158,7 @@ static void draw_texts(struct history *h, struct naive_parcel_ask *ask)
     if (draw(h, creates(ask->op) ? 4 : 2) == 0)
         ask->key = (uint8_t)(1 + draw(h, NAIVE_PARCEL_KEYS));
     ask->reason = draw(h, 2) == 0 ? 0 : (uint8_t)draw(h, 3);
-    ask->too_old = draw(h, 25) == 0;
+    ask->too_old = draw(h, 12) == 0;
     ask->eta = ask->op == OP_SHIPMENT_CREATE && draw(h, 2) == 0;
     for (uint32_t i = 0; i < NAIVE_SENT && sends; i++)
         ask->sent[i] = draw(h, 2) == 0 ? 0 : (uint8_t)draw(h, 3);
@@ -167,7 +171,7 @@ static struct naive_parcel_ask draw_ask(struct history *h, uint16_t op,
     ask.id = draw_id(h, order, op);
     draw_texts(h, &ask);
     if (op == OP_SHIPMENT_CREATE && draw(h, 8) == 0)
-        ask.warehouse = (uint8_t)draw(h, NAIVE_WAREHOUSES);
+        ask.warehouse = draw_warehouse(h);
     if ((op == OP_SHIPMENT_CREATE || op == OP_RETURN_CREATE) && draw(h, 2) == 0)
         draw_lines(h, &ask, order);
     if (op == OP_RETURN_INSPECT && draw(h, 3) != 0)
@@ -180,7 +184,7 @@ static struct naive_parcel_ask draw_ask(struct history *h, uint16_t op,
         ask.choice = (uint8_t)(draw(h, 2) == 0 ? RETURN_EXCHANGE : RETURN_GOODS + draw(h, 2));
     if (op == OP_RETURN_INSPECT || op == OP_SHIPMENT_RESOLVE)
         if (draw(h, ask.choice == RESOLVE_REFUND ? 20 : 2) == 0)
-            ask.warehouse = (uint8_t)draw(h, NAIVE_WAREHOUSES);
+            ask.warehouse = draw_warehouse(h);
     if (op == OP_SHIPMENT_SCAN) {
         ask.scan = (uint8_t)(draw(h, 3) == 0 ? 0 : draw(h, NAIVE_SCAN_CODES));
         ask.scan_at = 1 + draw(h, 4);
@@ -188,17 +192,23 @@ static struct naive_parcel_ask draw_ask(struct history *h, uint16_t op,
     return ask;
 }
 
-/* A step that was done with its key, as it was or nearly so. */
-static void draw_step_again(struct history *h, struct naive_parcel_ask *ask,
-                            const struct naive_order *order)
+/* What one of the newest orders has done with a key, as it was or nearly so; false: none has. */
+static bool draw_done(struct history *h, uint16_t op, uint32_t *number,
+                      struct naive_parcel_ask *ask)
 {
-    const struct naive_parcel_ask *known = &order->parcels.keys[ask->key];
-    if (ask->key == 0 || known->op != ask->op || draw(h, 3) == 0)
-        return;
-    *ask = *known;
-    ask->too_old = draw(h, 2) == 0;
-    if (draw(h, 3) == 0)
-        ask->reason = (uint8_t)((ask->reason + 1) % 3); /* does the same, and is another body */
+    uint32_t count = h->naive.order_count, skip = (uint32_t)draw(h, 3);
+    for (uint32_t back = 1; back <= count && back <= 400; back++)
+        for (uint32_t key = 1; key <= NAIVE_PARCEL_KEYS; key++) {
+            *ask = h->naive.orders[count - back].parcels.keys[key];
+            *number = count - back;
+            if (ask->op != op || skip-- > 0)
+                continue;
+            ask->too_old = draw(h, 2) == 0;
+            if (draw(h, 3) == 0)
+                ask->reason = (uint8_t)((ask->reason + 1) % 3); /* another body */
+            return true;
+        }
+    return false;
 }
 
 /* As it was asked before, or nearly so. */
@@ -207,11 +217,7 @@ static void draw_again(struct history *h, struct naive_parcel_ask *ask,
 {
     uint32_t id = 1 + (uint32_t)draw(h, NAIVE_SHIPMENTS);
     bool ships = ask->op == OP_SHIPMENT_CREATE;
-    if (!creates(ask->op)) {
-        draw_step_again(h, ask, order);
-        return;
-    }
-    if (draw(h, 3) != 0)
+    if (!creates(ask->op) || draw(h, 3) != 0)
         return;
     for (uint32_t tries = 0; tries < 10 && state_of(order, ask->op, id) == 0; tries++)
         id = 1 + (uint32_t)draw(h, NAIVE_SHIPMENTS);
@@ -261,7 +267,7 @@ static const struct result *send(struct history *h, const struct step *step, uin
         said.lines[i] = (struct parcel_line){.line = ask->lines[i].line,
                                              .units = ask->lines[i].units,
                                              .rejected = ask->lines[i].rejected};
-    if (ask->warehouse < NAIVE_WAREHOUSES)
+    if (ask->warehouse != NAIVE_WAREHOUSES)
         said.texts[PARCEL_WAREHOUSE] = warehouse;
     for (uint32_t i = 0; i < NAIVE_SENT; i++)
         said.texts[PARCEL_CARRIER + i] = sent[i][ask->sent[i]];
@@ -339,9 +345,12 @@ static uint32_t draw_partly_sent(struct history *h)
 static struct naive_parcel_ask draw_parcel(struct history *h, uint16_t op, bool partly,
                                            uint32_t *number)
 {
+    struct naive_parcel_ask ask;
+    if (draw(h, 12) == 0 && draw_done(h, op, number, &ask))
+        return ask;
     *number = partly ? draw_partly_sent(h) : draw_order(h, op);
     const struct naive_order *order = &h->naive.orders[*number];
-    struct naive_parcel_ask ask = draw_ask(h, op, order);
+    ask = draw_ask(h, op, order);
     draw_again(h, &ask, order);
     return ask;
 }
@@ -352,9 +361,11 @@ static bool moves_rare(const struct naive_order *before, const struct naive_orde
                        const struct naive_parcel_ask *ask)
 {
     uint8_t from = state_of(before, ask->op, ask->id);
-    bool on_its_way = !is_about_return(ask->op) && from == SHIPMENT_IN_TRANSIT;
+    bool on_its_way =
+        !is_about_return(ask->op) && (from == SHIPMENT_IN_TRANSIT || from == SHIPMENT_LOST);
     return (is_partly_sent(before) && after->state != before->state) ||
            (is_partly_sent(before) && ask->op == OP_SHIPMENT_CREATE) ||
+           (before->state == ORDER_SHIPPED && after->state == ORDER_PARTIALLY_SHIPPED) ||
            (on_its_way && state_of(after, ask->op, ask->id) != from);
 }
 
@@ -363,9 +374,10 @@ static struct naive_parcel_ask draw_wished(struct history *h, const struct step 
                                            uint32_t *number)
 {
     uint16_t code = draw_code(h, step);
-    bool wants_move = draw(h, 2) == 0, partly = wants_move && draw(h, 2) == 0;
+    bool wants_move = !is_about_return(step->op) && draw(h, 2) == 0;
+    bool partly = wants_move && draw(h, 2) == 0;
     struct naive_parcel_ask ask = draw_parcel(h, step->op, partly, number);
-    for (uint32_t tries = draw(h, 3) == 0 ? 0 : 20; tries > 0; tries--) {
+    for (uint32_t tries = draw(h, 3) == 0 ? 0 : 40; tries > 0; tries--) {
         const struct naive_order *order = &h->naive.orders[*number];
         struct trial trial;
         trial_begin(h, *number, &trial);
@@ -404,17 +416,6 @@ static void ask_parcel(struct history *h, const struct step *step)
         compare_child(h, order, result_children(result), ask.id);
 }
 
-static void confirm(struct history *h, const struct step *step)
-{
-    uint32_t number = draw_order(h, OP_ORDER_CONFIRM);
-    union shop_command command;
-    char order[16];
-    snprintf(order, sizeof order, "o-%u", number);
-    tell(h, "order.confirm %s", order);
-    shop_act_of(&command, OP_ORDER_CONFIRM, order, 0, "");
-    agree(h, step, &command.head, naive_confirm(&h->naive, number));
-}
-
 /* All of an order at once: so that enough of them can be sent. */
 static void pay(struct history *h, const struct step *step)
 {
@@ -451,8 +452,8 @@ static void pay(struct history *h, const struct step *step)
 #define PARCEL_STEP(label, number, often, ...)                                                     \
     {                                                                                              \
         .name = (label), .take = ask_parcel, .weight = (often), .op = (number), .codes = {         \
-            CODE_NOT_FOUND,                                                                        \
             __VA_ARGS__,                                                                           \
+            CODE_NOT_FOUND,                                                                        \
             0xffff                                                                                 \
         }                                                                                          \
     }
@@ -462,7 +463,7 @@ static void pay(struct history *h, const struct step *step)
 const struct step parcel_steps[] = {
     {.name = "order, paid at once",
      .take = pay,
-     .weight = 18,
+     .weight = 22,
      .codes = {CODE_CREATED, CODE_OK, 0xffff}},
     PARCEL_STEP("shipment.create", OP_SHIPMENT_CREATE, 24, CODE_CREATED, CODE_REPLAYED,
                 CODE_KEY_REUSED, CODE_ILLEGAL, CODE_INVALID, CODE_LIMIT, CODE_EXPIRED_REQUEST),
@@ -472,22 +473,18 @@ const struct step parcel_steps[] = {
     PARCEL_STEP("shipment.deliver", OP_SHIPMENT_DELIVER, 10, MOVED),
     PARCEL_STEP("shipment.fail", OP_SHIPMENT_FAIL, 12, MOVED),
     PARCEL_STEP("shipment.cancel", OP_SHIPMENT_CANCEL, 10, MOVED),
-    PARCEL_STEP("shipment.resolve", OP_SHIPMENT_RESOLVE, 22, MOVED, CODE_INVALID, CODE_OUT_OF_STOCK,
+    PARCEL_STEP("shipment.resolve", OP_SHIPMENT_RESOLVE, 32, MOVED, CODE_INVALID, CODE_OUT_OF_STOCK,
                 CODE_UNKNOWN_WAREHOUSE),
     PARCEL_STEP("shipment.scans", OP_SHIPMENT_SCAN, 24, CODE_OK),
-    PARCEL_STEP("return.create", OP_RETURN_CREATE, 20, CODE_CREATED, CODE_REPLAYED, CODE_KEY_REUSED,
+    PARCEL_STEP("return.create", OP_RETURN_CREATE, 26, CODE_CREATED, CODE_REPLAYED, CODE_KEY_REUSED,
                 CODE_INVALID, CODE_LIMIT, CODE_EXPIRED_REQUEST),
     PARCEL_STEP("return.get", OP_RETURN_GET, 2, CODE_OK),
     PARCEL_STEP("return.approve", OP_RETURN_APPROVE, 12, MOVED),
     PARCEL_STEP("return.refuse", OP_RETURN_REFUSE, 10, MOVED),
-    PARCEL_STEP("return.ship", OP_RETURN_SHIP, 12, MOVED),
-    PARCEL_STEP("return.receive", OP_RETURN_RECEIVE, 11, MOVED),
-    PARCEL_STEP("return.inspect", OP_RETURN_INSPECT, 32, MOVED, CODE_INVALID, CODE_OUT_OF_STOCK,
+    PARCEL_STEP("return.ship", OP_RETURN_SHIP, 22, MOVED),
+    PARCEL_STEP("return.receive", OP_RETURN_RECEIVE, 22, MOVED),
+    PARCEL_STEP("return.inspect", OP_RETURN_INSPECT, 84, MOVED, CODE_INVALID, CODE_OUT_OF_STOCK,
                 CODE_UNKNOWN_WAREHOUSE),
     PARCEL_STEP("return.close", OP_RETURN_CLOSE, 14, MOVED),
-    {.name = "order.confirm",
-     .take = confirm,
-     .weight = 3,
-     .codes = {CODE_OK, CODE_ILLEGAL, 0xffff}},
     {.name = NULL},
 };
