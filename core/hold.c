@@ -164,6 +164,19 @@ APART static enum hold_outcome keep_limits(const struct stock *stock, const stru
     return worse(outcome, keep_limit(&stock->limits, &limited, shorts, bug));
 }
 
+/* What one line could have: a line is never split, so the sum over warehouses would promise too much. */
+static uint64_t most(const struct chooser *chooser, const struct stock_sku *sku)
+{
+    uint64_t units = 0;
+    const struct stock_cell *cell = NULL;
+    while ((cell = stock_next_cell(chooser->stock, sku, cell)) != NULL) {
+        uint64_t here = stock_sellable_without_holds(cell);
+        if ((chooser->warehouses >> cell->warehouse & 1) && here > units)
+            units = here;
+    }
+    return units;
+}
+
 APART static enum hold_outcome why_not(const struct chooser *chooser, const struct stock_sku *sku,
                                        struct hold_line *lines, uint32_t line_count,
                                        struct hold_shorts *shorts)
@@ -171,12 +184,7 @@ APART static enum hold_outcome why_not(const struct chooser *chooser, const stru
     const bool *bug = chooser->bug;
     if (choose_all(chooser, sku, true, lines, line_count) && !bug[BUG_BUSY_IS_SHORT])
         return HOLD_BUSY;
-    uint64_t sellable_units = 0;
-    const struct stock_cell *cell = NULL;
-    while ((cell = stock_next_cell(chooser->stock, sku, cell)) != NULL)
-        if (chooser->warehouses >> cell->warehouse & 1)
-            sellable_units += stock_sellable_without_holds(cell);
-    add_short(shorts, CODE_OUT_OF_STOCK, sku, units_of(lines, line_count), sellable_units);
+    add_short(shorts, CODE_OUT_OF_STOCK, sku, units_of(lines, line_count), most(chooser, sku));
     return HOLD_SHORT;
 }
 

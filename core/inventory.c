@@ -272,6 +272,7 @@ static void emit(struct shard *shard, struct turn *turn, struct change *c, struc
     };
     c->slice.sku = c->sku_number;
     c->slice.warehouse = (uint8_t)c->warehouse;
+    c->slice.stays = c->slice.free == 0 && c->slice.quarantined == 0 && c->slice.missing == 0;
     c->slice.reason_bytes = (uint8_t)c->reason.bytes;
     struct slice_stock_change *slice =
         event_add(turn, event, slot, SLICE_STOCK_CHANGE, (uint32_t)sizeof *slice + c->reason.bytes);

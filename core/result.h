@@ -282,11 +282,12 @@ struct result_audit {
     struct result_equation equations[];
 };
 
+/* All lines of an order that ask for this SKU. */
 struct short_line {
     uint32_t sku;
     uint32_t zero;
     uint64_t requested;
-    uint64_t sellable;
+    uint64_t sellable; /* in a single line, all from one warehouse: less than was requested */
 };
 
 struct result_short {

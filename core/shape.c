@@ -240,6 +240,7 @@ static const struct shape_item stock_change[] = {
     ITEM("adjusted", AMOUNT, CHANGE, adjusted),
     ITEM("shipped", AMOUNT, CHANGE, shipped),
     ITEM("written_off", AMOUNT, CHANGE, written_off),
+    ITEM("stays", NUMBER, CHANGE, stays),
     ITEM("reason", TEXT, CHANGE, reason_bytes),
     END};
 

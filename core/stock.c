@@ -283,7 +283,7 @@ static enum shard_table apply_change(struct stock *stock, const struct slice_sto
     cell->incoming = plus(cell->incoming, change->incoming);
     cell->in_transfer = plus(cell->in_transfer, change->in_transfer);
     cell->missing = plus(cell->missing, change->missing);
-    cell->version++;
+    cell->version += change->stays == 0;
     add_flows(&stock_sku_at(stock, change->sku)->flows, change);
     add_flows(&stock->flows, change);
     stock->on_hand += change->free + change->quarantined;

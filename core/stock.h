@@ -46,7 +46,10 @@ struct slice_stock_change {
     uint32_t sku;
     uint8_t warehouse;
     uint8_t reason_bytes;
-    uint8_t zero[2];
+    uint8_t
+        stays; /* 1: what lies there is as it was (units are announced, or on their way): the cell's
+                      version stays, and so does what somebody has counted meanwhile */
+    uint8_t zero;
     int64_t free;
     int64_t quarantined;
     int64_t incoming;

@@ -96,7 +96,9 @@ static void emit_shipped(struct shard *shard, struct turn *turn, const struct re
     slice->id_bytes = (uint8_t)s->id.bytes;
     text_put((char *)(slice + 1), s->id);
     add_change(turn, event, s->sku->sku, s->from)->free = -(int64_t)s->ship->units;
-    add_change(turn, event, s->sku->sku, s->to)->in_transfer = (int64_t)s->ship->units;
+    struct slice_stock_change *coming = add_change(turn, event, s->sku->sku, s->to);
+    coming->in_transfer = (int64_t)s->ship->units;
+    coming->stays = 1;
     shard_apply(shard, turn, event);
 }
 
@@ -175,6 +177,7 @@ static void emit_received(struct shard *shard, struct turn *turn, const struct r
     change->quarantined = (int64_t)receive->damaged;
     change->written_off = (int64_t)receive->lost;
     change->in_transfer = -(int64_t)(receive->ok + receive->damaged + receive->lost);
+    change->stays = receive->ok + receive->damaged == 0;
     struct slice_retry *retry = event_add(turn, event, slot, SLICE_RETRY, sizeof *retry);
     struct slice head = retry->head;
     *retry = r->retry;

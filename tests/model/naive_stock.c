@@ -77,7 +77,7 @@ static enum code change_cell(struct naive_cell *cell, const struct naive_key *ch
     cell->free = (uint64_t)((int64_t)cell->free + free);
     cell->quarantined = (uint64_t)((int64_t)cell->quarantined + quarantined);
     cell->incoming = (uint64_t)((int64_t)cell->incoming + incoming);
-    cell->version++;
+    cell->version += change->op != OP_STOCK_EXPECT;
     cell->known = true;
     return CODE_OK;
 }
@@ -115,13 +115,13 @@ enum code naive_count(struct naive *naive, uint32_t sku, uint32_t warehouse, uin
         return CODE_STALE;
     uint64_t on_hand = cell->free + cell->reserved + cell->committed + cell->quarantined;
     uint64_t lack = counted < on_hand ? on_hand - counted : 0;
-    uint64_t was_missing = cell->missing;
+    uint64_t was_missing = cell->missing, was_free = cell->free;
     cell->free += counted > on_hand ? counted - on_hand : 0;
     cell->missing = lack > cell->free ? lack - cell->free : 0;
     cell->free -= lack - cell->missing;
     if (was_missing == 0 && cell->missing > 0)
         cell->task_ns = naive->now_ns;
-    cell->version++;
+    cell->version += cell->free != was_free || cell->missing != was_missing;
     cell->known = true;
     return CODE_OK;
 }
@@ -191,7 +191,6 @@ enum code naive_ship(struct naive *naive, uint32_t number, const struct naive_tr
     from->free -= transfer->units;
     from->version++;
     to->in_transfer += transfer->units;
-    to->version++;
     to->known = true;
     return CODE_CREATED;
 }
@@ -219,6 +218,6 @@ enum code naive_arrive(struct naive *naive, uint32_t number, uint32_t key, const
     to->in_transfer -= sum;
     to->free += units[0];
     to->quarantined += units[1];
-    to->version++;
+    to->version += units[0] + units[1] > 0;
     return CODE_OK;
 }

@@ -35,6 +35,24 @@ static void announced_units_arrive(void **state)
     }
 }
 
+/* Whoever counts is not told that the count is stale because of units that are not there yet. */
+static void what_is_announced_or_on_its_way_leaves_the_version_alone(void **state)
+{
+    (void)state;
+    EACH_SHOP(seed, shop)
+    {
+        uint32_t skus[1];
+        shop_stock_up(shop, skus, 1, 10);
+        uint64_t version = shop_stock(shop, skus[0]).version;
+        assert_int_equal(shop_change(shop, OP_STOCK_EXPECT, skus[0], "w1", 10), CODE_OK);
+        assert_int_equal(shop_stock(shop, skus[0]).version, version);
+        shop_receive(shop, skus[0], "w1", 1);
+        assert_int_equal(shop_stock(shop, skus[0]).version, version + 1);
+        assert_int_equal(shop_change(shop, OP_STOCK_QUARANTINE, skus[0], "w1", 1), CODE_OK);
+        assert_int_equal(shop_stock(shop, skus[0]).version, version + 2);
+    }
+}
+
 static void quarantined_units_are_cleared_or_written_off(void **state)
 {
     (void)state;
@@ -216,6 +234,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_taken_below_zero),
         cmocka_unit_test(announced_units_arrive),
+        cmocka_unit_test(what_is_announced_or_on_its_way_leaves_the_version_alone),
         cmocka_unit_test(quarantined_units_are_cleared_or_written_off),
         cmocka_unit_test(safety_stock_is_not_sold),
         cmocka_unit_test(what_a_count_misses_is_taken_as_units_come_free),

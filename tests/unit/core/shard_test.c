@@ -151,7 +151,10 @@ static void a_line_is_never_split_over_warehouses(void **state)
         shop_receive(shop, skus[0], "w2", 3);
         shop_receive(shop, skus[0], "w0", 1);
         const struct shop_line four = {skus[0], 4, 1};
-        assert_int_equal(shop_order(shop, "o-1", &four, 1)->code, CODE_OUT_OF_STOCK);
+        const struct result_short *refused = as_short(shop_order(shop, "o-1", &four, 1));
+        assert_int_equal(refused->head.code, CODE_OUT_OF_STOCK);
+        assert_int_equal(refused->lines[0].requested, 4);
+        assert_int_equal(refused->lines[0].sellable, 3); /* of seven, in three warehouses */
         const struct shop_line lines[] = {{skus[0], 1, 1}, {skus[0], 3, 1}, {skus[0], 3, 1}};
         assert_int_equal(shop_order(shop, "o-2", lines, 3)->code, CODE_CREATED);
         const struct result_order *order = as_order(shop_get(shop, "o-2"));
