@@ -3,6 +3,12 @@
 
 static const char *const reasons[] = {"", "changed my mind", "a test"};
 
+/* Some of it has left, and the rest cannot. */
+static bool is_stuck(const struct naive_order *order)
+{
+    return order->state == ORDER_SHIP_FAILED && naive_has_shipped(order);
+}
+
 /* Where a step may find something to do. */
 static bool moves(uint16_t op, const struct naive_order *order)
 {
@@ -12,8 +18,7 @@ static bool moves(uint16_t op, const struct naive_order *order)
     case OP_ORDER_CONFIRM:
         return order->state == ORDER_DELIVERED;
     default:
-        return order->state == ORDER_PARTIALLY_SHIPPED || order->state == ORDER_PAYMENT_FAILED ||
-               (order->state == ORDER_SHIP_FAILED && naive_has_shipped(order));
+        return order->state == ORDER_PARTIALLY_SHIPPED || is_stuck(order);
     }
 }
 
@@ -30,9 +35,11 @@ static uint32_t draw_order(struct history *h, uint16_t op)
 {
     uint32_t count = h->naive.order_count, skip = (uint32_t)draw(h, 3);
     uint64_t how = draw(h, 8);
+    bool stuck = op == OP_ORDER_CANCEL && draw(h, 3) != 0;
     for (uint32_t back = 1; back <= count && back <= 300 && how < 6; back++) {
         const struct naive_order *order = &h->naive.orders[count - back];
-        if (order->placed && (how < 4 ? moves(op, order) : was_done(op, order)) && skip-- == 0)
+        bool fits = how >= 4 ? was_done(op, order) : stuck ? is_stuck(order) : moves(op, order);
+        if (order->placed && fits && skip-- == 0)
             return count - back;
     }
     uint32_t back = 1 + (uint32_t)draw(h, draw(h, 3) == 0 ? count + 1 : 20);
@@ -62,7 +69,7 @@ static struct naive_act draw_act(struct history *h, const struct step *step,
                             .key = draw(h, 2) == 0 ? 0 : (uint8_t)(1 + draw(h, NAIVE_ACT_KEYS))};
     if (act.op == OP_ORDER_REVIEW)
         act.decision = draw(h, 2) == 0 ? REVIEW_ACCEPT : REVIEW_REJECT;
-    if (act.op == OP_ORDER_CANCEL && draw(h, 2) == 0)
+    if (act.op == OP_ORDER_CANCEL && draw(h, is_stuck(order) ? 8 : 2) == 0)
         draw_lines(h, &act, order);
     if (act.line_count > 0 && act.key == 0)
         act.key = (uint8_t)(1 + draw(h, NAIVE_ACT_KEYS)); /* lines are cancelled with a key */
@@ -156,7 +163,7 @@ static void decide(struct history *h, const struct step *step)
     }
 
 const struct step act_steps[] = {
-    ACT_STEP("order.cancel", OP_ORDER_CANCEL, 42, CODE_ILLEGAL, CODE_INVALID),
+    ACT_STEP("order.cancel", OP_ORDER_CANCEL, 30, CODE_ILLEGAL, CODE_INVALID),
     ACT_STEP("order.review", OP_ORDER_REVIEW, 13, CODE_ILLEGAL),
     ACT_STEP("order.confirm", OP_ORDER_CONFIRM, 8, CODE_ILLEGAL),
     {.name = NULL},

@@ -77,17 +77,17 @@ static bool has_it(const struct naive_order *order, uint16_t op)
     return op == OP_RETURN_CREATE ? delivered : moves;
 }
 
+/* One of those that have it, not always the newest; or now and then any. */
 static uint32_t draw_order(struct history *h, uint16_t op)
 {
-    uint32_t count = h->naive.order_count, order = count;
-    for (uint32_t tries = 0; tries < 60; tries++) {
-        uint32_t back = (uint32_t)draw(h, draw(h, 3) == 0 ? 400 : 60);
-        order = back < count ? count - 1 - back : count;
-        if (draw(h, 400) == 0 ||
-            (h->naive.orders[order].placed && has_it(&h->naive.orders[order], op)))
-            break;
+    uint32_t count = h->naive.order_count, back = (uint32_t)draw(h, draw(h, 3) == 0 ? 400 : 60);
+    bool any = draw(h, 40) == 0;
+    for (uint32_t i = 0; i < 400 && !any; i++) {
+        uint32_t order = count - 1 - (back + i) % 400;
+        if (order < count && h->naive.orders[order].placed && has_it(&h->naive.orders[order], op))
+            return order;
     }
-    return order;
+    return back < count ? count - 1 - back : count;
 }
 
 static bool creates(uint16_t op)
@@ -483,7 +483,7 @@ const struct step parcel_steps[] = {
     PARCEL_STEP("return.refuse", OP_RETURN_REFUSE, 10, MOVED),
     PARCEL_STEP("return.ship", OP_RETURN_SHIP, 22, MOVED),
     PARCEL_STEP("return.receive", OP_RETURN_RECEIVE, 22, MOVED),
-    PARCEL_STEP("return.inspect", OP_RETURN_INSPECT, 84, MOVED, CODE_INVALID, CODE_OUT_OF_STOCK,
+    PARCEL_STEP("return.inspect", OP_RETURN_INSPECT, 36, MOVED, CODE_INVALID, CODE_OUT_OF_STOCK,
                 CODE_UNKNOWN_WAREHOUSE),
     PARCEL_STEP("return.close", OP_RETURN_CLOSE, 14, MOVED),
     {.name = NULL},
