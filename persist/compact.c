@@ -496,6 +496,29 @@ bool compact_is_running(const struct compact *compact)
     return compact->phase != PHASE_IDLE;
 }
 
+struct compact_progress compact_progress(const struct compact *compact)
+{
+    const struct fold *fold = &compact->fold;
+    switch (compact->phase) {
+    case PHASE_IDLE:
+        break;
+    case PHASE_FOLDING:
+    case PHASE_WRITING:
+        return fold->reading ? (struct compact_progress){"reading the log", fold->place.seq - 1,
+                                                         fold->options.seq}
+                             : (struct compact_progress){"slot by slot", fold->slot, SLOT_COUNT};
+    case PHASE_VERIFYING:
+        return (struct compact_progress){"reading again what was written",
+                                         compact->check.next_block,
+                                         compact->check.head.block_count};
+    case PHASE_RETIRING:
+        return (struct compact_progress){"putting segments away",
+                                         compact->name_count - compact->archive.left,
+                                         compact->name_count};
+    }
+    return (struct compact_progress){.what = "nothing"};
+}
+
 const char *compact_message(const struct compact *compact)
 {
     return compact->message;

@@ -63,6 +63,13 @@ uint64_t compact_pace(const struct compact *compact);
 bool compact_is_worth_it(const struct compact *compact, const struct compact_log *log);
 /* A round is under way. */
 bool compact_is_running(const struct compact *compact);
+/* How far that is: `done` of `all` of what it does just now. */
+struct compact_progress {
+    const char *what;
+    uint64_t done;
+    uint64_t all;
+};
+struct compact_progress compact_progress(const struct compact *compact);
 /* What is said about the last failure; "" if there was none. */
 const char *compact_message(const struct compact *compact);
 /* Closes what a round has open; it begins anew next time. */

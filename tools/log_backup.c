@@ -36,6 +36,7 @@ struct backup {
     void *scan_memory;
     char *names;
     uint64_t bytes;
+    struct log_progress progress;
 };
 
 /* What became of a try. */
@@ -133,7 +134,7 @@ static bool write_all(int file, const uint8_t *bytes, size_t count)
 }
 
 /* Its first `bytes`, and zeros up to a whole block. */
-static bool copy_bytes(struct backup *b, int from, int to, uint64_t bytes)
+static bool copy_bytes(struct backup *b, const char *name, int from, int to, uint64_t bytes)
 {
     uint64_t at = 0;
     ssize_t got = 1;
@@ -143,6 +144,7 @@ static bool copy_bytes(struct backup *b, int from, int to, uint64_t bytes)
         if (got < 0 || !write_all(to, b->block, (size_t)got))
             return false;
         at += (uint64_t)got;
+        log_progress_say(&b->progress, env_clock(b->env), name, at, bytes);
     }
     b->bytes += at;
     memset(b->block, 0, BLOCK_BYTES);
@@ -154,9 +156,14 @@ static enum outcome copy(struct backup *b, const char *name, uint64_t bytes)
     int from = openat(b->from, name, O_RDONLY | O_CLOEXEC);
     if (from < 0)
         return errno == ENOENT ? AGAIN : refuse(b, name, errno);
+    struct stat stat;
     int to = openat(b->to, name, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
-    bool good = to >= 0 && copy_bytes(b, from, to, bytes);
+    bool good = to >= 0 && fstat(from, &stat) == 0;
+    if (good && bytes > (uint64_t)stat.st_size)
+        bytes = (uint64_t)stat.st_size;
+    good = good && copy_bytes(b, name, from, to, bytes);
     int error = errno;
+    log_progress_end(&b->progress);
     close(from);
     if (to >= 0)
         close(to);
@@ -280,7 +287,8 @@ static int run(struct backup *b)
 
 int log_backup(int argc, char **argv)
 {
-    struct backup backup = {.command = "spate log backup"};
+    struct backup backup = {.command = "spate log backup",
+                            .progress = {.command = "spate log backup", .file = STDERR_FILENO}};
     const struct option options[] = {
         {.name = "to",
          .value_name = "DIR",

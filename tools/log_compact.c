@@ -42,9 +42,10 @@ static int run(struct log_state *state, int32_t archive)
     struct compact *compact = compact_init(memory, &options);
     do {
         (void)compact_step(compact, state->env, &log);
-        log_state_progress(state, "making a snapshot, step", compact_counts(compact).steps,
-                           compact_counts(compact).steps);
+        struct compact_progress now = compact_progress(compact);
+        log_progress_say(&state->progress, env_clock(state->env), now.what, now.done, now.all);
     } while (compact_is_running(compact));
+    log_progress_end(&state->progress);
     struct compact_counts counts = compact_counts(compact);
     if (counts.rounds == 0)
         return log_fail(state->command, counts.damaged ? EXIT_DAMAGED : EXIT_IO, "%s: %s",

@@ -39,6 +39,7 @@ struct salvage {
     uint64_t snapshot;     /* to begin with; 0: the log from its beginning */
     struct fold fold;
     uint64_t lost;
+    struct log_progress progress;
 };
 
 /* ---- the groups of a segment, whatever stands between them ------------------------------------------ */
@@ -277,13 +278,17 @@ static int take(struct salvage *s)
         return log_fail(s->command, EXIT_OS, "not enough memory");
     fold_begin(&s->fold, memory, s->env, &options);
     while (error == 0 && (now = fold_step(&s->fold)) != FOLD_DONE) {
-        if (now == FOLD_FAILED)
+        if (now == FOLD_FAILED) {
+            log_progress_end(&s->progress);
             return fold_failed(s);
+        }
         if (now == FOLD_SLOT && writer.file < 0)
             error = begin_writing(s, &writer, block);
         if (now == FOLD_SLOT && error == 0)
             error = add_slot(s, &writer);
+        log_progress_fold(&s->progress, &s->fold, s->acknowledged + 1);
     }
+    log_progress_end(&s->progress);
     if (error == 0 && writer.file < 0)
         error = begin_writing(s, &writer, block);
     if (error == 0)
@@ -377,7 +382,9 @@ static int run(struct salvage *s)
 
 int log_salvage(int argc, char **argv)
 {
-    static struct salvage salvage = {.command = "spate log salvage"};
+    static struct salvage salvage = {
+        .command = "spate log salvage",
+        .progress = {.command = "spate log salvage", .file = STDERR_FILENO}};
     const struct option options[] = {
         {.name = "to",
          .value_name = "DIR",

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 enum { QUEUE_ENTRIES = 16, NAMES_BYTES = 4 << 20, LOCK_TRIES = 100, LOCK_RETRY_US = 5000 };
-static const uint64_t PROGRESS_NS = 1000000000;
 static const uint64_t LANE_BYTES_MAX = UINT64_C(1) << 42;
 static const uint64_t SHARD_BYTES_MAX = UINT64_C(1) << 36;
 
@@ -70,7 +69,9 @@ int log_state_open(struct log_state *state, const char *command, const char *dir
     struct start_options options = {.directory = directory, .read_only = true};
     char message[ENV_MESSAGE_BYTES];
     int exit_code;
-    *state = (struct log_state){.command = command, .directory = directory};
+    *state = (struct log_state){.command = command,
+                                .directory = directory,
+                                .progress = {.command = command, .file = STDERR_FILENO}};
     if (!env_uring_open(&state->world, 0, QUEUE_ENTRIES, &state->env, message, &exit_code))
         return log_fail(command, exit_code, "%s", message);
     void *scratch = log_memory(start_scratch_bytes(&options));
@@ -143,29 +144,16 @@ struct shard *log_state_next(struct log_state *state, int *exit_code)
     struct fold *fold = &state->fold;
     enum fold_state now;
     *exit_code = 0;
-    while ((now = fold_step(fold)) == FOLD_ON)
-        log_state_progress(state, "reading the log", fold->place.seq, state->start.begin.next_seq);
-    if (now == FOLD_SLOT) {
-        log_state_progress(state, "slot by slot", fold->slot, SLOT_COUNT);
+    do {
+        now = fold_step(fold);
+        log_progress_fold(&state->progress, fold, state->start.begin.next_seq);
+    } while (now == FOLD_ON);
+    if (now == FOLD_SLOT)
         return fold->shard;
-    }
+    log_progress_end(&state->progress);
     fold_end(fold);
     if (now == FOLD_FAILED)
         *exit_code = log_fail(state->command, fold->error == -EBADMSG ? EXIT_DAMAGED : EXIT_IO,
                               "%s/%s", state->directory, fold->message);
     return NULL;
-}
-
-void log_state_progress(struct log_state *state, const char *what, uint64_t done, uint64_t all)
-{
-    uint64_t now = env_clock(state->env);
-    if (state->said_ns == 0)
-        state->said_ns = now;
-    if (now - state->said_ns < PROGRESS_NS)
-        return;
-    state->said_ns = now;
-    fprintf(stderr,
-            isatty(STDERR_FILENO) ? "\r%s: %s: %" PRIu64 " of %" PRIu64 "   "
-                                  : "%s: %s: %" PRIu64 " of %" PRIu64 "\n",
-            state->command, what, done, all);
 }

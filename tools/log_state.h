@@ -6,6 +6,7 @@
 #include "io/env_uring.h"
 #include "persist/fold.h"
 #include "persist/start.h"
+#include "tools/log_progress.h"
 
 struct log_state {
     const char *command; /* of whom the lines on stderr are */
@@ -20,7 +21,7 @@ struct log_state {
     struct fold fold;
     void *memory;
     size_t memory_bytes;
-    uint64_t said_ns; /* log_state_progress */
+    struct log_progress progress;
 };
 
 /* Says what is wrong; returns the exit code. */
@@ -49,8 +50,5 @@ int log_verify_snapshots(struct log_state *state, bool loud);
  * the next slot: its shard, or NULL at the end, or when *exit_code is not 0. */
 void log_state_begin(struct log_state *state, uint64_t snapshot, uint64_t seq);
 struct shard *log_state_next(struct log_state *state, int *exit_code);
-
-/* How far it is, about once a second: over itself on a terminal, line by line in a pipe. */
-void log_state_progress(struct log_state *state, const char *what, uint64_t done, uint64_t all);
 
 #endif

@@ -3,9 +3,11 @@
 step of persist/RUNBOOK.md.  usage: snapshot_test.py BUILD_DIR [TEST...]
 
 Prints TAP. Each test gets an empty directory of its own."""
+import contextlib
 import csv
 import json
 import os
+import pty
 import re
 import shutil
 import signal
@@ -129,6 +131,35 @@ def state_is_the_same_from_every_snapshot_and_from_the_log(directory):
     assert len(hashes) == 2 and len(set(hashes)) == 1, said
     assert "the server stopped with that state" in said, said
     assert len(snapshots(directory + "/data")) == 2
+
+
+def on_a_terminal(*arguments):
+    """What `spate` writes to stderr where that is a terminal; it must end with 0."""
+    ours, theirs = pty.openpty()
+    with open(ours, "rb", buffering=0) as screen:
+        with subprocess.Popen([spate.PROGRAM, *arguments], stdout=subprocess.DEVNULL, stderr=theirs) as process:
+            os.close(theirs)
+            said = b""
+            with contextlib.suppress(OSError):  # so it ends when nobody has the other end any more
+                while part := screen.read(4096):
+                    said += part
+            assert process.wait(spate.PATIENCE_S) == 0, said
+    return said.decode()
+
+
+def a_terminal_sees_progress_over_itself_and_a_pipe_plain_lines_if_any(directory):
+    server = Server(directory + "/data")
+    server.set_up()
+    server.orders(range(30))
+    server.kill()
+    data = directory + "/data"
+    for words in (["verify", "--state", data], ["compact", data], ["export", data, "--csv", directory + "/csv"],
+                  ["backup", data, "--to", directory + "/copy"], ["salvage", data, "--to", directory + "/new"]):
+        said = on_a_terminal("log", *words)
+        assert re.match(rf"spate log {words[0]}: [^\r\n]+: \d+( of \d+)?[^\r\n]*\033\[K\r", said), repr(said)
+        assert said.endswith("\033[K"), repr(said)
+        assert not re.search(r"spate log [^\r\n]*\r?\n", said), repr(said)  # only over itself
+    assert "\r" not in tool("log", "verify", "--state", data)
 
 
 def snapshot_and_log_the_whole_log_and_the_server_itself_come_to_one_hash(directory):
@@ -503,6 +534,7 @@ def a_data_directory_can_be_moved(directory):
 TESTS = [
     a_retry_from_before_a_snapshot_gets_its_first_answer,
     state_is_the_same_from_every_snapshot_and_from_the_log,
+    a_terminal_sees_progress_over_itself_and_a_pipe_plain_lines_if_any,
     snapshot_and_log_the_whole_log_and_the_server_itself_come_to_one_hash,
     a_snapshot_is_made_when_enough_time_has_passed,
     segments_go_to_the_archive_and_are_whole_there,
@@ -520,9 +552,6 @@ TESTS = [
     salvage_needs_no_manifest,
     a_data_directory_can_be_moved,
 ]
-
-
-
 LEAVE_DAMAGE = {a_damaged_log_is_refused_and_a_backup_serves, salvage_takes_what_can_be_had_and_lists_the_rest,
                 salvage_needs_no_manifest,
                 a_server_whose_log_has_rotted_saves_what_it_has_in_memory_when_it_stops}
