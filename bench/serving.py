@@ -1,5 +1,6 @@
 """Servers under load: each on loopback, in a directory of its own that goes away afterwards."""
 import contextlib
+import mmap
 import os
 import re
 import shutil
@@ -103,6 +104,39 @@ def floor(directory):
     return [float(us) for us in re.findall(r'([\d.]+) us', said)]
 
 
+def thread_seconds(pid, name):
+    """Of processor time that the thread of this name has used, and the kernel's workers with it."""
+    ticks = 0
+    for thread in os.listdir(f'/proc/{pid}/task'):
+        with contextlib.suppress(OSError), open(f'/proc/{pid}/task/{thread}/stat', encoding='utf-8') as stat:
+            said, fields = stat.read().split('(', 1)[1].rsplit(')', 1)
+            if said == name or said.startswith('iou-wrk'):
+                ticks += sum(map(int, fields.split()[11:13]))
+    return ticks / os.sysconf('SC_CLK_TCK')
+
+
+def touched_bytes(pid):
+    """Of memory that this process has."""
+    with open(f'/proc/{pid}/statm', encoding='ascii') as statm:
+        return int(statm.read().split()[1]) * os.sysconf('SC_PAGE_SIZE')
+
+
+def warm(count):
+    """Another process touches so many bytes and ends: where a host keeps what a guest has freed, it need not
+    find them again."""
+    run(sys.executable, '-c', f'import mmap; m = mmap.mmap(-1, {count}, mmap.MAP_PRIVATE); m.madvise(14); m.madvise(23)')
+
+
+def page_us():
+    """What a page costs now that nobody has touched."""
+    count = 64 << 20
+    with mmap.mmap(-1, count, mmap.MAP_PRIVATE) as memory:
+        memory.madvise(14)  # huge pages, as a server has them
+        began = time.monotonic()
+        memory.madvise(23)  # all of it, for writing
+        return (time.monotonic() - began) * 1e6 / (count / 4096)
+
+
 def cpu_seconds(root):
     return sum(cpu_split(root))
 
@@ -177,15 +211,19 @@ class Spate(Server):
         self.begin()
         return time.monotonic() - began
 
-    def stop_and_begin(self):
-        """The seconds until it has ended, and until it listens again."""
+    def stop(self):
+        """The seconds until it has ended."""
         began = time.monotonic()
         self.process.terminate()
         if self.process.wait() != 0:
             sys.exit(f'{self.name} ended with {self.process.returncode}')
-        ended = time.monotonic()
+        return time.monotonic() - began
+
+    def begin_again(self):
+        """The seconds until it listens."""
+        began = time.monotonic()
         self.begin()
-        return ended - began, time.monotonic() - ended
+        return time.monotonic() - began
 
     def snapshot(self):
         """The seconds until one is there that was asked for now."""

@@ -1,5 +1,6 @@
 #include "io/recovery.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -131,19 +132,38 @@ void recovery_begin(struct recovery *recovery, struct env *env)
     recovery->env = env;
 }
 
+static void wait_for_all(struct recovery *recovery)
+{
+    struct env_done none;
+    while (!is_over(recovery) && done_by_all(recovery) < atomic_load(&recovery->published))
+        (void)env_reap(recovery->env, &none, 1, env_clock(recovery->env) + SAFETY_NET_NS);
+}
+
+static void say_touched(const struct recovery *recovery, uint64_t begun_ns)
+{
+    char line[96];
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < recovery->shard_count; i++)
+        bytes += recovery->shards[i].share.bytes;
+    snprintf(line, sizeof line, "touched %llu MB of memory in %llu ms",
+             (unsigned long long)(bytes >> 20),
+             (unsigned long long)((env_clock(recovery->env) - begun_ns) / 1000000));
+    env_say(recovery->env, line);
+}
+
 bool recovery_finish(struct recovery *recovery)
 {
-    struct env *env = recovery->env;
-    struct env_done none;
     if (recovery->filled_bytes > 0)
         publish(recovery, RECOVERY_GROUPS);
-    while (!is_over(recovery) && !put(recovery, NULL, 0))
-        (void)env_reap(env, &none, 1, env_clock(env) + SAFETY_NET_NS);
+    wait_for_all(recovery);
+    uint64_t begun_ns = env_clock(recovery->env);
     if (!is_over(recovery))
         publish(recovery, RECOVERY_OVER);
-    while (!is_over(recovery) && done_by_all(recovery) < atomic_load(&recovery->published))
-        (void)env_reap(env, &none, 1, env_clock(env) + SAFETY_NET_NS);
-    return !is_over(recovery);
+    wait_for_all(recovery);
+    if (is_over(recovery))
+        return false;
+    say_touched(recovery, begun_ns);
+    return true;
 }
 
 /* ---- a shard's side ------------------------------------------------------------------------------ */

@@ -3,11 +3,13 @@
  *   helper:  read ─▶ check sums and events (persist/start.h) ─▶ copy into a chunk ─▶ publish
  *   shard:   next chunk ─▶ fetch ahead ─▶ apply its own slices of every event ─▶ done with it
  *
- * A chunk holds groups, or a block of the snapshot, which comes before them. Chunks lie one behind the
- * other in a ring of bytes; one is overwritten when every shard is done with it. A shard sees all
- * groups in commit order, so each slot sees its own slices as they happened; between slots no order
- * is needed, since what concerns another's slot commutes. The ring is deep, because on a busy machine a
- * thread may have to wait for its turn longer than it takes the others to use up a few chunks.
+ * A chunk holds groups, or a block of the snapshot, which comes before them; blocks come by turns
+ * from as many parts of the snapshot as there are shards, each of which owns a run of slots. Chunks
+ * lie one behind the other in a ring of bytes; one is overwritten when every shard is done with it.
+ * A shard sees all groups in commit order, so each slot sees its own slices as they happened;
+ * between slots no order is needed, since what concerns another's slot commutes. The ring is deep,
+ * because on a busy machine a thread may have to wait for its turn longer than it takes the others
+ * to use up a few chunks.
  *
  * When all is applied, each shard touches its share of the memory that will be worked with, so that no
  * order waits for the kernel to find a page. Not before: clearing pages can take longer than
