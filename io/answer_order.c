@@ -190,9 +190,8 @@ static void write_return(struct json_writer *writer, struct text order_id,
     member_time(writer, "created_at", back->created_ns);
     member_time(writer, "changed_at", back->changed_ns);
     for (uint32_t i = 0; i < back->line_count; i++) {
-        if (i == 0) {
+        if (i == 0)
             json_member_open(writer, "lines", '[');
-        }
         json_write_open(writer, '{');
         json_member_unsigned(writer, "line", back->lines[i].line);
         json_member_unsigned(writer, "units", back->lines[i].units);
@@ -214,9 +213,8 @@ static void write_parcels(struct json_writer *writer, const struct http_server *
     for (; order->child_count > 0 && child < end; child = child_next(child)) {
         if (child->kind != kind)
             continue;
-        if (!is_open) {
+        if (!is_open)
             json_member_open(writer, key, '[');
-        }
         is_open = true;
         if (kind == CHILD_SHIPMENT)
             write_shipment(writer, server, (struct text){NULL, 0}, child);

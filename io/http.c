@@ -105,8 +105,6 @@ static enum http_step respond_openapi(struct http *http, const struct http_serve
 
 /* ---- batches: one answer in pieces -------------------------------------------------------------- */
 
-/* A chunk, whose length is filled in at its end. HTTP/1.0 has no chunks, but the connection's end. */
-
 static void batch_open(struct http *http, const struct http_server *server, const char *list,
                        struct pile *output)
 {
@@ -162,9 +160,8 @@ static void answer_item(struct http *http, const struct http_server *server,
     struct piece piece = item_open(http, output, status);
     answer_write(&piece.writer, server, http->route->each, result);
     json_member_unsigned(&piece.writer, "commit_seq", result->seq);
-    if (result->code == CODE_REPLAYED) {
+    if (result->code == CODE_REPLAYED)
         json_member_bool(&piece.writer, "replayed", true);
-    }
     item_close(http, &piece);
     http->stage = HTTP_STAGE_BATCH;
 }

@@ -152,8 +152,6 @@ struct response response_of(enum code code)
     };
 }
 
-/* The request is answered; the next one may come. */
-
 void response_settle(struct http *http, const struct http_server *server, struct response *response)
 {
     response->date = server->date;
