@@ -228,6 +228,10 @@ static void a_fault_says_where_and_what(void **state)
     assert_condition_fault("channel in ()", 13, "expected a field, a number or a text");
     assert_condition_fault("total ? 5", 7, "no meaning");
     assert_condition_fault("channel == \"online", 13 - 1, "no closing quote");
+    assert_condition_fault("channel == \"on\tline\"", 12, "no control characters");
+    assert_condition_fault("total - units-lines > 5", 9, "a minus stands between spaces");
+    assert_condition_fault("price > 5", 1, "there are total, units, lines");
+    assert_condition_fault("total + channel > 5", 9, "expected a number, but `channel` is none");
     assert_fault("rules x", 1, 1, "expected `rule`, found `rules`");
     assert_fault("rule", 1, 5, "the name of the rule");
     assert_fault("rule a on order.pay when", 1, 11, "expected `order.create`");
@@ -256,6 +260,15 @@ static void what_is_too_long_or_too_deep_is_refused(void **state)
     strcpy(at, ") then accept");
     assert_false(rules_check(text_of(text), &fault));
     assert_non_null(strstr(fault.message, "too long"));
+    at = text;
+    for (uint32_t rule = 0; rule < 20; rule++) {
+        at += sprintf(at, "rule r%u on order.create when total in (1", rule);
+        for (uint32_t i = 0; i < 300; i++)
+            at += sprintf(at, ",1");
+        at += sprintf(at, ") then accept\n");
+    }
+    assert_false(rules_check(text_of(text), &fault));
+    assert_non_null(strstr(fault.message, "too many tests"));
     memset(text, ' ', sizeof text - 1);
     assert_false(rules_check(text_of(text), &fault));
     assert_non_null(strstr(fault.message, "16384"));
