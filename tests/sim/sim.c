@@ -61,7 +61,7 @@ static const struct pinned {
     {"rules-ignored", "shop", 30},
     {"shipped-stays-committed", "shop", 30},
     {"nothing-in-flight", "shop", 60},
-    {"seen-forgotten", "rush", 100},
+    {"seen-forgotten", "rush", 500},
     {"syncs-overlap", "log", 3000},
     {"lock_not_kept", "log", 30},
     {"epoch-reused", "log", 30},
