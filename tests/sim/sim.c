@@ -191,7 +191,7 @@ static bool too_many_undecided(const struct totals *sum)
 {
     bool too_many = sum->histories_undecided > 10 + sum->histories / HISTORIES_TO_ONE_UNDECIDED;
     if (too_many)
-        printf("FAILED: the search gave up on more than one history in %u\n",
+        printf("FAILED: the search gave up on more than one history in %d\n",
                HISTORIES_TO_ONE_UNDECIDED);
     return too_many;
 }
