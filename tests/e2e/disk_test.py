@@ -192,6 +192,31 @@ def a_server_that_does_not_sync_says_so_everywhere(directory):
     print(f"# {chosen[0]}")
 
 
+def flushes(disk):
+    """How often the disk's device was asked to empty its cache: what a power cut here does not take away."""
+    device = os.stat(disk).st_dev
+    with open(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}/stat", encoding="ascii") as counts:
+        return int(counts.read().split()[15])
+
+
+def an_answer_comes_when_the_disks_cache_has_been_emptied(directory):
+    """Orders one at a time, each of which is a write of the log: so many are the least."""
+    orders, seen = 200, {}
+    with image(directory, 64) as (_, disk):
+        for sync in ("dsync", "fdatasync", "none"):
+            with serving(disk, directory, "--sync", sync) as server:
+                if not seen:
+                    spate.stock_up(server.http)
+                spate.until("two segments are ready", lambda: server.metric("log_segments_ready") == 2)
+                before = flushes(disk)
+                for number in range(orders):
+                    assert server.ask("POST", "/v1/orders", spate.order(f"{sync}-{number}"))[0] == 201
+                seen[sync] = flushes(disk) - before
+                assert server.stop() == 0, server.said()
+    assert seen["dsync"] >= orders and seen["fdatasync"] >= orders > seen["none"], seen
+    return f"{orders} orders, each alone; the disk's cache was emptied: {seen}"
+
+
 def with_image(test):
     def checked(directory):
         if why_not:
@@ -216,6 +241,7 @@ def reason_not_to():
 why_not = reason_not_to()
 spate.run([
     a_server_that_does_not_sync_says_so_everywhere,
+    with_image(an_answer_comes_when_the_disks_cache_has_been_emptied),
     with_image(a_full_disk_refuses_orders_lets_the_rest_go_on_and_resumes_by_itself),
     with_image(a_failed_write_ends_the_server_with_74_and_loses_nothing),
     with_image(a_failed_sync_ends_the_server_with_74_and_loses_nothing),
