@@ -100,7 +100,7 @@ struct child {
     uint8_t kind;   /* enum child_kind */
     uint8_t state;  /* enum payment_state, refund_state, ... */
     uint8_t id_bytes;
-    uint8_t note_bytes; /* of a payment: its method; of a refund: the reason */
+    uint8_t note_bytes; /* of a payment its method, of a shipment its carrier, else the reason */
 };
 
 enum payment_state {

@@ -5,7 +5,7 @@ includes: headers are included in one direction only, core <- persist <- io <- t
 symbols:  core calls nothing from outside but what is named here: no system call, no clock, no
           allocation, no thread, no output. So what it decides follows from what it is told alone.
 anatomy:  the functions that the README follows an order through are where it says they are.
-protocol: io/PROTOCOL.md has a row for every command, kind of result and fault.
+protocol: io/PROTOCOL.md has a row for every command, kind of result and fault, and how each is laid out.
 """
 import glob
 import os
@@ -55,14 +55,35 @@ def anatomy():
                 yield f'{path} has no {name}'
 
 
-def numbers(path, enum):
-    """Names and numbers of an enum, as C counts them."""
+def code_of(path):
     with open(path, encoding='utf-8') as file:
-        body = re.sub(r'/\*.*?\*/', '', re.search(rf'enum {enum} {{(.*?)}};', file.read(), re.S)[1], flags=re.S)
+        return re.sub(r'/\*.*?\*/', '', file.read(), flags=re.S)
+
+
+def numbers(body):
+    """The names of an enum, and their numbers where these stand there."""
     number = -1
-    for name, said in re.findall(r'(\w+)(?:\s*=\s*(\d+))?\s*,', body):
+    for name, said in re.findall(r'(\w+)(?:\s*=\s*(\d+))?\s*(?:,|$)', body.strip()):
         number = int(said) if said else number + 1
         yield name, number
+
+
+def layouts(text, sizes):
+    """Each struct that goes over the wire, as io/PROTOCOL.md writes it: u32 sku, units; 4 zeros."""
+    for name, body in re.findall(r'^struct (\w+) {(.*?)^};', text, re.M | re.S):
+        said, before = '', None
+        for kind, field, many in re.findall(r'([\w ]+?) (\w+)(?:\[(\w*)\])?;', body):
+            kind, many = re.sub(r'uint(\d+)_t', r'u\1', kind.strip()), sizes.get(many, many)
+            kind = re.sub(r'int(\d+)_t', r'i\1', kind)
+            if kind.startswith('struct'):  # the head before it, the arrays behind it
+                continue
+            if field == 'zero':
+                said += f'; {many} zeros' if many else ', 0' if kind == before else f'; {kind} 0'
+            else:
+                said += (', ' if kind == before else f'; {kind} ') + field + (f'[{many}]' if many else '')
+            before = kind
+        if said:
+            yield name, said[2:]
 
 
 def protocol():
@@ -72,9 +93,15 @@ def protocol():
     for table, path, enum in (('op', 'core/command.h', 'op'), ('result', 'core/result.h', 'result_kind'),
                               ('fault', 'io/frame.h', 'frame_fault')):
         known = {int(n) for row in rows[table] for n in re.findall(r'\b\d+\b', row)}
-        for name, number in numbers(path, enum):
+        for name, number in numbers(re.search(rf'enum {enum} {{(.*?)}};', code_of(path), re.S)[1]):
             if number not in known and name not in ('FRAME_OK', 'FRAME_FAULTS'):
                 yield f'io/PROTOCOL.md has no {name} ({number})'
+    headers = code_of('core/values.h') + code_of('core/command.h') + code_of('core/result.h')
+    sizes = {name: str(number) for body in re.findall(r'enum(?: \w+)? {(.*?)}', headers, re.S) for name, number in numbers(body)}
+    said = re.sub(r' \(.*?\)', '', '\n'.join(tables))
+    for name, layout in layouts(code_of('core/command.h') + code_of('core/result.h'), sizes):
+        if layout not in said and name not in ('command', 'result') and 'enum ' not in layout:  # the diagram's; no wire's
+            yield f'io/PROTOCOL.md does not lay out struct {name}: {layout}'
 
 
 paths = [os.path.abspath(path) for path in sys.argv[2:]]
