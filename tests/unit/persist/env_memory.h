@@ -19,6 +19,8 @@
 
 enum { MEMORY_FILES = 64, MEMORY_QUEUE = 16, MEMORY_BYTES_MAX = MEMORY_FILE_BYTES_MAX };
 enum { MEMORY_DIRECTORY = 1000, MEMORY_ARCHIVE };
+#define MEMORY_DATA_NAME    "data/"
+#define MEMORY_ARCHIVE_NAME "archive/"
 
 struct memory_file {
     char name[64]; /* "": none */
@@ -32,6 +34,12 @@ struct memory_file {
     uint8_t *synced_data;
 };
 
+/* An operation, and what on: a file's name, or MEMORY_DATA_NAME or MEMORY_ARCHIVE_NAME. */
+struct memory_step {
+    enum env_op_kind kind;
+    char name[64];
+};
+
 struct env {
     struct memory_file files[MEMORY_FILES];
     bool open[MEMORY_FILES]; /* a descriptor is the file's number; one may be open many times */
@@ -42,6 +50,8 @@ struct env {
     uint64_t free_bytes;
     uint64_t
         changes_left; /* after so many changes and syncs no more succeeds: the process is gone */
+    struct memory_step stopped_at; /* what it would have done next */
+    struct memory_step deaf;       /* a sync that does nothing and says that all is well */
     uint32_t doorbells;
     int32_t locked; /* the file that is locked, or -1 */
     char said[256];
@@ -89,6 +99,7 @@ static inline void memory_kill(struct env *env)
     env->queued = 0;
     env->locked = -1;
     env->changes_left = UINT64_MAX;
+    env->deaf.name[0] = 0;
     memset(env->open, 0, sizeof env->open);
 }
 
@@ -247,13 +258,34 @@ static int32_t memory_do_rename(struct env *env, const struct env_op *op)
     return 0;
 }
 
+static struct memory_step memory_step(const struct env *env, const struct env_op *op)
+{
+    struct memory_step step = {.kind = op->kind};
+    const char *name = op->path;
+    if (op->kind == ENV_WRITE || op->kind == ENV_FSYNC)
+        name = op->file < MEMORY_FILES      ? env->files[op->file].name
+               : op->file == MEMORY_ARCHIVE ? MEMORY_ARCHIVE_NAME
+                                            : MEMORY_DATA_NAME;
+    strcpy(step.name, name);
+    return step;
+}
+
+static bool memory_is_deaf(const struct env *env, const struct env_op *op)
+{
+    return env->deaf.name[0] != 0 && op->kind == ENV_FSYNC &&
+           strcmp(env->deaf.name, memory_step(env, op).name) == 0;
+}
+
 static int32_t memory_do(struct env *env, const struct env_op *op)
 {
     bool changes = op->kind == ENV_WRITE || op->kind == ENV_RENAME || op->kind == ENV_UNLINK ||
                    (op->kind == ENV_FSYNC && !memory_is_synced(env, op->file)) ||
                    (op->kind == ENV_OPEN && (op->flags & (O_CREAT | O_TRUNC)) != 0);
-    if (changes && env->changes_left == 0)
+    if (changes && env->changes_left == 0) {
+        if (env->stopped_at.name[0] == 0)
+            env->stopped_at = memory_step(env, op);
         return -EIO;
+    }
     env->changes_left -= changes;
     switch (op->kind) {
     case ENV_OPEN:
@@ -269,7 +301,7 @@ static int32_t memory_do(struct env *env, const struct env_op *op)
     case ENV_WRITE:
         return memory_do_write(env, op);
     case ENV_FSYNC:
-        return memory_do_sync(env, op->file);
+        return memory_is_deaf(env, op) ? 0 : memory_do_sync(env, op->file);
     case ENV_RENAME:
         return memory_do_rename(env, op);
     case ENV_UNLINK:

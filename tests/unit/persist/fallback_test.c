@@ -1,0 +1,201 @@
+/* Snapshots and logs that are damaged, missing or cut short: a start finds the shop's state without
+ * them, or refuses; and compaction goes on, or stops and keeps everything. */
+#include "persist/remedy.h"
+#include "tests/unit/persist/shop_log.h"
+
+/* Whatever byte of the newest one is wrong. */
+static void a_damaged_snapshot_is_passed_over_for_the_older_one(void **state)
+{
+    struct fixture *f = *state;
+    char last[64];
+    trade(f, 40);
+    assert_true(compact(f));
+    trade(f, 40);
+    assert_true(compact(f));
+    trade(f, 10);
+    (void)files_like(f->env, "snapshot-", last);
+    memory_kill(f->env);
+    memory_copy(f->before, f->env);
+    uint32_t bytes = memory_find(f->env, last)->bytes, older = 0, newest = 0;
+    for (uint32_t at = 0; at < bytes; at += 127) {
+        memory_copy(f->env, f->before);
+        memory_find(f->env, last)->data[at] ^= 4;
+        assert_true(begin(f));
+        assert_found(f);
+        older += f->report.groups > 12;
+        newest += f->report.groups == 12;
+    }
+    assert_in_range(newest, 1, 200); /* zeros behind the head, and at the end of the last block */
+    assert_in_range(older, 100, 100000);
+}
+
+static void what_was_loaded_before_the_damage_was_found_is_forgotten(void **state)
+{
+    struct fixture *f = *state;
+    char last[64];
+    trade(f, 40);
+    assert_true(compact(f));
+    f->batch = 8;
+    trade(f, 7000);
+    assert_true(compact(f));
+    (void)files_like(f->env, "snapshot-", last);
+    struct memory_file *file = memory_find(f->env, last);
+    assert_in_range(file->bytes, BLOCK_BYTES + SNAPSHOT_BLOCK_BYTES + 5000, MEMORY_BYTES_MAX);
+    file->data[BLOCK_BYTES + SNAPSHOT_BLOCK_BYTES + 4000] ^= 1;
+    restart(f);
+    assert_int_not_equal(f->report.groups, 0);
+}
+
+static void a_snapshot_that_is_cut_short_is_passed_over(void **state)
+{
+    struct fixture *f = *state;
+    char last[64];
+    trade(f, 40);
+    assert_true(compact(f));
+    trade(f, 40);
+    assert_true(compact(f));
+    (void)files_like(f->env, "snapshot-", last);
+    memory_kill(f->env);
+    memory_copy(f->before, f->env);
+    for (uint32_t bytes = 0; bytes < memory_find(f->before, last)->bytes; bytes += 1531) {
+        memory_copy(f->env, f->before);
+        memory_find(f->env, last)->bytes = bytes;
+        assert_true(begin(f));
+        assert_found(f);
+    }
+}
+
+static void a_log_without_a_whole_snapshot_that_it_goes_on_from_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    trade(f, 40);
+    assert_true(compact(f));
+    trade(f, 40);
+    assert_true(compact(f));
+    memory_kill(f->env);
+    for (uint32_t i = 0; i < MEMORY_FILES; i++)
+        if (strncmp(f->env->files[i].name, "snapshot-", 9) == 0)
+            f->env->files[i].data[5000] ^= 1;
+    assert_false(begin(f));
+    assert_int_equal(f->report.exit_code, EXIT_DAMAGED);
+    assert_non_null(strstr(f->report.message, "no snapshot in data is whole"));
+}
+
+static void a_lost_end_of_the_log_that_a_snapshot_has_seen_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    trade(f, 40);
+    assert_true(compact(f));
+    trade(f, 40);
+    assert_true(compact(f));
+    char last[64];
+    (void)files_like(f->env, "snapshot-", last);
+    memory_kill(f->env);
+    memory_find(f->env, last)->data[5000] ^= 1;
+    for (uint32_t i = 0; i < MEMORY_FILES; i++)
+        if (strncmp(f->env->files[i].name, "log-", 4) == 0)
+            memset(f->env->files[i].data + BLOCK_BYTES * 70, 0,
+                   f->env->files[i].bytes - BLOCK_BYTES * 70);
+    assert_false(begin(f));
+    assert_int_equal(f->report.exit_code, EXIT_DAMAGED);
+}
+
+static void compaction_goes_on_from_the_older_snapshot_if_the_newer_has_rotted(void **state)
+{
+    struct fixture *f = *state;
+    char last[64], after[64];
+    trade(f, 40);
+    assert_true(compact(f));
+    trade(f, 40);
+    assert_true(compact(f));
+    (void)files_like(f->env, "snapshot-", last);
+    memory_find(f->env, last)->data[5000] ^= 1;
+    trade(f, 40);
+    assert_true(compact(f));
+    assert_null(memory_find(f->env, last));
+    assert_int_equal(files_like(f->env, "snapshot-", after), SNAPSHOTS_KEPT);
+    restart(f);
+    assert_int_equal(f->report.groups, 0);
+}
+
+static void a_damaged_group_stops_compaction_and_everything_is_kept(void **state)
+{
+    struct fixture *f = *state;
+    char last[64], again[64];
+    trade(f, 40);
+    assert_true(compact(f));
+    trade(f, 40);
+    (void)files_like(f->env, "log-", last);
+    uint32_t segments = files_like(f->env, "log-", again);
+    for (uint32_t i = 0; i < MEMORY_FILES; i++)
+        if (strncmp(f->env->files[i].name, "log-", 4) == 0)
+            f->env->files[i].data[BLOCK_BYTES * 60 + 100] ^= 1;
+    assert_false(compact(f));
+    assert_int_equal(compact_counts(f->compact).damaged, 1);
+    assert_non_null(strstr(compact_message(f->compact), "missing or invalid"));
+    assert_int_equal(files_like(f->env, "snapshot-", again), 1);
+    assert_int_equal(files_like(f->env, "log-", again), segments);
+    assert_false(compact(f));
+}
+
+static void damage_the_log(struct fixture *f)
+{
+    for (uint32_t i = 0; i < MEMORY_FILES; i++)
+        if (strncmp(f->env->files[i].name, "log-", 4) == 0)
+            f->env->files[i].data[BLOCK_BYTES * 60 + 100] ^= 1;
+}
+
+static int32_t save_memory(struct fixture *f)
+{
+    static _Alignas(BLOCK_BYTES) uint8_t memory[REMEDY_BYTES_MIN];
+    struct remedy remedy = {.env = f->env,
+                            .directory = MEMORY_DIRECTORY,
+                            .shards = f->shop->shards,
+                            .shard_count = f->shop->shard_count,
+                            .place = log_place(f->log),
+                            .memory = memory,
+                            .memory_bytes = sizeof memory};
+    return remedy_snapshot(&remedy);
+}
+
+static void what_is_in_memory_is_a_snapshot_that_a_damaged_log_goes_on_from(void **state)
+{
+    struct fixture *f = *state;
+    char last[64];
+    trade(f, 40);
+    assert_true(compact(f));
+    trade(f, 40);
+    damage_the_log(f);
+    assert_false(compact(f));
+    memory_copy(f->before, f->env);
+    memory_kill(f->env);
+    assert_false(begin(f));
+    assert_int_equal(f->report.exit_code, EXIT_DAMAGED);
+    memory_copy(f->env, f->before);
+    assert_int_equal(save_memory(f), 0);
+    assert_int_equal(files_like(f->env, "snapshot-", last), 2);
+    restart(f);
+    trade(f, 40);
+    restart(f);
+    assert_true(compact(f)); /* and rounds go on from it */
+    trade(f, 40);
+    restart(f);
+}
+
+/* How a round ends before it is over. */
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(a_damaged_snapshot_is_passed_over_for_the_older_one),
+        TEST(what_was_loaded_before_the_damage_was_found_is_forgotten),
+        TEST(a_snapshot_that_is_cut_short_is_passed_over),
+        TEST(a_log_without_a_whole_snapshot_that_it_goes_on_from_is_refused),
+        TEST(a_lost_end_of_the_log_that_a_snapshot_has_seen_is_refused),
+        TEST(compaction_goes_on_from_the_older_snapshot_if_the_newer_has_rotted),
+        TEST(a_damaged_group_stops_compaction_and_everything_is_kept),
+        TEST(what_is_in_memory_is_a_snapshot_that_a_damaged_log_goes_on_from),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
