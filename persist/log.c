@@ -65,11 +65,12 @@ struct log {
     struct atomic64 sleepers;           /* by shard */
     _Alignas(128) struct atomic64 role; /* 1: somebody gathers */
     struct atomic64 gathered;
-    struct atomic64 submitted; /* writes */
-    struct atomic64 advanced;  /* writes that the watermark has passed */
-    struct atomic64 witnessed; /* the watermark that the last submitted write carries */
-    struct atomic64 moved_ns;  /* when a write last finished */
-    struct atomic64 starved;   /* no segment was ready */
+    struct atomic64 submitted;     /* writes */
+    struct atomic64 advanced;      /* writes that the watermark has passed */
+    struct atomic64 waiting_bytes; /* published and not gathered */
+    struct atomic64 witnessed;     /* the watermark that the last submitted write carries */
+    struct atomic64 moved_ns;      /* when a write last finished */
+    struct atomic64 starved;       /* no segment was ready */
 
     /* The role's alone. */
     _Alignas(128) struct segment segment;
@@ -192,6 +193,7 @@ void log_publish(struct log *log, struct env *env, uint64_t seq, const struct lo
     env_point(env, ENV_POINT_PUBLISH);
     struct ring_slot *slot = slot_of(log, seq);
     slot->group = *group;
+    atomic_add(&log->waiting_bytes, group->event_bytes);
     atomic_store(&slot->seq, seq); /* pairs with the load in is_published */
 }
 
@@ -243,6 +245,21 @@ static bool slot_is_free(const struct log *log)
     return atomic_load(&log->submitted) - atomic_load(&log->advanced) < most;
 }
 
+/* Of two writes at once each takes longer, since the disk empties its cache for one after the other, and each
+ * costs its core the same time. So beside another only one flies that fills a block; what waits for more is
+ * gathered when the other has finished. */
+static bool is_worth_it(const struct log *log)
+{
+    return atomic_load(&log->submitted) == atomic_load(&log->advanced) ||
+           atomic_load(&log->waiting_bytes) >= BLOCK_BYTES;
+}
+
+/* Whether there are groups that may be written now. */
+static bool groups_wait(const struct log *log)
+{
+    return is_worth_it(log) && is_published(log, atomic_load(&log->gathered) + 1);
+}
+
 static bool witness_is_due(const struct log *log, struct env *env)
 {
     return atomic_load(&log->watermark) != atomic_load(&log->witnessed) &&
@@ -278,6 +295,7 @@ static void copy_group(struct log *log, struct write *write, const struct log_gr
     log->chain = head->head_sum;
     write->bytes += (uint32_t)sizeof *head + group->event_bytes;
     log->next_gather++;
+    atomic_add(&log->waiting_bytes, -(uint64_t)group->event_bytes);
     count(log, COUNT_GROUPS, 1);
     count(log, COUNT_GROUP_BYTES, group->event_bytes);
 }
@@ -421,7 +439,7 @@ static bool gather(struct log *log, struct env *env, uint32_t shard)
 static bool has_work(const struct log *log, struct env *env)
 {
     return slot_is_free(log) && atomic_load(&log->starved) == 0 &&
-           (is_published(log, atomic_load(&log->gathered) + 1) || witness_is_due(log, env));
+           (groups_wait(log) || witness_is_due(log, env));
 }
 
 void log_drive(struct log *log, struct env *env, uint32_t shard)

@@ -1,8 +1,9 @@
 /* persist/log.h - the one log: groups of all shards, in commit order, made durable; the watermark.
  *
  *   shard:   take n ─▶ publish messages ─▶ publish group n ─▶ drive
- *   drive:   nobody gathers and fewer than two writes fly (fewer than one, if each needs a sync of its
- *            own)? copy groups n, n+1, ... into a write buffer, chain them, submit one write; role back
+ *   drive:   nobody gathers, and no write flies, or one that needs no sync of its own and what waits
+ *            fills a block? copy groups n, n+1, ... into a write buffer, chain them, submit one write;
+ *            role back
  *   reaped:  write finished ─▶ watermark over all finished writes in order ─▶ sleepers ─▶ drive
  *
  * Shared by all shards; lock-free, over core/atomics.h alone. Any shard may be the writer of any

@@ -305,6 +305,45 @@ static void groups_published_out_of_order_become_durable_in_order(void **state)
     leave(f);
 }
 
+static void beside_a_write_in_flight_another_flies_once_it_fills_a_block(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(begin(f));
+    help(f);
+    uint64_t flying = append(f, 1);
+    log_drive(f->log, f->env, 0);
+    assert_int_equal(log_gathered(f->log), flying);
+    append(f, 2);
+    log_drive(f->log, f->env, 0);
+    assert_int_equal(log_gathered(f->log), flying); /* it waits for more */
+    uint64_t large = append_group(f, 3, BLOCK_BYTES / EVENT_BYTES);
+    log_drive(f->log, f->env, 0);
+    assert_int_equal(log_gathered(f->log), large);
+    settle(f, large);
+    leave(f);
+    assert_true(begin(f));
+    assert_found(f, 3);
+    leave(f);
+}
+
+static void what_waits_for_more_flies_when_the_write_before_it_has_finished(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(begin(f));
+    help(f);
+    append(f, 1);
+    log_drive(f->log, f->env, 0);
+    uint64_t small = append(f, 2);
+    log_drive(f->log, f->env, 0);
+    struct env_done done;
+    while (env_reap(f->env, &done, 1, env_clock(f->env) + 1000000) == 0)
+        ;
+    assert_int_equal(log_done(f->log, f->env, 0, &done), 0);
+    assert_int_equal(log_gathered(f->log), small); /* nobody had to publish anything more */
+    settle(f, small);
+    leave(f);
+}
+
 static void a_tail_that_nobody_has_witnessed_may_be_torn(void **state)
 {
     struct fixture *f = *state;
@@ -421,6 +460,8 @@ int main(void)
         TEST(every_way_of_syncing_leaves_the_same_log),
         TEST(a_log_of_some_megabytes_is_found_whole_again_and_again),
         TEST(groups_published_out_of_order_become_durable_in_order),
+        TEST(beside_a_write_in_flight_another_flies_once_it_fills_a_block),
+        TEST(what_waits_for_more_flies_when_the_write_before_it_has_finished),
         TEST(a_tail_that_nobody_has_witnessed_may_be_torn),
         TEST(a_hole_below_a_witness_is_refused_with_file_and_numbers),
         TEST(a_clean_stop_witnesses_the_last_group),
