@@ -30,8 +30,9 @@ _Static_assert((unsigned)ENV_FLAG_BUFFER == IORING_CQE_F_BUFFER, "the kernel's")
 _Static_assert((unsigned)ENV_FLAG_MORE == IORING_CQE_F_MORE, "the kernel's");
 _Static_assert((int)ENV_BUFFER_SHIFT == IORING_CQE_BUFFER_SHIFT, "the kernel's");
 
-/* User data of doorbells, both ends; no caller's operation has it. */
+/* User data of doorbells, both ends, and of our timer; no caller's operation has them. */
 #define DOORBELL (UINT64_MAX - 1)
+#define ALARM    (UINT64_MAX - 2)
 
 enum { COMPLETIONS_PER_ENTRY = 8, BUFFER_GROUP = 0, SUBMIT_TRIES = 1000 };
 
@@ -43,7 +44,9 @@ struct env {
     uint8_t *provided_memory;
     uint32_t provided_count;
     uint32_t provided_bytes;
-    bool registered; /* the memory of env_register */
+    bool registered;   /* the memory of env_register */
+    uint64_t alarm_ns; /* when the kernel's timer for us goes off; UINT64_MAX: it has none */
+    struct __kernel_timespec alarm;
 };
 
 /* --- opening --- */
@@ -118,6 +121,7 @@ static const char *missing_operation(struct io_uring *ring)
         {IORING_OP_RECV, "recv"},           {IORING_OP_SEND, "send"},
         {IORING_OP_CONNECT, "connect"},     {IORING_OP_SHUTDOWN, "shutdown"},
         {IORING_OP_ASYNC_CANCEL, "cancel"}, {IORING_OP_MSG_RING, "msg_ring"},
+        {IORING_OP_TIMEOUT, "timeout"},     {IORING_OP_TIMEOUT_REMOVE, "timeout update"},
     };
     struct io_uring_probe *probe = io_uring_get_probe_ring(ring);
     if (probe == NULL)
@@ -173,6 +177,7 @@ bool env_uring_open(struct env_world *world, uint32_t actor, uint32_t queue_entr
     (void)io_uring_register_ring_fd(&env->ring);
     env->world = world;
     env->actor = actor;
+    env->alarm_ns = UINT64_MAX;
     atomic_store(&world->ring[actor], (uint64_t)env->ring.ring_fd + 1); /* env_doorbell loads it */
     *out = env;
     return true;
@@ -305,7 +310,7 @@ static void prepare(struct io_uring_sqe *entry, const struct env_op *op, bool re
 
 void env_submit(struct env *env, const struct env_op *op)
 {
-    CHECK(op->user < DOORBELL && op->kind <= ENV_STOP);
+    CHECK(op->user < ALARM && op->kind <= ENV_STOP);
     struct io_uring_sqe *entry = next_entry(env);
     prepare(entry, op, env->registered);
     io_uring_sqe_set_data64(entry, op->user);
@@ -317,14 +322,31 @@ void env_flush(struct env *env)
         check_entered(io_uring_submit(&env->ring));
 }
 
+/* The kernel's timer for us goes off at `until_ns` or earlier. It is set only when a wait is to end before
+ * it, and never cancelled: setting the processor's timer can cost a virtual machine more than all else that
+ * a short wait does. So whoever is woken again and again sets it once in the time of a whole wait. */
+static void set_alarm(struct env *env, uint64_t until_ns)
+{
+    if (env->alarm_ns <= until_ns)
+        return;
+    struct io_uring_sqe *entry = next_entry(env);
+    env->alarm = (struct __kernel_timespec){.tv_sec = (int64_t)(until_ns / 1000000000u),
+                                            .tv_nsec = (int64_t)(until_ns % 1000000000u)};
+    if (env->alarm_ns == UINT64_MAX) {
+        io_uring_prep_timeout(entry, &env->alarm, 0, IORING_TIMEOUT_ABS);
+        io_uring_sqe_set_data64(entry, ALARM);
+    } else {
+        io_uring_prep_timeout_update(entry, &env->alarm, ALARM, IORING_TIMEOUT_ABS);
+        io_uring_sqe_set_data64(entry, DOORBELL); /* it fails if the timer goes off just now */
+        entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
+    }
+    env->alarm_ns = until_ns;
+}
+
 static void wait_until(struct env *env, uint64_t until_ns)
 {
-    uint64_t now_ns = env_clock(env);
-    uint64_t left_ns = until_ns > now_ns ? until_ns - now_ns : 0;
-    struct __kernel_timespec timeout = {.tv_sec = (int64_t)(left_ns / 1000000000u),
-                                        .tv_nsec = (int64_t)(left_ns % 1000000000u)};
-    struct io_uring_cqe *first;
-    check_entered(io_uring_submit_and_wait_timeout(&env->ring, &first, 1, &timeout, NULL));
+    set_alarm(env, until_ns);
+    check_entered(io_uring_submit_and_wait(&env->ring, 1));
 }
 
 static uint32_t take_completions(struct env *env, struct env_done *done, uint32_t capacity)
@@ -337,7 +359,9 @@ static uint32_t take_completions(struct env *env, struct env_done *done, uint32_
         if (count == capacity)
             break;
         seen++;
-        if (completion->user_data != DOORBELL)
+        if (completion->user_data == ALARM)
+            env->alarm_ns = UINT64_MAX;
+        else if (completion->user_data != DOORBELL)
             done[count++] = (struct env_done){.user = completion->user_data,
                                               .result = completion->res,
                                               .flags = completion->flags};

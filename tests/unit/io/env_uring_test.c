@@ -399,6 +399,16 @@ static void an_address_that_is_none_is_refused(void **state)
 
 /* --- waiting and waking --- */
 
+/* How long it took; nothing comes meanwhile. */
+static uint64_t wait_out(struct env *env, uint64_t wait_ns)
+{
+    struct env_done done;
+    uint64_t begin_ns = env_clock(env);
+    while (env_clock(env) < begin_ns + wait_ns) /* a wait may end early */
+        assert_int_equal(env_reap(env, &done, 1, begin_ns + wait_ns), 0);
+    return env_clock(env) - begin_ns;
+}
+
 static void a_wait_ends_at_its_deadline_with_an_operation_queued_or_not(void **state)
 {
     struct env *env = *state;
@@ -412,10 +422,7 @@ static void a_wait_ends_at_its_deadline_with_an_operation_queued_or_not(void **s
     for (uint32_t i = 0; i < 2 * TRIES; i++) {
         if (i % 2 == 1)
             env_submit(env, &(struct env_op){.kind = ENV_RECEIVE, .file = pair.server, .user = 3});
-        uint64_t begin_ns = env_clock(env);
-        assert_int_equal(env_reap(env, &done, 1, begin_ns + WAIT_NS), 0);
-        uint64_t waited_ns = env_clock(env) - begin_ns;
-        assert_true(waited_ns >= WAIT_NS);
+        uint64_t waited_ns = wait_out(env, WAIT_NS);
         if (waited_ns < shortest_ns[i % 2])
             shortest_ns[i % 2] = waited_ns;
         if (i % 2 == 1) {
@@ -427,6 +434,20 @@ static void a_wait_ends_at_its_deadline_with_an_operation_queued_or_not(void **s
     assert_in_range(shortest_ns[0], WAIT_NS, 3 * WAIT_NS / 2);
     assert_in_range(shortest_ns[1], WAIT_NS, 3 * WAIT_NS / 2);
     close_pair(pair);
+}
+
+static void a_wait_that_a_completion_has_ended_leaves_the_next_its_own_deadline(void **state)
+{
+    struct env *env = *state;
+    enum { SHORT_NS = 5000000 };
+    const uint64_t LONG_NS = 20ull * SECOND_NS;
+    for (uint32_t i = 0; i < 3; i++) {
+        struct env_op soon = {.kind = ENV_UNLINK, .file = ENV_CWD, .path = "none", .user = i};
+        struct env_done done;
+        env_submit(env, &soon);
+        assert_int_equal(env_reap(env, &done, 1, env_clock(env) + LONG_NS), 1);
+        assert_true(wait_out(env, SHORT_NS) < LONG_NS / 2);
+    }
 }
 
 static void without_a_deadline_nothing_waits(void **state)
@@ -526,6 +547,7 @@ int main(void)
         TEST(a_name_left_behind_by_a_dead_server_is_taken_over),
         TEST(an_address_that_is_none_is_refused),
         TEST(a_wait_ends_at_its_deadline_with_an_operation_queued_or_not),
+        TEST(a_wait_that_a_completion_has_ended_leaves_the_next_its_own_deadline),
         TEST(without_a_deadline_nothing_waits),
         TEST(a_doorbell_wakes_a_sleeping_actor_and_is_no_completion),
         TEST(a_doorbell_for_nobody_is_harmless),
