@@ -2,18 +2,19 @@
 
 #include "core/check.h"
 
-/* A free piece: its first granule begins with this, its last one ends with its length again. A
- * piece of one granule is both. */
+/* A free piece begins with this, and its last granule ends with its length again. A piece of one
+ * granule has room for both lengths, and for no links: it is in no list, and waits for a neighbour. */
 struct piece {
+    uint32_t granules;
     uint32_t next; /* of the same class */
     uint32_t previous;
-    uint32_t granules;
-    uint32_t granules_again;
 };
-_Static_assert(sizeof(struct piece) == MEMORY_GRANULE_BYTES, "the shortest piece is one granule");
+enum { LISTED = 2 };
+_Static_assert(sizeof(struct piece) + sizeof(uint32_t) == LISTED * MEMORY_GRANULE_BYTES,
+               "its links and both lengths");
 
-/* Lengths below 32 have a class each; above, 16 classes share each power of two. */
-enum { EXACT = 32, STEP_BITS = 4, EXACT_BITS = 5 };
+/* Lengths below 64 have a class each; above, 16 classes share each power of two. */
+enum { EXACT = 64, STEP_BITS = 4, EXACT_BITS = 6 };
 
 static uint32_t log2_of(uint32_t value)
 {
@@ -33,6 +34,8 @@ static uint32_t size_class(uint32_t granules)
 static uint32_t granules_for(uint32_t bytes)
 {
     uint32_t granules = bytes / MEMORY_GRANULE_BYTES + (bytes % MEMORY_GRANULE_BYTES != 0);
+    if (granules < LISTED)
+        return LISTED;
     if (granules < EXACT)
         return granules;
     uint32_t step = 1u << (log2_of(granules) - STEP_BITS);
@@ -85,24 +88,26 @@ static bool edge_is_set(const struct memory *memory, uint32_t granule)
     return memory->free_edges[granule / 64] >> granule % 64 & 1;
 }
 
-static void piece_add(struct memory *memory, uint32_t granule, uint32_t granules)
+/* The last word of a piece. */
+static uint32_t *granules_again(const struct memory *memory, uint32_t last_granule)
 {
-    uint32_t class = size_class(granules);
+    return (uint32_t *)memory_at(memory, last_granule) + 1;
+}
+
+static void list_add(struct memory *memory, uint32_t granule)
+{
     struct piece *piece = piece_at(memory, granule);
+    uint32_t class = size_class(piece->granules);
     piece->next = memory->heads[class];
     piece->previous = 0;
-    piece->granules = granules;
-    piece_at(memory, granule + granules - 1)->granules_again = granules;
     if (piece->next != 0)
         piece_at(memory, piece->next)->previous = granule;
     memory->heads[class] = granule;
     memory->nonempty[class / 64] |= UINT64_C(1) << class % 64;
     memory->nonempty_words |= 1u << class / 64;
-    edge_set(memory, granule);
-    edge_set(memory, granule + granules - 1);
 }
 
-static void piece_remove(struct memory *memory, uint32_t granule)
+static void list_remove(struct memory *memory, uint32_t granule)
 {
     const struct piece *piece = piece_at(memory, granule);
     uint32_t class = size_class(piece->granules);
@@ -116,8 +121,25 @@ static void piece_remove(struct memory *memory, uint32_t granule)
         memory->nonempty[class / 64] &= ~(UINT64_C(1) << class % 64);
     if (memory->nonempty[class / 64] == 0)
         memory->nonempty_words &= ~(1u << class / 64);
+}
+
+static void piece_add(struct memory *memory, uint32_t granule, uint32_t granules)
+{
+    piece_at(memory, granule)->granules = granules;
+    *granules_again(memory, granule + granules - 1) = granules;
+    edge_set(memory, granule);
+    edge_set(memory, granule + granules - 1);
+    if (granules >= LISTED)
+        list_add(memory, granule);
+}
+
+static void piece_remove(struct memory *memory, uint32_t granule)
+{
+    uint32_t granules = piece_at(memory, granule)->granules;
+    if (granules >= LISTED)
+        list_remove(memory, granule);
     edge_clear(memory, granule);
-    edge_clear(memory, granule + piece->granules - 1);
+    edge_clear(memory, granule + granules - 1);
 }
 
 /* The first class from `class` on that has a piece; MEMORY_CLASSES if none has. */
@@ -186,7 +208,7 @@ static void give(struct memory *memory, uint32_t record, uint32_t granules)
         piece_remove(memory, after);
     }
     if (edge_is_set(memory, record - 1)) {
-        uint32_t before = record - piece_at(memory, record - 1)->granules_again;
+        uint32_t before = record - *granules_again(memory, record - 1);
         granules += record - before;
         record = before;
         piece_remove(memory, before);

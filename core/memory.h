@@ -1,9 +1,9 @@
 /* core/memory.h - records of many sizes in one block, named by 32-bit references.
  *
- * A reference counts granules of 16 bytes, so one block holds up to 64 GiB; 0 is no record. Taking
+ * A reference counts granules of 8 bytes, so one block holds up to 32 GiB; 0 is no record. Taking
  * and giving back are O(1): free space lies in lists by size, and neighbours that are free are
- * joined at once. A record costs nothing beside its own granules: whoever gives it back says how
- * long it was.
+ * joined at once. A record has two granules at least, and costs nothing beside its own: whoever gives
+ * it back says how long it was.
  *
  *   | granule 0: unused | record | free | record | record | free ... | never used, from `top` on |
  *
@@ -18,8 +18,8 @@
 #include <stdint.h>
 
 enum {
-    MEMORY_GRANULE_BYTES = 16,
-    MEMORY_CLASSES = 464, /* lists of free pieces; see size_class */
+    MEMORY_GRANULE_BYTES = 8,
+    MEMORY_CLASSES = 480, /* lists of free pieces; see size_class */
 };
 
 struct memory {

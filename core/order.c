@@ -20,7 +20,7 @@ static uint32_t table_capacity(const struct shard_options *options)
 static uint32_t granules(const struct shard_options *options)
 {
     uint64_t count = options->order_bytes_max / MEMORY_GRANULE_BYTES + 1;
-    CHECK(count <= UINT32_C(1) << 31);
+    CHECK(count <= TIMER_BUCKET);
     return (uint32_t)count;
 }
 

@@ -3,7 +3,6 @@
 #include "core/check.h"
 
 enum { RING_BITS = 6 };
-static const uint32_t is_bucket = UINT32_C(1) << 31;
 
 /* The first tick that begins at or after the deadline: nothing is due early. */
 static uint64_t tick_of(uint64_t deadline_ns)
@@ -19,7 +18,7 @@ static struct timer *timer_at(const struct timers *timers, uint32_t record)
 
 void timers_init(struct timers *timers, const struct memory *records)
 {
-    CHECK(records->granule_count <= is_bucket);
+    CHECK(records->granule_count <= TIMER_BUCKET);
     *timers = (struct timers){.records = records};
 }
 
@@ -48,7 +47,7 @@ static void file(struct timers *timers, uint32_t record)
     struct timer *timer = timer_at(timers, record);
     uint32_t bucket = bucket_of(timers, tick_of(timer->deadline_ns));
     timer->next = timers->buckets[bucket];
-    timer->previous = bucket | is_bucket;
+    timer->previous = TIMER_BUCKET + bucket;
     if (timer->next != 0)
         timer_at(timers, timer->next)->previous = record;
     timers->buckets[bucket] = record;
@@ -59,8 +58,8 @@ static void unfile(struct timers *timers, struct timer *timer)
 {
     if (timer->next != 0)
         timer_at(timers, timer->next)->previous = timer->previous;
-    if (timer->previous & is_bucket) {
-        uint32_t bucket = timer->previous & ~is_bucket;
+    if (timer->previous >= TIMER_BUCKET) {
+        uint32_t bucket = timer->previous - TIMER_BUCKET;
         timers->buckets[bucket] = timer->next;
         if (timer->next == 0)
             timers->nonempty[bucket / TIMER_BUCKETS] &= ~(UINT64_C(1) << bucket % TIMER_BUCKETS);

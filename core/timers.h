@@ -13,15 +13,16 @@
 #include "core/memory.h"
 
 enum { TIMER_RINGS = 8, TIMER_BUCKETS = 64, TIMER_TICK_BITS = 20 };
+#define TIMER_BUCKET (UINT32_MAX - TIMER_RINGS * TIMER_BUCKETS)
 
 struct timer {
     uint64_t deadline_ns; /* the owner's to use while no timer runs */
     uint32_t next;
-    uint32_t previous; /* 0: not running; upper bit set: the number of its bucket */
+    uint32_t previous; /* 0: not running; TIMER_BUCKET and above: it is the first of a bucket */
 };
 
 struct timers {
-    const struct memory *records; /* at most 2^31 granules */
+    const struct memory *records; /* at most TIMER_BUCKET granules */
     uint64_t tick;
     uint32_t running_count;
     uint64_t nonempty[TIMER_RINGS];

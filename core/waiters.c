@@ -113,7 +113,8 @@ static void take_places(struct waiters *waiters, uint32_t number, const struct h
         if (!is_first_of_sku(lines, i))
             continue;
         *place = (struct waiter_place){.waiter = number, .sku = lines[i].sku};
-        enqueue(waiters, place++, place_number++);
+        enqueue(waiters, place++, place_number);
+        place_number += (uint32_t)(sizeof *place / MEMORY_GRANULE_BYTES);
     }
 }
 

@@ -21,7 +21,7 @@ struct waiter_place {
     uint32_t waiter;
     uint32_t sku;
 };
-_Static_assert(sizeof(struct waiter_place) == MEMORY_GRANULE_BYTES, "a place is a granule");
+_Static_assert(sizeof(struct waiter_place) % MEMORY_GRANULE_BYTES == 0, "they follow each other");
 
 /* Behind it: its lines. */
 struct waiter {

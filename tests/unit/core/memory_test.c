@@ -51,7 +51,7 @@ static void records_never_overlap_and_all_room_comes_back(void **state)
 {
     (void)state;
     struct memory memory;
-    void *bytes = memory_open(&memory, 100000);
+    void *bytes = memory_open(&memory, 200000);
     static struct record records[RECORDS];
     uint64_t random = 3;
     uint32_t refused = 0;
@@ -86,7 +86,7 @@ static void what_was_given_back_can_be_taken_again(void **state)
 {
     (void)state;
     struct memory memory;
-    void *bytes = memory_open(&memory, 20000);
+    void *bytes = memory_open(&memory, 40000);
     struct record records[200];
     uint64_t random = 5;
     uint32_t count = 0;
@@ -110,11 +110,11 @@ static void used_bytes_are_those_of_the_records(void **state)
 {
     (void)state;
     struct memory memory;
-    void *bytes = memory_open(&memory, 100000);
+    void *bytes = memory_open(&memory, 200000);
     uint64_t sum = 0;
     for (uint32_t length = 1; length < 40000; length += 1 + length / 3) {
         uint64_t room = memory_record_bytes(length);
-        assert_true(room >= length && room - length < 16 + length / 16);
+        assert_true(room >= 16 && room >= length && room - length < 16 + length / 16);
         assert_int_equal(memory_record_bytes((uint32_t)room), room);
         assert_int_not_equal(memory_take(&memory, length), 0);
         sum += room;
@@ -126,18 +126,36 @@ static void used_bytes_are_those_of_the_records(void **state)
 static void a_full_block_takes_nothing_more_and_the_last_granule_is_used(void **state)
 {
     (void)state;
-    for (uint32_t granules = 2; granules < 200; granules++) {
+    for (uint32_t records = 1; records < 200; records++) {
         struct memory memory;
-        uint8_t *bytes = memory_open(&memory, granules);
-        for (uint32_t i = 1; i < granules; i++) {
+        uint8_t *bytes = memory_open(&memory, 1 + 2 * records);
+        for (uint32_t i = 0; i < records; i++) {
             uint32_t record = memory_take(&memory, 16);
-            assert_int_not_equal(record, 0);
+            assert_int_equal(record, 1 + 2 * i);
             memset(memory_at(&memory, record), 0xff, 16);
         }
         assert_int_equal(memory_take(&memory, 1), 0);
-        for (uint32_t i = 1; i < granules; i += 2)
-            memory_give(&memory, i, 16);
+        for (uint32_t i = 0; i < records; i += 2)
+            memory_give(&memory, 1 + 2 * i, 16);
         assert_int_equal(memory_take(&memory, 17), 0);
+        free(bytes);
+    }
+}
+
+static void what_is_too_short_for_a_record_comes_back_with_its_neighbours(void **state)
+{
+    (void)state;
+    for (uint32_t first = 0; first < 2; first++) {
+        struct memory memory;
+        void *bytes = memory_open(&memory, 16);
+        uint32_t records[] = {memory_take(&memory, 24), memory_take(&memory, 24)};
+        uint32_t behind = memory_take(&memory, 16);
+        memory_shrink(&memory, records[0], 24, 16);
+        memory_shrink(&memory, records[1], 24, 16);
+        memory_give(&memory, records[first], 16);
+        memory_give(&memory, records[!first], 16);
+        assert_int_equal(memory_take(&memory, 48), records[0]);
+        assert_true(behind > records[1]);
         free(bytes);
     }
 }
@@ -149,7 +167,7 @@ static void neighbours_join_whatever_the_order_in_which_they_come_back(void **st
                                         {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
     for (uint32_t i = 0; i < 6; i++) {
         struct memory memory;
-        void *bytes = memory_open(&memory, 32);
+        void *bytes = memory_open(&memory, 63);
         uint32_t records[3];
         for (uint32_t j = 0; j < 3; j++)
             records[j] = memory_take(&memory, 10 * 16);
@@ -167,7 +185,7 @@ static void what_a_record_shrinks_by_can_be_taken(void **state)
     for (uint32_t bytes = 1; bytes < 3000; bytes += 1 + bytes / 5)
         for (uint32_t to_bytes = 1; to_bytes <= bytes; to_bytes += 1 + bytes / 7) {
             struct memory memory;
-            void *block = memory_open(&memory, 400);
+            void *block = memory_open(&memory, 800);
             uint32_t record = memory_take(&memory, bytes);
             uint32_t behind = memory_take(&memory, 16);
             memset(memory_at(&memory, record), 0xab, to_bytes);
@@ -175,7 +193,7 @@ static void what_a_record_shrinks_by_can_be_taken(void **state)
             uint64_t rest = memory_record_bytes(bytes) - memory_record_bytes(to_bytes);
             assert_int_equal((uint64_t)memory.used_count * MEMORY_GRANULE_BYTES,
                              memory_record_bytes(to_bytes) + 16);
-            if (rest > 0)
+            if (rest >= 16)
                 assert_in_range(memory_take(&memory, 16), record, behind - 1);
             for (uint32_t i = 0; i < to_bytes; i++)
                 assert_int_equal(((const uint8_t *)memory_at(&memory, record))[i], 0xab);
@@ -191,6 +209,7 @@ int main(void)
         cmocka_unit_test(used_bytes_are_those_of_the_records),
         cmocka_unit_test(a_full_block_takes_nothing_more_and_the_last_granule_is_used),
         cmocka_unit_test(what_a_record_shrinks_by_can_be_taken),
+        cmocka_unit_test(what_is_too_short_for_a_record_comes_back_with_its_neighbours),
         cmocka_unit_test(neighbours_join_whatever_the_order_in_which_they_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,7 +6,11 @@
 #include "core/timers.h"
 #include "tests/unit/random.h"
 
-enum { RECORDS = 500, RECORD_BYTES = 16, GRANULES = RECORDS * 2 + 16 };
+enum {
+    RECORDS = 500,
+    RECORD_BYTES = 16,
+    GRANULES = RECORDS * RECORD_BYTES / MEMORY_GRANULE_BYTES + 16
+};
 static const uint64_t tick_ns = UINT64_C(1) << TIMER_TICK_BITS;
 
 struct wheel {
