@@ -10,7 +10,7 @@ enum {
     LINE = 64,
     INDEX_LINES = 2000000, /* of eight entries, for 10 M orders at 6 of 8 */
     CELL_LINES = 10000 * 2,
-    RECORD_BYTES = 128,
+    RECORD_BYTES = 88,
     COMMAND_BYTES = 128,
     EVENT_BYTES = 256,
     AHEAD = 32,

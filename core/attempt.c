@@ -241,7 +241,7 @@ static void place_flight(struct shard *shard, struct turn *turn, uint32_t number
     for (uint32_t i = 0; i < flight->part_count; i++)
         settle_part(shard, turn, &flight_parts(flight)[i],
                     placed_lines(event) + flight_parts(flight)[i].first_line);
-    placed_answer(shard, turn, &request, order, CODE_CREATED);
+    placed_answer(shard, turn, &request, order, granted.judgement->total, CODE_CREATED);
     flight->placed = true;
     flight_over(&shard->flights, number);
 }

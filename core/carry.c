@@ -69,7 +69,7 @@ static int64_t due_without(const struct deal *deal)
     int64_t due = order_due_signed(&deal->shard->orders, deal->order);
     for (uint32_t i = 0; i < deal->shipment->line_count; i++) {
         const struct child_line *line = &deal->shipment->lines[i];
-        due -= order_line_price(&deal->order->lines[line->line - 1]) * (int64_t)line->units;
+        due -= order_line_price(deal->order, line->line - 1) * (int64_t)line->units;
     }
     return due > 0 ? due : 0;
 }
@@ -110,8 +110,8 @@ static enum slice_kind stock_slice_of(enum shipment_effect effect)
 /* Whether a line's units count against a limit. */
 static bool counts(const struct deal *deal, uint32_t line)
 {
-    return !deal->shipment->of_return && (order_line_window(deal->order, line) != 0 ||
-                                          order_line_capped(&deal->order->lines[line]));
+    return !deal->shipment->of_return &&
+           (order_line_window(deal->order, line) != 0 || order_line_capped(deal->order, line));
 }
 
 /* What an exchange sends never counted against the buyer's limits, and what only changes its place

@@ -19,8 +19,8 @@ struct found {
 static bool has_line(const struct order *order, uint32_t sku, uint32_t warehouse)
 {
     for (uint32_t i = 0; i < order->line_count; i++)
-        if (order->lines[i].sku == sku &&
-            (warehouse == WAREHOUSE_NONE || order_line_warehouse(&order->lines[i]) == warehouse))
+        if (order_line_sku(order, i) == sku &&
+            (warehouse == WAREHOUSE_NONE || order_line_warehouse(order, i) == warehouse))
             return true;
     return false;
 }

@@ -314,7 +314,7 @@ static void create_new(struct deal *deal)
 
 static bool currency_fits(const struct deal *deal)
 {
-    return deal->money->currency == 0 || deal->money->currency == deal->order->currency;
+    return deal->money->currency == 0 || deal->money->currency == order_currency(deal->order);
 }
 
 static void create(struct deal *deal)

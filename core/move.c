@@ -68,15 +68,15 @@ struct slice_stock_units *move_add_units(struct turn *turn, struct event *event,
                                          const struct mover *mover, enum slice_kind kind,
                                          uint32_t which, uint32_t units)
 {
-    const struct order_line *line = &mover->order->lines[which];
-    struct slice_stock_units *slice =
-        event_add(turn, event, sku_slot(line->sku), kind, sizeof *slice);
+    const struct order *order = mover->order;
+    uint32_t sku = order_line_sku(order, which);
+    struct slice_stock_units *slice = event_add(turn, event, sku_slot(sku), kind, sizeof *slice);
     slice->customer = mover->customer;
-    slice->channel = order_line_capped(line) ? mover->channel : 0;
-    slice->sku = line->sku;
+    slice->channel = order_line_capped(order, which) ? mover->channel : 0;
+    slice->sku = sku;
     slice->units = units;
-    slice->window_s = order_line_window(mover->order, which);
-    slice->warehouse = (uint8_t)order_line_warehouse(line);
+    slice->window_s = order_line_window(order, which);
+    slice->warehouse = (uint8_t)order_line_warehouse(order, which);
     return slice;
 }
 
@@ -346,7 +346,7 @@ static int64_t due_without(const struct shard *shard, const struct cancelling *c
     int64_t due = order_due_signed(&shard->orders, c->order);
     for (uint32_t i = 0; i < c->line_count; i++) {
         const struct cancel_line *line = &c->lines[i];
-        due -= order_line_price(&c->order->lines[line->line - 1]) * (int64_t)line->units;
+        due -= order_line_price(c->order, line->line - 1) * (int64_t)line->units;
     }
     return due > 0 ? due : 0;
 }

@@ -130,7 +130,7 @@ static const char *found(const struct orders *orders, const struct table *table,
 }
 
 /* An order of two lines ends before this, and its customer stands right before its end. */
-enum { TWO_LINES_BYTES = sizeof(struct order) + 2 * sizeof(struct order_line) + 2 * 8 };
+enum { TWO_LINES_BYTES = sizeof(struct order) + 2 * sizeof(struct order_line) + 2 * 7 };
 
 void orders_prefetch_found(const struct orders *orders, uint64_t id_hash)
 {
@@ -148,7 +148,7 @@ void orders_prefetch_newest(const struct orders *orders, uint64_t customer_hash)
     const char *order = found(orders, &orders->by_customer, customer_hash);
     if (order == NULL)
         return;
-    __builtin_prefetch(order + offsetof(struct order, created_by));
+    __builtin_prefetch(order + offsetof(struct order, more));
     __builtin_prefetch(order + TWO_LINES_BYTES - 1);
 }
 
@@ -178,16 +178,18 @@ static uint32_t find_name(const struct orders *orders, struct text who)
 
 /* ---- deciding ---------------------------------------------------------------------------------- */
 
-/* Lines, adjustments and texts take no more than in the request, but for a line's window, what says
- * how long a text is, and pay_by. */
+/* Lines, adjustments and texts take no more than in the request, but for a line's window and what makes it
+ * a large one, what says how long a text is, and pay_by. */
 uint32_t order_record_bytes_max(const struct order_create *create)
 {
     uint32_t behind = create->head.bytes - (uint32_t)sizeof *create;
     return (uint32_t)sizeof(struct order) + behind +
-           create->line_count * (uint32_t)sizeof(uint32_t) + ORDER_TEXTS +
-           (uint32_t)sizeof create->pay_by_ns;
+           create->line_count * (uint32_t)(sizeof(uint32_t) + sizeof(struct large_line)) +
+           ORDER_TEXTS + (uint32_t)sizeof create->pay_by_ns;
 }
-_Static_assert(sizeof(struct order_line) <= sizeof(struct command_line), "as the bound says");
+_Static_assert(sizeof(struct order_line) <= sizeof(struct command_line) &&
+                   (int)sizeof(struct command_line) >= (int)ORDER_PARTS_MIN,
+               "as the bound says");
 
 bool orders_know_caller(const struct orders *orders, struct text caller)
 {
@@ -241,12 +243,40 @@ static const char *slice_texts(const struct slice_order_placed *placed)
     return (const char *)(adjustments + placed->adjustment_count);
 }
 
-static bool has_windows(const struct slice_order_placed *placed)
+static bool keeps_pay_by(const struct slice_order_placed *placed)
 {
-    for (uint32_t i = 0; i < placed->line_count; i++)
-        if (placed->lines[i].window_s != 0)
-            return true;
-    return false;
+    return placed->state == ORDER_IN_REVIEW && placed->pay_by_ns != 0;
+}
+
+/* What a record is to have before its texts, and how long that is. */
+struct parts {
+    bool windows;
+    bool large;
+    uint32_t before_lines_bytes;
+    uint32_t bytes;
+};
+
+static struct parts parts_of(const struct slice_order_placed *placed)
+{
+    uint64_t windows = 0, large = 0;
+    for (uint32_t i = 0; i < placed->line_count; i++) {
+        const struct slice_order_line *line = &placed->lines[i];
+        windows |= line->window_s;
+        large |= line->units >> LINE_UNITS_BITS | (uint64_t)line->unit_price >> LINE_PRICE_BITS;
+    }
+    uint32_t bytes = placed->adjustment_count * (uint32_t)sizeof(int64_t);
+    if (keeps_pay_by(placed))
+        bytes += (uint32_t)sizeof(uint64_t);
+    if (windows != 0)
+        bytes += placed->line_count * (uint32_t)sizeof(uint32_t);
+    if (large != 0)
+        bytes += placed->line_count * (uint32_t)sizeof(struct large_line);
+    return (struct parts){
+        .windows = windows != 0,
+        .large = large != 0,
+        .before_lines_bytes = bytes,
+        .bytes = bytes + placed->line_count * (uint32_t)sizeof(struct order_line),
+    };
 }
 
 struct kept_texts {
@@ -274,60 +304,71 @@ static void keep_texts(struct kept_texts *out, const struct slice_order_placed *
 }
 _Static_assert(ORDER_TEXTS == sizeof(uint64_t), "their lengths in one word");
 
-static bool keeps_pay_by(const struct slice_order_placed *placed)
+static uint32_t record_bytes(uint32_t part_bytes, uint32_t text_bytes)
 {
-    return placed->state == ORDER_IN_REVIEW && placed->pay_by_ns != 0;
+    return (uint32_t)sizeof(struct order) +
+           (part_bytes > ORDER_PARTS_MIN ? part_bytes : ORDER_PARTS_MIN) + text_bytes;
 }
 
-static uint32_t record_bytes(const struct slice_order_placed *placed, bool windows,
-                             uint32_t text_bytes)
+static void fill_adjustments(struct order *order, const struct slice_order_placed *placed)
 {
-    uint32_t line_bytes = (uint32_t)sizeof(struct order_line);
-    if (windows)
-        line_bytes += (uint32_t)sizeof(uint32_t);
-    return (uint32_t)sizeof(struct order) + placed->line_count * line_bytes +
-           placed->adjustment_count * (uint32_t)sizeof(int64_t) +
-           keeps_pay_by(placed) * (uint32_t)sizeof(uint64_t) + text_bytes;
-}
-
-static void fill(struct order *order, uint64_t at_ns, const struct slice_order_placed *placed,
-                 bool windows, const struct kept_texts *texts)
-{
-    *order = (struct order){
-        .created_ns = at_ns,
-        .digest = placed->digest,
-        .version = 1,
-        .currency = placed->currency & 0xffffff,
-        .state = placed->state & 15u,
-        .first_state = placed->state & 15u,
-        .line_count = placed->line_count & 0x7ffu,
-        .adjustment_count = placed->adjustment_count & 31u,
-        .texts = texts->mask & 63u,
-        .has_windows = windows,
-        .prefer = placed->prefer & 1u,
-        .has_pay_by = keeps_pay_by(placed),
-        .is_remainder = placed->is_remainder != 0,
-    };
-    if (order->has_pay_by)
-        *order_pay_by_at(order) = placed->pay_by_ns;
-    if (placed->state == ORDER_REJECTED)
-        order->timer.deadline_ns = at_ns;
-    const struct slice_order_line *line = placed->lines;
-    const struct slice_order_line *const end = line + placed->line_count;
-    for (struct order_line *kept = order->lines; line < end; line++, kept++) {
-        uint32_t byte = (line->warehouse & kept_warehouse) | (line->capped ? kept_capped : 0);
-        *kept = (struct order_line){line->sku, line->units,
-                                    order_with_byte(line->unit_price, (uint8_t)byte)};
-    }
-    const struct adjustment *adjustments = (const void *)end;
+    const struct adjustment *adjustments = (const void *)(placed->lines + placed->line_count);
     for (uint32_t i = 0; i < placed->adjustment_count; i++)
         order_adjustments(order)[i] =
             placed->is_remainder ? adjustments[i].amount
                                  : order_with_byte(adjustments[i].amount, adjustments[i].kind);
-    if (order->has_windows)
-        for (uint32_t i = 0; i < placed->line_count; i++)
-            order_windows(order)[i] = placed->lines[i].window_s;
-    memcpy(order_packed_texts(order), texts->at, texts->bytes);
+}
+
+static APART void fill_before_lines(struct order *order, const struct slice_order_placed *placed)
+{
+    fill_adjustments(order, placed);
+    if (order->has_pay_by)
+        *order_pay_by_at(order) = placed->pay_by_ns;
+    for (uint32_t i = 0; i < placed->line_count; i++) {
+        const struct slice_order_line *line = &placed->lines[i];
+        if (order->has_windows)
+            order_windows(order)[i] = line->window_s;
+        if (order->has_large)
+            order_large_lines(order)[i] =
+                (struct large_line){line->units >> LINE_UNITS_BITS,
+                                    (uint32_t)((uint64_t)line->unit_price >> LINE_PRICE_BITS)};
+    }
+}
+
+/* When, and the number of its caller's name. */
+struct order_kept {
+    uint64_t at_ns;
+    uint32_t by;
+};
+
+static void fill(struct order *order, const struct slice_order_placed *placed, struct parts parts,
+                 const struct kept_texts *texts, const struct order_kept *kept)
+{
+    *order = (struct order){
+        .timer.deadline_ns = placed->state == ORDER_REJECTED ? kept->at_ns : 0,
+        .created_ns = kept->at_ns,
+        .digest = (uint32_t)placed->digest,
+        .line_count = placed->line_count & 0x7ffu,
+        .adjustment_count = placed->adjustment_count & 31u,
+        .texts = texts->mask & 63u,
+        .has_windows = parts.windows,
+        .has_large = parts.large,
+        .has_pay_by = keeps_pay_by(placed),
+        .is_remainder = placed->is_remainder & 1u,
+        .prefer = placed->prefer & 1u,
+        .state = placed->state & 15u,
+        .first_state = placed->state & 15u,
+        .created_by = kept->by & (ORDER_NAMES_MAX - 1u),
+        .modified_by = kept->by & (ORDER_NAMES_MAX - 1u),
+        .currency = order_pack_currency(placed->currency) & 0x7fffu,
+        .version = 1,
+    };
+    if (parts.before_lines_bytes > 0)
+        fill_before_lines(order, placed);
+    uint8_t *at = (uint8_t *)order->parts + parts.before_lines_bytes;
+    for (uint32_t i = 0; i < placed->line_count; i++)
+        ((struct order_line *)at)[i] = order_make_line(&placed->lines[i]);
+    memcpy((uint8_t *)order->parts + parts.bytes, texts->at, texts->bytes);
 }
 
 static bool link_customer(struct orders *orders, uint32_t record, const uint8_t *customer,
@@ -368,15 +409,15 @@ enum shard_table orders_keep_placed(struct orders *orders, struct position posit
 {
     struct kept_texts texts;
     keep_texts(&texts, placed);
-    bool windows = has_windows(placed);
-    uint32_t record = memory_take(&orders->records, record_bytes(placed, windows, texts.bytes));
+    struct parts parts = parts_of(placed);
+    uint32_t record = memory_take(&orders->records, record_bytes(parts.bytes, texts.bytes));
     if (record == 0)
         return SHARD_TABLE_ORDER_BYTES;
     if (!table_insert(&orders->by_id, placed->id_hash, record))
         return SHARD_TABLE_ORDERS;
     struct order *order = order_at(orders, record);
-    fill(order, placing->at_ns, placed, windows, &texts);
-    order->created_by = order->modified_by = orders_keep_name(orders, placing->by);
+    const struct order_kept kept = {placing->at_ns, orders_keep_name(orders, placing->by)};
+    fill(order, placed, parts, &texts, &kept);
     if (!link_customer(orders, record, texts.at + key_bytes(texts.at), placed->customer_hash))
         return SHARD_TABLE_ORDERS;
     if (placed->deadline_ns != 0)
@@ -418,8 +459,9 @@ void order_touch(struct orders *orders, uint32_t record, struct position positio
     struct order *order = order_at(orders, record);
     if (is_at(order, position))
         return;
-    order->version++;
-    order->modified_by = orders_keep_name(orders, event_by(event));
+    if (order->version < ORDER_VERSION_MAX)
+        order->version++;
+    order->modified_by = orders_keep_name(orders, event_by(event)) & (ORDER_NAMES_MAX - 1u);
     set_position(orders, record, position);
 }
 
@@ -552,11 +594,11 @@ static void unlink_customer(struct orders *orders, uint32_t record)
 
 static uint32_t kept_record_bytes(const struct order *order)
 {
-    const uint8_t *end = order_packed_texts(order);
+    const uint8_t *texts = order_packed_texts(order), *end = texts;
     for (uint32_t i = 0; i < ORDER_TEXTS; i++)
         if (order_has_text(order, i))
             end += order_kept_bytes(i, end);
-    return (uint32_t)(end - (const uint8_t *)order);
+    return record_bytes((uint32_t)(texts - (const uint8_t *)order->parts), (uint32_t)(end - texts));
 }
 
 static void give_children(struct orders *orders, const struct order *order)
@@ -572,7 +614,6 @@ static void give_children(struct orders *orders, const struct order *order)
     memory_give(&orders->records, order->more, sizeof *more);
 }
 
-/* The two totals take as much room as the line that every order had. */
 static void apply_shrunk(struct orders *orders, struct text id)
 {
     uint32_t record = order_known(orders, id);
@@ -590,7 +631,7 @@ static void apply_shrunk(struct orders *orders, struct text id)
     order->line_count = 0;
     order->adjustment_count = REMAINDER_TOTALS;
     order->texts = 0;
-    order->has_windows = order->has_pay_by = 0;
+    order->has_windows = order->has_large = order->has_pay_by = 0;
     memcpy(order_adjustments(order), totals, sizeof totals);
     memcpy(order_packed_texts(order), ids, id_bytes);
     memory_shrink(&orders->records, record, bytes, kept_record_bytes(order));

@@ -1,12 +1,7 @@
 /* core/order.h - orders: their records, and how they are found.
  *
- * Owned by one shard: the orders whose ids fall on its slots. A record is as long as its order:
- *
- *   | struct order | lines | adjustments | pay_by, if it is reviewed first | windows, if any |
- *   | id | customer | further texts |
- *
- * with the ids packed (core/key.h); texts in the order of enum order_text, absent ones left out.
- * Of an order that has been over for long a remainder is left (core/forget.h): its ids, its times, its
+ * Owned by one shard: the orders whose ids fall on its slots. A record is as long as its order
+ * (core/order_record.h). Of an order that has been over for long a remainder is left (core/forget.h): its ids, its times, its
  * state, and for adjustments its total as it was placed and as it is.
  * What only some orders have (payments, shipments, lines that were cancelled in part) hangs from one
  * further record, struct order_more, which the first of them makes.
@@ -141,12 +136,6 @@ _Static_assert(sizeof(struct slice_deadlines_extended) == 24, "as it stands in t
 
 /* ---- state ------------------------------------------------------------------------------------- */
 
-struct order_line {
-    uint32_t sku;
-    uint32_t units;
-    int64_t price_and_warehouse; /* unit price above; 1 bit `capped`, 7 of warehouse below */
-};
-
 /* What has become of a line's units since it was placed. Always:
  *   cancelled + shipped + planned <= units,  delivered + lost <= shipped,
  *   returned <= returning <= delivered */
@@ -174,25 +163,28 @@ struct order {
                            state, when that was entered */
     uint64_t position;  /* of its last event: order_position */
     uint64_t created_ns;
-    uint64_t digest;
+    uint32_t digest;        /* of the request: the lower half */
     uint32_t customer_next; /* the same customer's order before this one */
     uint32_t more;          /* record of struct order_more; 0: none yet */
-    uint32_t version;
-    unsigned currency : 24;
-    unsigned state : 4;
-    unsigned first_state : 4;
-    unsigned line_count : 11;
-    unsigned adjustment_count : 5;
-    unsigned texts : 6; /* which of those behind the customer are there */
-    unsigned has_windows : 1;
-    unsigned prefer : 1;
-    unsigned has_pay_by : 1;
-    unsigned is_remainder : 1;
-    unsigned unused : 6;
-    uint16_t created_by; /* number of a name */
-    uint16_t modified_by;
-    struct order_line lines[];
+    uint32_t line_count : 11;
+    uint32_t adjustment_count : 5;
+    uint32_t texts : 6; /* which of those behind the customer are there */
+    uint32_t has_windows : 1;
+    uint32_t has_large : 1; /* struct large_line */
+    uint32_t has_pay_by : 1;
+    uint32_t is_remainder : 1;
+    uint32_t prefer : 1;
+    uint32_t state : 4;
+    uint64_t first_state : 4;
+    uint64_t created_by : 10; /* number of a name */
+    uint64_t modified_by : 10;
+    uint64_t currency : 15; /* order_currency */
+    uint64_t version : 25;  /* stays at ORDER_VERSION_MAX */
+    uint64_t parts[];       /* see core/order_record.h */
 };
+_Static_assert(sizeof(struct order) == 56, "what each of tens of millions takes");
+
+enum { ORDER_VERSION_MAX = (1 << 25) - 1 };
 
 enum { ORDER_NAMES_MAX = 1024 };
 
@@ -247,9 +239,12 @@ void orders_prefetch_found(const struct orders *orders, uint64_t id_hash);
 void orders_prefetch_newest(const struct orders *orders, uint64_t customer_hash);
 
 /* Parts of a record. Texts are unpacked into `out`; an absent one has 0 bytes. */
-int64_t order_line_price(const struct order_line *line);
-uint32_t order_line_warehouse(const struct order_line *line);
-bool order_line_capped(const struct order_line *line);
+uint32_t order_currency(const struct order *order);
+uint32_t order_line_sku(const struct order *order, uint32_t line);
+uint32_t order_line_placed(const struct order *order, uint32_t line); /* units */
+int64_t order_line_price(const struct order *order, uint32_t line);
+uint32_t order_line_warehouse(const struct order *order, uint32_t line);
+bool order_line_capped(const struct order *order, uint32_t line);
 uint32_t order_line_window(const struct order *order, uint32_t line);
 struct text order_text(const struct order *order, enum order_text which, char out[TEXT_BYTES_MAX]);
 /* Units of a line that are not cancelled. */
@@ -275,6 +270,8 @@ struct order_parts order_parts(const struct orders *orders, const struct order *
 /* Expects that the order has been paid. */
 enum order_state order_state_of(const struct order_parts *parts);
 
+/* The total as it was placed. */
+int64_t order_first_total(const struct order *order);
 /* Of what is not cancelled: the bare sum, which a discount may bring below 0; and what is to be paid.
  */
 int64_t order_total_signed(const struct orders *orders, const struct order *order);
@@ -350,8 +347,8 @@ void order_write(const struct orders *orders, const struct order *order,
                  struct result_order *result);
 void order_answer(const struct orders *orders, const struct order *order, struct turn *turn,
                   uint32_t self, struct origin origin, uint64_t request, enum code code);
-/* The first answer to its create, now or again. */
-void order_answer_placed(const struct order *order, struct turn *turn, uint32_t self,
+/* The first answer to its create, now or again; its total as it was placed. */
+void order_answer_placed(const struct order *order, int64_t total, struct turn *turn, uint32_t self,
                          struct origin origin, uint64_t request, enum code code);
 
 /* ---- looking at all of it ---------------------------------------------------------------------- */

@@ -6,12 +6,13 @@
 #include "core/shipment.h"
 #include "core/turn.h"
 
-inline void order_answer_placed(const struct order *order, struct turn *turn, uint32_t self,
-                                struct origin origin, uint64_t request, enum code code)
+inline void order_answer_placed(const struct order *order, int64_t total, struct turn *turn,
+                                uint32_t self, struct origin origin, uint64_t request,
+                                enum code code)
 {
     struct result_placed *result = turn_answer(turn, self, origin, request, code,
                                                RESULT_ORDER_PLACED, (uint32_t)sizeof *result);
-    result->total = order_first_total(order);
+    result->total = total;
     result->version = 1;
     result->state = (uint8_t)order->first_state;
 }
@@ -26,15 +27,14 @@ static void write_lines(struct result_order *result, const struct orders *orders
                         const struct order *order)
 {
     for (uint32_t i = 0; i < order->line_count; i++) {
-        const struct order_line *line = &order->lines[i];
         result->lines[i] = (struct result_line){
-            .sku = line->sku,
-            .units = line->units,
-            .unit_price = order_line_price(line),
+            .sku = order_line_sku(order, i),
+            .units = order_line_placed(order, i),
+            .unit_price = order_line_price(order, i),
             .shipped = order_line_progress(orders, order, i).shipped,
             .returned = order_line_progress(orders, order, i).returned,
             .cancelled = order_line_progress(orders, order, i).cancelled,
-            .warehouse = (uint8_t)order_line_warehouse(line),
+            .warehouse = (uint8_t)order_line_warehouse(order, i),
         };
     }
     struct adjustment *adjustments = (void *)(result->lines + order->line_count);
@@ -90,7 +90,7 @@ void order_write(const struct orders *orders, const struct order *order,
         result->stage_ns[STAGE_CLOSED] = order->timer.deadline_ns;
     result->expires_ns = order_deadline_ns(order);
     result->version = order->version;
-    result->currency = order->currency;
+    result->currency = order_currency(order);
     result->line_count = (uint16_t)order->line_count;
     result->adjustment_count = (uint8_t)shown_adjustments(order);
     result->state = (uint8_t)order->state;

@@ -42,7 +42,7 @@ static void write_placed(struct slice_order_placed *placed, const struct order *
     placed->digest = order->digest;
     placed->id_hash = key_hash(unpacked->text[ORDER_ID]);
     placed->customer_hash = key_hash(unpacked->text[ORDER_CUSTOMER]);
-    placed->currency = order->currency;
+    placed->currency = order_currency(order);
     placed->line_count = (uint16_t)order->line_count;
     placed->adjustment_count = (uint8_t)order->adjustment_count;
     placed->state = (uint8_t)order->first_state;
@@ -50,14 +50,13 @@ static void write_placed(struct slice_order_placed *placed, const struct order *
     placed->is_remainder = order->is_remainder;
     placed->pay_by_ns = order_pay_by_ns(order);
     for (uint32_t i = 0; i < order->line_count; i++) {
-        const struct order_line *line = &order->lines[i];
         placed->lines[i] = (struct slice_order_line){
-            .sku = line->sku,
-            .units = line->units,
-            .unit_price = order_line_price(line),
+            .sku = order_line_sku(order, i),
+            .units = order_line_placed(order, i),
+            .unit_price = order_line_price(order, i),
             .window_s = order_line_window(order, i),
-            .warehouse = (uint8_t)order_line_warehouse(line),
-            .capped = order_line_capped(line),
+            .warehouse = (uint8_t)order_line_warehouse(order, i),
+            .capped = order_line_capped(order, i),
         };
     }
     struct adjustment *adjustments = (void *)(placed->lines + order->line_count);
@@ -148,7 +147,8 @@ bool order_part_valid(const struct part_order *part, uint32_t slot)
     bytes = (uint32_t)(part_names(part) - (const char *)part);
     bytes += part->created_by_bytes + (uint32_t)part->modified_by_bytes;
     return part->head.bytes == bytes_padded(bytes) && part->created_by_bytes <= TEXT_BYTES_MAX &&
-           part->modified_by_bytes <= TEXT_BYTES_MAX && part->position_seq != 0;
+           part->modified_by_bytes <= TEXT_BYTES_MAX && part->position_seq != 0 &&
+           part->version <= ORDER_VERSION_MAX;
 }
 
 bool stages_part_valid(const struct part_stages *part)
@@ -221,9 +221,9 @@ enum shard_table order_load(struct orders *orders, const struct part_order *part
         return full;
     place_in_time(orders, record, placed->customer_hash);
     struct order *order = order_at(orders, record);
-    order->version = part->version;
+    order->version = part->version & ORDER_VERSION_MAX;
     order->state = part->state & 15u;
-    order->modified_by = orders_keep_name(orders, modified_by);
+    order->modified_by = orders_keep_name(orders, modified_by) & (ORDER_NAMES_MAX - 1u);
     order->timer.deadline_ns = part->time_ns;
     if (part->timer_runs)
         timers_set(&orders->timers, record, part->time_ns);

@@ -6,7 +6,7 @@
 
 int64_t *order_adjustments(const struct order *order)
 {
-    const void *at = order->lines + order->line_count;
+    const void *at = order->parts;
     return (int64_t *)(uintptr_t)at;
 }
 
@@ -22,14 +22,22 @@ uint64_t order_pay_by_ns(const struct order *order)
 
 uint32_t *order_windows(const struct order *order)
 {
-    const void *at = order_pay_by_at(order) + order->has_pay_by;
-    return (uint32_t *)(uintptr_t)at;
+    return (uint32_t *)(order_pay_by_at(order) + order->has_pay_by);
+}
+
+struct large_line *order_large_lines(const struct order *order)
+{
+    return (void *)(order_windows(order) + (order->has_windows ? order->line_count : 0));
+}
+
+struct order_line *order_lines(const struct order *order)
+{
+    return (void *)(order_large_lines(order) + (order->has_large ? order->line_count : 0));
 }
 
 uint8_t *order_packed_texts(const struct order *order)
 {
-    const void *at = order_windows(order) + (order->has_windows ? order->line_count : 0);
-    return (uint8_t *)(uintptr_t)at;
+    return (uint8_t *)(order_lines(order) + order->line_count);
 }
 
 /* 56 bits of amount above, 8 bits of something else below. */
@@ -43,26 +51,58 @@ int64_t order_amount(int64_t both)
     return both >> 8;
 }
 
-int64_t order_line_price(const struct order_line *line)
+uint32_t order_currency(const struct order *order)
 {
-    return order_amount(line->price_and_warehouse);
+    uint32_t packed = order->currency;
+    return 0x404040 | (packed & 31) | (packed >> 5 & 31) << 8 | packed >> 10 << 16;
 }
 
-uint32_t order_line_warehouse(const struct order_line *line)
+struct order_line order_make_line(const struct slice_order_line *line)
 {
-    uint32_t kept = line->price_and_warehouse & kept_warehouse;
+    uint32_t units = line->units & LINE_UNITS;
+    return (struct order_line){
+        .sku = line->sku,
+        .units_and_price = units | (uint32_t)line->unit_price << LINE_UNITS_BITS,
+        .warehouse_and_capped =
+            (uint8_t)((line->warehouse & kept_warehouse) | line->capped * kept_capped),
+    };
+}
+
+uint32_t order_line_sku(const struct order *order, uint32_t line)
+{
+    return order_lines(order)[line].sku;
+}
+
+uint32_t order_line_placed(const struct order *order, uint32_t line)
+{
+    uint32_t units = order_lines(order)[line].units_and_price & LINE_UNITS;
+    return order->has_large ? units | order_large_lines(order)[line].units << LINE_UNITS_BITS
+                            : units;
+}
+
+int64_t order_line_price(const struct order *order, uint32_t line)
+{
+    int64_t price = order_lines(order)[line].units_and_price >> LINE_UNITS_BITS;
+    return order->has_large
+               ? price | (int64_t)order_large_lines(order)[line].price << LINE_PRICE_BITS
+               : price;
+}
+
+uint32_t order_line_warehouse(const struct order *order, uint32_t line)
+{
+    uint32_t kept = order_lines(order)[line].warehouse_and_capped & kept_warehouse;
     return kept != (WAREHOUSE_NONE & kept_warehouse) ? kept : WAREHOUSE_NONE;
 }
 
 void order_move_line(struct order *order, uint32_t line, uint32_t warehouse)
 {
-    int64_t *kept = &order->lines[line].price_and_warehouse;
-    *kept = order_with_byte(order_amount(*kept), (uint8_t)((*kept & kept_capped) | warehouse));
+    uint8_t *kept = &order_lines(order)[line].warehouse_and_capped;
+    *kept = (uint8_t)((*kept & kept_capped) | warehouse);
 }
 
-bool order_line_capped(const struct order_line *line)
+bool order_line_capped(const struct order *order, uint32_t line)
 {
-    return line->price_and_warehouse & kept_capped;
+    return order_lines(order)[line].warehouse_and_capped & kept_capped;
 }
 
 uint32_t order_line_window(const struct order *order, uint32_t line)
@@ -133,7 +173,7 @@ uint32_t order_progress_bytes(const struct order *order)
 uint32_t order_line_units(const struct orders *orders, const struct order *order, uint32_t line)
 {
     const struct line_progress *progress = order_progress(orders, order);
-    return order->lines[line].units - (progress != NULL ? progress[line].cancelled : 0);
+    return order_line_placed(order, line) - (progress != NULL ? progress[line].cancelled : 0);
 }
 
 static int64_t remainder_total(const struct order *order, uint32_t which)
@@ -156,7 +196,7 @@ int64_t order_first_total(const struct order *order)
         return remainder_total(order, REMAINDER_FIRST_TOTAL);
     int64_t total = adjustments_total(order);
     for (uint32_t i = 0; i < order->line_count; i++)
-        total += order_line_price(&order->lines[i]) * (int64_t)order->lines[i].units;
+        total += order_line_price(order, i) * (int64_t)order_line_placed(order, i);
     return total;
 }
 
@@ -170,7 +210,7 @@ struct line_progress order_line_progress(const struct orders *orders, const stru
 uint32_t order_line_left(const struct orders *orders, const struct order *order, uint32_t line)
 {
     struct line_progress progress = order_line_progress(orders, order, line);
-    return order->lines[line].units - progress.cancelled - progress.shipped;
+    return order_line_placed(order, line) - progress.cancelled - progress.shipped;
 }
 
 struct order_parts order_parts(const struct orders *orders, const struct order *order)
@@ -201,8 +241,8 @@ int64_t order_due_signed(const struct orders *orders, const struct order *order)
     int64_t due = adjustments_total(order);
     for (uint32_t i = 0; i < order->line_count; i++) {
         struct line_progress gone = order_line_progress(orders, order, i);
-        uint32_t units = order->lines[i].units - gone.cancelled - gone.lost - gone.returned;
-        due += order_line_price(&order->lines[i]) * (int64_t)units;
+        uint32_t units = order_line_placed(order, i) - gone.cancelled - gone.lost - gone.returned;
+        due += order_line_price(order, i) * (int64_t)units;
     }
     return due;
 }
@@ -219,7 +259,7 @@ int64_t order_total_signed(const struct orders *orders, const struct order *orde
         return remainder_total(order, REMAINDER_TOTAL);
     int64_t total = adjustments_total(order);
     for (uint32_t i = 0; i < order->line_count; i++)
-        total += order_line_price(&order->lines[i]) * (int64_t)order_line_units(orders, order, i);
+        total += order_line_price(order, i) * (int64_t)order_line_units(orders, order, i);
     return total;
 }
 
@@ -234,8 +274,12 @@ uint64_t order_units_kept(const struct orders *orders, const struct order *order
 {
     const struct line_progress *progress = order_progress(orders, order);
     uint64_t units = 0;
+    const struct order_line *lines = order_lines(order);
     for (uint32_t i = 0; i < order->line_count; i++)
-        units += order->lines[i].units;
+        units += lines[i].units_and_price & LINE_UNITS;
+    if (order->has_large)
+        for (uint32_t i = 0; i < order->line_count; i++)
+            units += (uint64_t)order_large_lines(order)[i].units << LINE_UNITS_BITS;
     if (progress != NULL)
         for (uint32_t i = 0; i < order->line_count; i++)
             units -= (uint64_t)progress[i].cancelled + progress[i].shipped;

@@ -1,23 +1,49 @@
 /* core/order_record.h - how an order lies in memory; for the files that read and write whole records.
  *
- *   | struct order | lines | adjustments | pay_by | windows | id | customer | other texts |
+ *   | struct order | adjustments | pay_by | windows | large lines | lines | id | customer | other texts |
  *
- * What an order does not have takes no room: its header says which parts are there. Ids are packed
- * (core/key.h), other texts stand behind their length. Amounts share their word with a byte: the
- * warehouse of a line, the kind of an adjustment. */
+ * What an order does not have takes no room: its header says which parts are there; pay_by is kept of
+ * those that are reviewed first. Ids are packed (core/key.h), other texts stand behind their length, in
+ * the order of enum order_text. An adjustment's amount shares its word with its kind. What stands before
+ * the texts takes ORDER_PARTS_MIN at least, so that what is left of an order has room in its record. */
 #ifndef SPATE_CORE_ORDER_RECORD_H
 #define SPATE_CORE_ORDER_RECORD_H
 
 #include "core/order.h"
 
+/* Of its price and its units so much as most lines have: the rest, of all lines, is a large_line. */
+enum { LINE_UNITS_BITS = 8, LINE_UNITS = (1 << LINE_UNITS_BITS) - 1, LINE_PRICE_BITS = 24 };
+struct __attribute__((packed)) order_line {
+    uint32_t sku;
+    uint32_t units_and_price;     /* the price above */
+    uint8_t warehouse_and_capped; /* 7 bits, 1 bit */
+};
+_Static_assert(sizeof(struct order_line) == 9, "without padding");
+struct large_line {
+    uint32_t units; /* above LINE_UNITS_BITS */
+    uint32_t price; /* above LINE_PRICE_BITS */
+};
+_Static_assert(ORDER_AMOUNT_LIMIT >> LINE_PRICE_BITS <= UINT32_MAX, "a price has room");
+
 /* Where its parts stand; of order_pay_by_at, if it has one. */
 int64_t *order_adjustments(const struct order *order);
 uint64_t *order_pay_by_at(const struct order *order);
 uint32_t *order_windows(const struct order *order);
+struct large_line *order_large_lines(const struct order *order);
+struct order_line *order_lines(const struct order *order);
 uint8_t *order_packed_texts(const struct order *order);
 
-/* The byte below a line's price. */
+/* The totals of a remainder stand there. */
+enum { ORDER_PARTS_MIN = REMAINDER_TOTALS * sizeof(int64_t) };
+
+/* Three letters, 5 bits each. */
+static inline uint32_t order_pack_currency(uint32_t currency)
+{
+    return (currency & 31) | (currency >> 8 & 31) << 5 | (currency >> 16 & 31) << 10;
+}
+
 enum { kept_warehouse = 0x7f, kept_capped = 0x80 };
+struct order_line order_make_line(const struct slice_order_line *line);
 int64_t order_with_byte(int64_t amount, uint8_t byte);
 int64_t order_amount(int64_t both);
 
@@ -40,8 +66,6 @@ uint32_t order_unpack(struct order_unpacked *out, const struct orders *orders,
 struct line_progress *order_progress(const struct orders *orders, const struct order *order);
 uint32_t order_progress_bytes(const struct order *order);
 
-/* The total as it was placed. */
-int64_t order_first_total(const struct order *order);
 /* The units that the stock still keeps for it. */
 uint64_t order_units_kept(const struct orders *orders, const struct order *order);
 

@@ -37,7 +37,7 @@ static uint32_t unplanned(const struct deal *deal, uint32_t line)
 
 static uint32_t warehouse_of(const struct deal *deal, uint32_t line)
 {
-    return order_line_warehouse(&deal->order->lines[line]);
+    return order_line_warehouse(deal->order, line);
 }
 
 /* The warehouse that is asked for, or where the first line is; WAREHOUSES_MAX: it has been refused. */

@@ -95,7 +95,7 @@ static void place_at_once(struct shard *shard, struct turn *turn, const struct r
     const struct slice_stock_units *line = placed_lines(event);
     for (uint32_t left = event->slice_count - 1u; left > 0; left--, line++)
         shard_take(shard, line);
-    placed_answer(shard, turn, request, order, CODE_CREATED);
+    placed_answer(shard, turn, request, order, judgement->total, CODE_CREATED);
 }
 
 /* Of an order that is rejected. */
@@ -157,8 +157,8 @@ static bool answer_retry(struct shard *shard, struct turn *turn, const struct re
     uint32_t record = bug[BUG_KNOWN_ID_FORGOTTEN] ? 0 : order_find(&shard->orders, id, id_hash);
     if (record != 0) {
         const struct order *order = order_at(&shard->orders, record);
-        if (order->digest == placed_digest(create) || bug[BUG_OTHER_BODY_REPLAYED])
-            placed_answer(shard, turn, request, order, CODE_REPLAYED);
+        if (order->digest == (uint32_t)placed_digest(create) || bug[BUG_OTHER_BODY_REPLAYED])
+            placed_answer(shard, turn, request, order, order_first_total(order), CODE_REPLAYED);
         else
             answer_plain(shard, turn, request, CODE_KEY_REUSED);
         return true;

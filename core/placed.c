@@ -135,15 +135,15 @@ uint64_t placed_digest(const struct order_create *create)
 }
 
 inline void placed_answer(struct shard *shard, struct turn *turn, const struct request *request,
-                          const struct order *order, enum code code)
+                          const struct order *order, int64_t total, enum code code)
 {
     const struct command *command = request->command;
     if (command->flags & COMMAND_WANT_RECORD)
         order_answer(&shard->orders, order, turn, shard->options.shard, request->origin,
                      command->request, code);
     else
-        order_answer_placed(order, turn, shard->options.shard, request->origin, command->request,
-                            code);
+        order_answer_placed(order, total, turn, shard->options.shard, request->origin,
+                            command->request, code);
 }
 
 void placed_quote(struct shard *shard, struct turn *turn, const struct request *request,

@@ -32,9 +32,9 @@ const struct event *placed_emit(struct shard *shard, struct turn *turn,
 const struct order *placed_apply(struct shard *shard, struct turn *turn, const struct event *event);
 const struct slice_stock_units *placed_lines(const struct event *event);
 
-/* What its request is answered with, now or again. */
+/* What its request is answered with, now or again; the total as it was placed. */
 void placed_answer(struct shard *shard, struct turn *turn, const struct request *request,
-                   const struct order *order, enum code code);
+                   const struct order *order, int64_t total, enum code code);
 void placed_quote(struct shard *shard, struct turn *turn, const struct request *request,
                   const struct granted *granted);
 

@@ -21,7 +21,7 @@ static void ask(const struct deal *deal, const struct child_line *lines, uint32_
     };
     for (uint32_t i = 0; i < line_count; i++)
         deal->shard->wanted[i] = (struct command_line){
-            .sku = deal->order->lines[lines[i].line - 1].sku, .units = lines[i].units};
+            .sku = order_line_sku(deal->order, lines[i].line - 1), .units = lines[i].units};
     attempt_take(deal->shard, deal->turn, deal->request, &take);
 }
 
@@ -33,7 +33,7 @@ static bool covers(const struct deal *deal, const struct child_line *lines, uint
     if (grant->line_count != line_count || !(warehouses >> grant->lines[0].warehouse & 1))
         return false;
     for (uint32_t i = 0; i < line_count; i++)
-        if (grant->lines[i].sku != deal->order->lines[lines[i].line - 1].sku ||
+        if (grant->lines[i].sku != order_line_sku(deal->order, lines[i].line - 1) ||
             grant->lines[i].units != lines[i].units)
             return false;
     return true;

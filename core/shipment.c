@@ -569,7 +569,7 @@ const char *shipments_audit(const struct orders *orders, const struct order *ord
         if (sums.planned != line.planned || sums.shipped != line.shipped ||
             sums.delivered != line.delivered || sums.lost != line.lost)
             return "what a line's shipments say of it";
-        if (line.cancelled + line.shipped + line.planned > order->lines[i].units)
+        if (line.cancelled + line.shipped + line.planned > order_line_placed(order, i))
             return "no more is shipped than was ordered";
         if (line.returned > line.returning || line.returning > line.delivered)
             return "returned <= delivered";

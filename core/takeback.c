@@ -163,8 +163,7 @@ static int64_t due_without(const struct deal *deal, const struct child_return_li
 {
     int64_t due = order_due_signed(&deal->shard->orders, deal->order);
     for (uint32_t i = 0; i < line_count; i++)
-        due -=
-            order_line_price(&deal->order->lines[lines[i].line - 1]) * (int64_t)lines[i].accepted;
+        due -= order_line_price(deal->order, lines[i].line - 1) * (int64_t)lines[i].accepted;
     return due > 0 ? due : 0;
 }
 
