@@ -10,12 +10,14 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -378,6 +380,52 @@ void env_point(struct env *env, enum env_point point)
 {
     (void)env;
     (void)point;
+}
+
+/* --- standing back --- */
+
+enum { SHARE_NICE = 10 };
+
+/* Asks for what a way back from SCHED_IDLE asks for. */
+static bool may_be_less_nice(void)
+{
+    (void)setpriority(PRIO_PROCESS, 0, SHARE_NICE + 1);
+    return setpriority(PRIO_PROCESS, 0, SHARE_NICE) == 0;
+}
+
+static void move_back(pid_t thread, int policy)
+{
+    (void)setpriority(PRIO_PROCESS, (id_t)thread, SHARE_NICE);
+    (void)sched_setscheduler(thread, policy, &(struct sched_param){0});
+}
+
+/* Whether this is one of the kernel's threads that do what our ring cannot do at once. */
+static bool works_for_us(int tasks, const char *thread)
+{
+    char path[32], ours[32], name[32] = "";
+    snprintf(path, sizeof path, "%.16s/comm", thread);
+    snprintf(ours, sizeof ours, "iou-wrk-%d\n", (int)gettid());
+    int file = openat(tasks, path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return false;
+    ssize_t bytes = read(file, name, sizeof name - 1);
+    close(file);
+    return bytes > 0 && strcmp(name, ours) == 0;
+}
+
+/* The kernel's threads are as far back as we were when they began, so they must be told. */
+void env_stand_back(struct env *env, bool far)
+{
+    (void)env;
+    int policy = may_be_less_nice() && far ? SCHED_IDLE : SCHED_BATCH;
+    move_back(0, policy);
+    DIR *tasks = opendir("/proc/self/task");
+    const struct dirent *task;
+    while (tasks != NULL && (task = readdir(tasks)) != NULL)
+        if (works_for_us(dirfd(tasks), task->d_name))
+            move_back((pid_t)atoi(task->d_name), policy);
+    if (tasks != NULL)
+        closedir(tasks);
 }
 
 /* --- the line to whoever runs the server --- */

@@ -641,6 +641,7 @@ static int run_helper(struct server *server, struct env *env)
 static void make_last_snapshot(struct server *server, struct env *env)
 {
     struct compact_log log = compact_log(server, true);
+    env_stand_back(env, false);
     bool wanted =
         atomic_load(&server->shared.failure) == 0 &&
         (compact_is_running(server->compact) || compact_is_worth_it(server->compact, &log));
@@ -691,6 +692,8 @@ static void set_pace(struct server *server, enum compact_pressure pressure)
 static int run_compact(struct server *server, struct env *env)
 {
     struct env_done done[4];
+    bool far = false;
+    env_stand_back(env, far);                             /* snapshots can wait; orders cannot */
     while (atomic_load(&server->phase) == PHASE_RECOVERS) /* pairs with the store in enter_phase */
         (void)env_reap(env, done, 4, env_clock(env) + SAFETY_NET_NS);
     if (!server_is_ready(server))
@@ -706,6 +709,10 @@ static int run_compact(struct server *server, struct env *env)
         uint64_t until = compact_step(server->compact, env, &log);
         uint64_t answering = recall_work(server->shared.recall, env, log.watermark);
         until = answering < until ? answering : until;
+        bool waits = answering == UINT64_MAX && compact_is_running(server->compact) &&
+                     compact_has_time(server->compact, &log);
+        if (waits != far)
+            env_stand_back(env, far = waits);
         uint64_t latest = env_clock(env) + SAFETY_NET_NS;
         (void)env_reap(env, done, 4, until < latest ? until : latest);
     }

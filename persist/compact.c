@@ -435,13 +435,11 @@ static void step(struct compact *compact, struct env *env)
     }
 }
 
-/* When the next round falls due before this one is over, it would fall behind for good. */
-static bool is_held_back(const struct compact *compact, const struct compact_log *log)
+bool compact_has_time(const struct compact *compact, const struct compact_log *log)
 {
-    const struct compact_options *options = &compact->options;
-    bool behind =
-        options->every_bytes > 0 && log->bytes - compact->log_bytes_now >= options->every_bytes;
-    return options->rate_bytes > 0 && !log->hurry && !behind;
+    uint64_t every_bytes = compact->options.every_bytes;
+    bool behind = every_bytes > 0 && log->bytes - compact->log_bytes_now >= every_bytes;
+    return !log->hurry && !behind;
 }
 
 uint64_t compact_step(struct compact *compact, struct env *env, const struct compact_log *log)
@@ -459,8 +457,9 @@ uint64_t compact_step(struct compact *compact, struct env *env, const struct com
     put_count(compact, COUNT_STEPS, atomic_load(&compact->counts[COUNT_STEPS]) + 1);
     step(compact, env);
     uint64_t bytes = work_bytes(compact);
-    return is_held_back(compact, log)
-               ? now_ns + bytes * UINT64_C(1000000000) / compact->options.rate_bytes
+    uint64_t rate_bytes = compact->options.rate_bytes;
+    return rate_bytes > 0 && compact_has_time(compact, log)
+               ? now_ns + bytes * UINT64_C(1000000000) / rate_bytes
                : 0;
 }
 

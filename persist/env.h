@@ -135,6 +135,10 @@ uint64_t env_cpu(struct env *env); /* ns of processor time that this actor has u
 uint64_t
 env_allocated(struct env *env); /* bytes that this actor ever had from malloc; 0: unknown */
 
+/* Whether this actor, whose work can wait, has a core only while nobody else wants it, or a small share of
+ * it in any case. Where the system would not let it come back to its share, it keeps that. */
+void env_stand_back(struct env *env, bool far);
+
 /* Memory that nobody needs now: its pages go back to the system. Reading it before writing gives
  * anything. */
 void env_disuse(struct env *env, void *at, uint64_t bytes);

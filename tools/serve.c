@@ -32,7 +32,7 @@ struct run {
     } threads[SHARDS_MAX]; /* the shards, then whoever makes snapshots */
 };
 
-enum { QUEUE_ENTRIES = 1024, PATIENCE = 10 /* as in nice(1) */ };
+enum { QUEUE_ENTRIES = 1024 };
 
 static int fail(int exit_code, const char *message)
 {
@@ -59,14 +59,11 @@ static void begin_shard(const struct actor_thread *self, char name[16])
         fprintf(stderr, "spate: %s cannot be pinned: %s\n", name, strerror(errno));
 }
 
-/* Snapshots can wait; orders cannot. */
 static void *run_actor(void *argument)
 {
     struct actor_thread *self = argument;
     char name[16] = "compact";
-    if (self->is_patient)
-        (void)setpriority(PRIO_PROCESS, 0, PATIENCE);
-    else
+    if (!self->is_patient)
         begin_shard(self, name);
     (void)prctl(PR_SET_NAME, name); /* for whoever looks with top or perf */
     struct env *env;

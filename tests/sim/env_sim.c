@@ -426,6 +426,12 @@ uint64_t env_cpu(struct env *env)
 }
 
 /* Whoever reads it after all shall notice, by the first page at least. */
+void env_stand_back(struct env *env, bool far)
+{
+    (void)env;
+    (void)far;
+}
+
 void env_disuse(struct env *env, void *at, uint64_t bytes)
 {
     (void)env;

@@ -1,6 +1,7 @@
 #include "io/env_uring.h"
 #include "tests/unit/test.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -8,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { SECOND_NS = 1000000000, PAGE = 4096, QUEUE = 8 };
@@ -507,6 +510,78 @@ static void clocks_go_forward_and_chance_differs(void **state)
     assert_true(env_random(*state) != env_random(*state));
 }
 
+/* --- standing back --- */
+
+/* How many of our threads, and of the kernel's that work for us, the system runs like this. */
+static uint32_t threads_under(int policy)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    const struct dirent *task;
+    uint32_t count = 0;
+    assert_non_null(tasks);
+    while ((task = readdir(tasks)) != NULL)
+        count += *task->d_name != '.' && sched_getscheduler(atoi(task->d_name)) == policy;
+    closedir(tasks);
+    return count;
+}
+
+/* A file in the page cache is written by a thread of the kernel's. */
+static void make_the_kernel_work(struct env *env)
+{
+    int file = open(directory, O_TMPFILE | O_RDWR, 0600);
+    struct env_op write = {
+        .kind = ENV_WRITE, .file = file, .data = pages[0], .bytes = PAGE, .user = 1};
+    assert_int_equal(env_do(env, &write), PAGE);
+    close(file);
+}
+
+static void stand_back_and_return(struct env *env)
+{
+    env_stand_back(env, false);
+    make_the_kernel_work(env);
+    assert_int_equal(sched_getscheduler(0), SCHED_BATCH);
+    env_stand_back(env, true);
+    assert_int_equal(sched_getscheduler(0), SCHED_IDLE);
+    assert_int_equal(threads_under(SCHED_BATCH), 0);
+    assert_true(threads_under(SCHED_IDLE) > 1);
+    env_stand_back(env, false);
+    assert_int_equal(threads_under(SCHED_IDLE), 0);
+    assert_true(threads_under(SCHED_BATCH) > 1);
+}
+
+static void *with_an_actor_of_its_own(void *unused)
+{
+    (void)unused;
+    struct env *env = open_actor(1);
+    stand_back_and_return(env);
+    env_uring_close(env);
+    return NULL;
+}
+
+static void who_stands_back_takes_the_kernels_threads_along_and_returns(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(pthread_create(&thread, NULL, with_an_actor_of_its_own, NULL), 0);
+    pthread_join(thread, NULL);
+}
+
+static void who_could_not_return_keeps_its_share(void **state)
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        bool lowered = setrlimit(RLIMIT_NICE, &(struct rlimit){0}) == 0 &&
+                       (geteuid() != 0 || setresuid(65534, 65534, 65534) == 0);
+        env_stand_back(*state, true);
+        _exit(lowered && sched_getscheduler(0) == SCHED_BATCH ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 /* --- saying --- */
 
 static void a_line_that_nobody_reads_does_not_block(void **state)
@@ -552,6 +627,8 @@ int main(void)
         TEST(a_doorbell_wakes_a_sleeping_actor_and_is_no_completion),
         TEST(a_doorbell_for_nobody_is_harmless),
         TEST(clocks_go_forward_and_chance_differs),
+        TEST(who_stands_back_takes_the_kernels_threads_along_and_returns),
+        TEST(who_could_not_return_keeps_its_share),
         TEST(a_line_that_nobody_reads_does_not_block),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
