@@ -26,8 +26,7 @@ static size_t lay_out(struct fold *fold, uint8_t *memory, const struct fold_opti
     fold->scan_memory = cut(memory, &used, SCAN_MEMORY_BYTES);
     fold->lane_memory = cut(memory, &used, padded(lanes_bytes(options->lane_bytes_max)));
     fold->block_memory = cut(memory, &used, SNAPSHOT_BLOCK_BYTES);
-    fold->chunk_memory = cut(memory, &used, LANE_CHUNK_BYTES);
-    fold->entry_memory = cut(memory, &used, padded(LANE_ENTRY_BYTES_MAX));
+    fold->reader_memory = cut(memory, &used, padded(LANE_READER_BYTES));
     fold->shard_memory = cut(memory, &used, padded(options->shard_bytes_max));
     return used;
 }
@@ -319,12 +318,12 @@ static int32_t apply_lane(struct fold *fold, enum shard_table *full)
 {
     struct lane_reader reader;
     const struct lane_entry *entry = NULL;
-    int32_t error =
-        lane_open(&reader, &fold->lanes, fold->slot, fold->chunk_memory, fold->entry_memory);
+    int32_t error = lane_open(&reader, &fold->lanes, fold->slot, fold->reader_memory);
     while (error == 0 && *full == SHARD_TABLE_NONE && (entry = lane_next(&reader, &error)) != NULL)
         *full = shard_recover(
             fold->shard, &(struct recorded){{entry->seq, (uint16_t)entry->index}, &entry->event},
             1);
+    lane_close(&reader);
     return error;
 }
 

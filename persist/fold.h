@@ -67,8 +67,7 @@ struct fold {
     void *scan_memory;
     void *lane_memory;
     void *block_memory;
-    uint8_t *chunk_memory;
-    uint8_t *entry_memory;
+    uint8_t *reader_memory; /* of a lane */
     void *shard_memory;
 };
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/digest.h"
+#include "persist/segment.h"
 
 static uint32_t chunk_count_for(uint64_t file_bytes_max)
 {
@@ -24,7 +25,7 @@ static size_t table_bytes(uint64_t file_bytes_max)
 
 size_t lanes_bytes(uint64_t file_bytes_max)
 {
-    return (size_t)SLOT_COUNT * LANE_CHUNK_BYTES + table_bytes(file_bytes_max);
+    return (size_t)(SLOT_COUNT + LANE_BATCH) * LANE_CHUNK_BYTES + table_bytes(file_bytes_max);
 }
 
 void lanes_init(struct lanes *lanes, void *memory, uint64_t file_bytes_max, struct env *env,
@@ -35,7 +36,8 @@ void lanes_init(struct lanes *lanes, void *memory, uint64_t file_bytes_max, stru
     lanes->directory = directory;
     lanes->file = -1;
     lanes->chunks = memory;
-    lanes->table = (void *)(lanes->chunks + (size_t)SLOT_COUNT * LANE_CHUNK_BYTES);
+    lanes->batch = lanes->chunks + (size_t)SLOT_COUNT * LANE_CHUNK_BYTES;
+    lanes->table = (void *)(lanes->batch + (size_t)LANE_BATCH * LANE_CHUNK_BYTES);
     lanes->chunk_count_max = chunk_count_for(file_bytes_max);
 }
 
@@ -56,15 +58,11 @@ static uint64_t chunk_offset(uint32_t chunk)
     return (uint64_t)(chunk - 1) * LANE_CHUNK_BYTES;
 }
 
-/* The file is worth nothing after a crash, so the page cache may decide when to write it, if ever. */
 static int32_t open_file(struct lanes *lanes)
 {
     if (lanes->file < 0)
         lanes->file =
-            env_do(lanes->env, &(struct env_op){.kind = ENV_OPEN,
-                                                .file = lanes->directory,
-                                                .path = LANES_FILE,
-                                                .flags = O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC});
+            segment_open(lanes->env, lanes->directory, LANES_FILE, O_CREAT | O_TRUNC | O_RDWR);
     return lanes->file;
 }
 
@@ -73,12 +71,28 @@ static uint32_t chunk_sum(const uint8_t *bytes)
     return (uint32_t)digest(bytes, LANE_CHUNK_BYTES, 0);
 }
 
+static int32_t write_batch(struct lanes *lanes)
+{
+    int32_t error = lanes->batched > 0 ? open_file(lanes) : 0;
+    if (lanes->batched == 0 || error < 0)
+        return error;
+    uint32_t bytes = lanes->batched * LANE_CHUNK_BYTES;
+    int32_t wrote =
+        env_do(lanes->env,
+               &(struct env_op){.kind = ENV_WRITE,
+                                .file = lanes->file,
+                                .offset = chunk_offset(lanes->chunk_count - lanes->batched + 1),
+                                .data = lanes->batch,
+                                .bytes = bytes});
+    if (wrote < 0)
+        return wrote;
+    lanes->batched = 0;
+    return (uint32_t)wrote == bytes ? 0 : -ENOSPC;
+}
+
 static int32_t put_chunk(struct lanes *lanes, uint32_t slot)
 {
     struct lane *lane = &lanes->lane[slot];
-    int32_t error = open_file(lanes);
-    if (error < 0)
-        return error;
     CHECK(lanes->chunk_count < lanes->chunk_count_max);
     uint32_t chunk = ++lanes->chunk_count;
     lanes->table[chunk] = (struct lane_chunk){.sum = chunk_sum(chunk_of(lanes, slot))};
@@ -88,14 +102,9 @@ static int32_t put_chunk(struct lanes *lanes, uint32_t slot)
         lane->first_chunk = chunk;
     lane->last_chunk = chunk;
     lane->used_bytes = 0;
-    int32_t wrote = env_do(lanes->env, &(struct env_op){.kind = ENV_WRITE,
-                                                        .file = lanes->file,
-                                                        .offset = chunk_offset(chunk),
-                                                        .data = chunk_of(lanes, slot),
-                                                        .bytes = LANE_CHUNK_BYTES});
-    if (wrote < 0)
-        return wrote;
-    return wrote == LANE_CHUNK_BYTES ? 0 : -ENOSPC;
+    memcpy(lanes->batch + (size_t)lanes->batched++ * LANE_CHUNK_BYTES, chunk_of(lanes, slot),
+           LANE_CHUNK_BYTES);
+    return lanes->batched == LANE_BATCH ? write_batch(lanes) : 0;
 }
 
 static int32_t put_bytes(struct lanes *lanes, uint32_t slot, const void *bytes, uint32_t count)
@@ -180,68 +189,143 @@ int32_t lanes_put(struct lanes *lanes, struct position position, const struct ev
 
 /* ---- reading ----------------------------------------------------------------------------------- */
 
-static int32_t read_chunk(struct lane_reader *reader, uint32_t chunk)
+enum { NOT_YET = INT32_MIN }; /* no errno */
+
+static uint8_t *place_of(const struct lane_reader *reader, uint32_t nth)
 {
-    struct lanes *lanes = reader->lanes;
-    reader->chunk = chunk;
-    reader->offset = 0;
-    if (chunk == 0)
-        return 0;
-    int32_t got = env_do(lanes->env, &(struct env_op){.kind = ENV_READ,
-                                                      .file = lanes->file,
-                                                      .offset = chunk_offset(chunk),
-                                                      .data = reader->bytes,
-                                                      .bytes = LANE_CHUNK_BYTES});
-    if (got < 0)
-        return got;
-    if (got != LANE_CHUNK_BYTES || chunk_sum(reader->bytes) != lanes->table[chunk].sum)
-        return -EBADMSG;
-    return 0;
+    return reader->memory + (size_t)(nth % LANE_AHEAD) * LANE_CHUNK_BYTES;
 }
 
-int32_t lane_open(struct lane_reader *reader, struct lanes *lanes, uint32_t slot, uint8_t *bytes,
-                  uint8_t *entry)
+static void ask_ahead(struct lane_reader *reader)
 {
-    *reader = (struct lane_reader){.lanes = lanes, .slot = slot, .bytes = bytes, .entry = entry};
-    return read_chunk(reader, lanes->lane[slot].first_chunk);
+    struct lanes *lanes = reader->lanes;
+    for (; reader->to_ask != 0 && reader->asked < reader->done + LANE_AHEAD; reader->asked++) {
+        reader->got[reader->asked % LANE_AHEAD] = NOT_YET;
+        reader->reading++;
+        env_submit(lanes->env, &(struct env_op){.kind = ENV_READ,
+                                                .file = lanes->file,
+                                                .offset = chunk_offset(reader->to_ask),
+                                                .data = place_of(reader, reader->asked),
+                                                .bytes = LANE_CHUNK_BYTES,
+                                                .user = reader->asked % LANE_AHEAD});
+        reader->to_ask = lanes->table[reader->to_ask].next;
+    }
+    env_flush(lanes->env);
+}
+
+static void wait_for_read(struct lane_reader *reader)
+{
+    struct env_done done;
+    if (env_reap(reader->lanes->env, &done, 1, UINT64_MAX) == 0)
+        return;
+    reader->got[done.user] = done.result;
+    reader->reading--;
+}
+
+/* The chunk that the reader stands at the beginning of. */
+static int32_t open_chunk(struct lane_reader *reader)
+{
+    if (reader->chunk == 0)
+        return 0;
+    ask_ahead(reader);
+    const int32_t *got = &reader->got[reader->done % LANE_AHEAD];
+    while (*got == NOT_YET)
+        wait_for_read(reader);
+    if (*got < 0)
+        return *got;
+    bool same = *got == LANE_CHUNK_BYTES && chunk_sum(place_of(reader, reader->done)) ==
+                                                reader->lanes->table[reader->chunk].sum;
+    return same ? 0 : -EBADMSG;
+}
+
+int32_t lane_open(struct lane_reader *reader, struct lanes *lanes, uint32_t slot, uint8_t *memory)
+{
+    uint32_t first = lanes->lane[slot].first_chunk;
+    *reader = (struct lane_reader){
+        .lanes = lanes, .slot = slot, .chunk = first, .to_ask = first, .memory = memory};
+    int32_t error = write_batch(lanes);
+    return error < 0 ? error : open_chunk(reader);
+}
+
+static const uint8_t *bytes_here(const struct lane_reader *reader)
+{
+    const uint8_t *bytes =
+        reader->chunk != 0 ? place_of(reader, reader->done) : chunk_of(reader->lanes, reader->slot);
+    return bytes + reader->offset;
+}
+
+static uint32_t left_here(const struct lane_reader *reader)
+{
+    uint32_t end =
+        reader->chunk != 0 ? LANE_CHUNK_BYTES : reader->lanes->lane[reader->slot].used_bytes;
+    return end - reader->offset;
+}
+
+/* On to the next chunk, if this one has been gone through. */
+static int32_t turn_over(struct lane_reader *reader)
+{
+    if (left_here(reader) > 0 || reader->chunk == 0)
+        return 0;
+    reader->chunk = reader->lanes->table[reader->chunk].next;
+    reader->offset = 0;
+    reader->done++;
+    return open_chunk(reader);
 }
 
 static int32_t get_bytes(struct lane_reader *reader, void *to, uint32_t count)
 {
     uint8_t *at = to;
     while (count > 0) {
-        bool last = reader->chunk == 0;
-        const uint8_t *from = last ? chunk_of(reader->lanes, reader->slot) : reader->bytes;
-        uint32_t end = last ? reader->lanes->lane[reader->slot].used_bytes : LANE_CHUNK_BYTES;
-        uint32_t left = end - reader->offset;
+        int32_t error = turn_over(reader);
+        if (error < 0)
+            return error;
+        uint32_t left = left_here(reader);
         uint32_t part = count < left ? count : left;
-        CHECK(!last || part == count);
-        memcpy(at, from + reader->offset, part);
+        CHECK(part > 0);
+        memcpy(at, bytes_here(reader), part);
         reader->offset += part;
         at += part;
         count -= part;
-        int32_t error = !last && reader->offset == end
-                            ? read_chunk(reader, reader->lanes->table[reader->chunk].next)
-                            : 0;
-        if (error < 0)
-            return error;
     }
     return 0;
 }
 
-const struct lane_entry *lane_next(struct lane_reader *reader, int32_t *error)
+static uint32_t rest_of(const struct lane_entry *entry)
 {
-    struct lane_entry *entry = (void *)reader->entry;
-    *error = 0;
-    if (reader->chunk == 0 && reader->offset == reader->lanes->lane[reader->slot].used_bytes)
-        return NULL;
-    *error = get_bytes(reader, entry, sizeof *entry);
-    if (*error < 0)
-        return NULL;
     uint32_t rest = entry->event.bytes - (uint32_t)sizeof entry->event;
     CHECK(sizeof *entry + rest <= LANE_ENTRY_BYTES_MAX);
-    *error = get_bytes(reader, entry + 1, rest);
+    return rest;
+}
+
+static const struct lane_entry *entry_in_place(struct lane_reader *reader)
+{
+    const struct lane_entry *entry = (const void *)bytes_here(reader);
+    uint32_t left = left_here(reader);
+    if (left < sizeof *entry || left - sizeof *entry < rest_of(entry))
+        return NULL;
+    reader->offset += (uint32_t)sizeof *entry + rest_of(entry);
+    return entry;
+}
+
+const struct lane_entry *lane_next(struct lane_reader *reader, int32_t *error)
+{
+    *error = turn_over(reader);
+    if (*error < 0 || left_here(reader) == 0)
+        return NULL;
+    const struct lane_entry *in_place = entry_in_place(reader);
+    if (in_place != NULL)
+        return in_place;
+    struct lane_entry *entry = (void *)(reader->memory + (size_t)LANE_AHEAD * LANE_CHUNK_BYTES);
+    *error = get_bytes(reader, entry, sizeof *entry);
+    if (*error == 0)
+        *error = get_bytes(reader, entry + 1, rest_of(entry));
     return *error < 0 ? NULL : entry;
+}
+
+void lane_close(struct lane_reader *reader)
+{
+    while (reader->reading > 0)
+        wait_for_read(reader);
 }
 
 void lanes_end(struct lanes *lanes)

@@ -2,7 +2,8 @@
  *
  * A lane for each slot; an entry is an event of which only this slot's slices are left. A lane is a
  * row of chunks, the last of them in memory, the full ones in one file without a name worth keeping:
- * memory is a chunk a lane and 8 bytes a chunk in the file, however long the log is. */
+ * memory is a chunk a lane and 8 bytes a chunk in the file, however long the log is. The file goes past
+ * the page cache, whose pages would cost more than all that is done with the events. */
 #ifndef SPATE_PERSIST_LANES_H
 #define SPATE_PERSIST_LANES_H
 
@@ -14,6 +15,9 @@
 enum {
     LANE_CHUNK_BYTES = 32 << 10,
     LANE_ENTRY_BYTES_MAX = 16 + EVENT_BYTES_MAX + TEXT_BYTES_MAX,
+    LANE_BATCH = 32, /* chunks that are written at once */
+    LANE_AHEAD = 8,  /* chunks of a lane that are read at once */
+    LANE_READER_BYTES = LANE_AHEAD * LANE_CHUNK_BYTES + LANE_ENTRY_BYTES_MAX,
 };
 
 struct lane_entry {
@@ -43,6 +47,8 @@ struct lanes {
         uint32_t sum;
     } * table;
     uint8_t *chunks; /* by lane */
+    uint8_t *batch;  /* the last chunks of the file, before they are written */
+    uint32_t batched;
     struct lane lane[SLOT_COUNT];
 
     /* of the event that is being put */
@@ -61,19 +67,27 @@ bool lanes_have_room(const struct lanes *lanes);
 int32_t lanes_put(struct lanes *lanes, struct position position,
                   const struct event *event) MUST_LOOK;
 
-/* Reads one lane from its beginning to its end. */
+/* Reads one lane from its beginning to its end. Until it is closed the actor must have nothing else in
+ * flight. */
 struct lane_reader {
     struct lanes *lanes;
     uint32_t slot;
-    uint32_t chunk;  /* that is in `bytes`; 0: the one in memory */
+    uint32_t chunk;  /* that is looked at; 0: the one in memory */
     uint32_t offset; /* in it */
-    uint8_t *bytes;  /* LANE_CHUNK_BYTES */
-    uint8_t *entry;  /* LANE_ENTRY_BYTES_MAX, aligned to 8 */
+    uint32_t done;   /* chunks that have been gone through */
+    uint32_t asked;  /* whose read has been begun */
+    uint32_t to_ask; /* the next one; 0: there is none */
+    uint32_t reading;
+    int32_t got[LANE_AHEAD];
+    uint8_t *memory; /* places for chunks by turns, then one for an entry that spans two */
 };
-int32_t lane_open(struct lane_reader *reader, struct lanes *lanes, uint32_t slot, uint8_t *bytes,
-                  uint8_t *entry) MUST_LOOK;
-/* NULL: that was the last one, or *error is negative (-EBADMSG: the file has changed). It lives until the next call. */
+/* `memory`: LANE_READER_BYTES, aligned to 4096. */
+int32_t lane_open(struct lane_reader *reader, struct lanes *lanes, uint32_t slot,
+                  uint8_t *memory) MUST_LOOK;
+/* NULL: that was the last one, or *error is negative (-EBADMSG: the file has changed). It lives until
+ * the next call. */
 const struct lane_entry *lane_next(struct lane_reader *reader, int32_t *error);
+void lane_close(struct lane_reader *reader);
 
 /* The file goes away. */
 void lanes_end(struct lanes *lanes);
