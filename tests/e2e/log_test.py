@@ -215,6 +215,7 @@ def every_format_that_was_ever_released_is_opened(directory):
         home = os.path.join(directory, os.path.basename(path))
         with tarfile.open(path) as archive:
             archive.extractall(f"{home}/data")
+        assert "the server stopped with that state" in log("verify", f"{home}/data", "--state")
         with open(f"{home}/data/events.json") as file:
             kept = [json.loads(line) for line in file]
         os.unlink(f"{home}/data/events.json")
