@@ -80,7 +80,8 @@ void server_options_memory(struct server_options *options, uint64_t bytes)
 {
     /* Whoever names his captures, refunds and receipts is known for a day: a sixteenth goes there. */
     enum { RETRY_BYTES = 96 };
-    /* A two-line order takes about 128 bytes with its index; nine tenths go to orders. */
+    /* A two-line order takes about 112 bytes with its indexes, and 104 more when it has been paid; nine
+     * tenths go to orders. */
     options->order_count_max = bytes / 10 * 9 / 160;
     options->order_bytes_max = bytes / 10 * 7;
     uint64_t skus = bytes / 20 / 512;

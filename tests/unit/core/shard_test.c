@@ -1,7 +1,5 @@
 #include "tests/unit/core/shop.h"
 
-#include "core/table.h"
-
 static const struct result_order *as_order(const struct result *result)
 {
     assert_int_equal(result->kind, RESULT_ORDER);
@@ -585,34 +583,6 @@ static void many_units_at_high_prices_are_read_back_as_they_were_asked_for(void 
     }
 }
 
-static void an_order_of_two_lines_takes_at_most_112_bytes(void **state)
-{
-    (void)state;
-    enum { ORDERS = 4000 };
-    struct shop *shop = shop_open(1, 1);
-    uint32_t skus[2];
-    shop_stock_up(shop, skus, 2, 2 * ORDERS);
-    const struct shop_line lines[] = {{skus[0], 1, 19900}, {skus[1], 2, 4900}};
-    union shop_command *command = malloc(sizeof *command);
-    for (uint32_t i = 0; i < ORDERS; i++) {
-        char id[24];
-        char customer[24];
-        snprintf(id, sizeof id, "2020111100%08u", i);
-        snprintf(customer, sizeof customer, "1380000%05u", i);
-        shop_order_of(command, id, customer, lines, 2);
-        uint64_t request = shop_send(shop, &command->head);
-        assert_int_equal(shop_answer(shop, request)->code, CODE_CREATED);
-    }
-    free(command);
-    /* Here every order has a customer of its own. */
-    double record = (double)shard_counts(shop->shards[0]).order_bytes / ORDERS;
-    double index = (double)table_bytes(1 << 20) / (1 << 20);
-    print_message("# bytes an order: %.1f record + %.1f id + %.1f customer = %.1f\n", record, index,
-                  index, record + 2 * index);
-    assert_true(record + 2 * index <= 112);
-    shop_close(shop);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -638,7 +608,6 @@ int main(void)
         cmocka_unit_test(a_disk_whose_reserve_is_spent_lets_nobody_but_look),
         cmocka_unit_test(the_longest_order_is_an_order_like_any_other),
         cmocka_unit_test(many_units_at_high_prices_are_read_back_as_they_were_asked_for),
-        cmocka_unit_test(an_order_of_two_lines_takes_at_most_112_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
