@@ -100,10 +100,16 @@ enum code check_order_get(const struct order_get *get, struct command_fault *fau
 enum code check_order_list(const struct order_list *list, struct command_fault *fault)
 {
     if (list->head.bytes < sizeof *list || list->slot >= SLOT_COUNT ||
-        !check_ends_after(&list->head, (uint32_t)sizeof *list + list->customer_bytes +
-                                           list->after_bytes + list->tracking_bytes))
+        list->cell_count > ORDER_LIST_CELLS_MAX || list->zero != 0)
         return check_wrong(fault, CODE_MALFORMED, "orders", 0);
-    struct text customer = check_text_behind(list, sizeof *list, list->customer_bytes);
+    uint32_t fixed_bytes = (uint32_t)(sizeof *list + list->cell_count * sizeof(struct list_cell));
+    if (!check_ends_after(&list->head, fixed_bytes + list->customer_bytes + list->after_bytes +
+                                           list->tracking_bytes))
+        return check_wrong(fault, CODE_MALFORMED, "orders", 0);
+    for (uint32_t i = 0; i < list->cell_count; i++)
+        if (!check_is_zero(order_list_cells(list)[i].zero, 3))
+            return check_wrong(fault, CODE_MALFORMED, "orders", 0);
+    struct text customer = check_text_behind(list, fixed_bytes, list->customer_bytes);
     struct text after = {customer.at + customer.bytes, list->after_bytes};
     struct text tracking = {after.at + after.bytes, list->tracking_bytes};
     if (!text_valid(tracking))

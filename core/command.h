@@ -134,24 +134,41 @@ struct order_get { /* behind it: the id */
     uint8_t zero[7];
 };
 
-enum { ORDER_LIST_MAX = 256 };
+enum { ORDER_LIST_MAX = 256, ORDER_LIST_CELLS_MAX = 8 };
 
-/* Of one shard; see core/list.h. Behind it: the customer, if the orders of one are asked for; and the
- * id of the last of them that was seen; and the tracking number that one of their shipments has. */
+struct list_cell {
+    uint32_t sku;
+    uint8_t warehouse; /* WAREHOUSE_NONE: any */
+    uint8_t zero[3];
+};
+
+/* Of one shard; see core/list.h. Behind it: the cells, if one of them has to be on a line; the customer,
+ * if the orders of one are asked for; and the id of the last of them that was seen; and the tracking
+ * number that one of their shipments has. */
 struct order_list {
     struct command head;
     uint64_t cursor;            /* without a customer: 0, then what the answer says */
     uint64_t created_after_ns;  /* at that time or later; 0: not said */
     uint64_t created_before_ns; /* 0: not said */
     uint32_t states;            /* 1 << enum order_state of each that is wanted; 0: all */
-    uint32_t sku;               /* 0: any */
-    uint16_t slot;              /* any of the shard that is asked */
-    uint16_t limit;             /* 1..ORDER_LIST_MAX */
-    uint8_t warehouse;          /* of a line of that SKU; WAREHOUSE_NONE: any */
+    uint32_t zero;
+    uint16_t slot;      /* any of the shard that is asked */
+    uint16_t limit;     /* 1..ORDER_LIST_MAX */
+    uint8_t cell_count; /* 0..ORDER_LIST_CELLS_MAX */
     uint8_t customer_bytes;
     uint8_t after_bytes;
     uint8_t tracking_bytes;
 };
+
+static inline struct list_cell *order_list_cells(const struct order_list *list)
+{
+    return (struct list_cell *)(uintptr_t)(list + 1);
+}
+
+static inline const char *order_list_texts(const struct order_list *list)
+{
+    return (const char *)(order_list_cells(list) + list->cell_count);
+}
 
 enum { PAST_EVENTS_MAX = 100 };
 

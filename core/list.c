@@ -16,13 +16,22 @@ struct found {
     bool is_end;
 };
 
-static bool has_line(const struct order *order, uint32_t sku, uint32_t warehouse)
+static bool takes_from(const struct order *order, const struct list_cell *cell)
 {
     for (uint32_t i = 0; i < order->line_count; i++)
-        if (order_line_sku(order, i) == sku &&
-            (warehouse == WAREHOUSE_NONE || order_line_warehouse(order, i) == warehouse))
+        if (order_line_sku(order, i) == cell->sku &&
+            (cell->warehouse == WAREHOUSE_NONE ||
+             order_line_warehouse(order, i) == cell->warehouse))
             return true;
     return false;
+}
+
+static bool takes_from_any(const struct order *order, const struct order_list *list)
+{
+    for (uint32_t i = 0; i < list->cell_count; i++)
+        if (takes_from(order, &order_list_cells(list)[i]))
+            return true;
+    return list->cell_count == 0;
 }
 
 static bool is_sent_as(const struct orders *orders, const struct order *order, struct text tracking)
@@ -44,9 +53,9 @@ static bool is_wanted(const struct orders *orders, const struct order *order,
         return false;
     if (list->created_before_ns != 0 && order->created_ns >= list->created_before_ns)
         return false;
-    if (list->sku != 0 && !has_line(order, list->sku, list->warehouse))
+    if (!takes_from_any(order, list))
         return false;
-    const char *tracking = (const char *)(list + 1) + list->customer_bytes + list->after_bytes;
+    const char *tracking = order_list_texts(list) + list->customer_bytes + list->after_bytes;
     return list->tracking_bytes == 0 ||
            is_sent_as(orders, order, (struct text){tracking, list->tracking_bytes});
 }
@@ -99,7 +108,7 @@ static void walk_customer(const struct orders *orders, const struct order_list *
 
 static struct text list_text(const struct order_list *list, bool after)
 {
-    const char *customer = (const char *)(list + 1);
+    const char *customer = order_list_texts(list);
     return after ? (struct text){customer + list->customer_bytes, list->after_bytes}
                  : (struct text){customer, list->customer_bytes};
 }

@@ -287,12 +287,17 @@ static bool build_order_list(struct route_request *request)
 {
     const struct form_list *form = (const void *)request->form;
     struct order_list *list = route_command(request);
-    if (form->sku.bytes > 0 && (list->sku = route_find_sku(request, form->sku)) == 0)
-        return schema_refuse(&request->reader, CODE_NOT_FOUND, "unknown_sku", "sku");
+    if (form->sku.bytes > 0) {
+        uint32_t sku = route_find_sku(request, form->sku);
+        if (sku == 0)
+            return schema_refuse(&request->reader, CODE_NOT_FOUND, "unknown_sku", "sku");
+        struct list_cell *cell = pile_append(request->command, sizeof *cell);
+        *cell = (struct list_cell){.sku = sku, .warehouse = WAREHOUSE_NONE};
+        list->cell_count = 1;
+    }
     list->created_after_ns = form->created_after;
     list->created_before_ns = form->created_before;
     list->states = form->state == 0 ? 0 : 1u << form->state;
-    list->warehouse = WAREHOUSE_NONE;
     list->limit = 1; /* each ask says its own */
     list->customer_bytes = route_append_text(request, form->customer);
     request->limit = form->limit == 0 ? WALK_ITEMS : (uint32_t)form->limit;
@@ -317,7 +322,6 @@ static bool build_shipment_list(struct route_request *request)
 {
     const struct form_tracking *form = (const void *)request->form;
     struct order_list *list = route_command(request);
-    list->warehouse = WAREHOUSE_NONE;
     list->limit = 1; /* each ask says its own */
     list->tracking_bytes = route_append_text(request, form->tracking);
     request->limit = WALK_ITEMS;

@@ -380,8 +380,8 @@ static bool build_cells(struct route_request *request)
     return true;
 }
 
-/* All orders are looked at for each task, so a page is short. */
-enum { TASKS_ON_A_PAGE = 10 };
+/* All orders are looked at for so many tasks, so a page is short. */
+enum { TASKS_ON_A_PAGE = TASKS_TOGETHER };
 
 static bool build_tasks(struct route_request *request)
 {
@@ -542,7 +542,7 @@ static const struct route routes[] = {
      .pattern = "/v1/tasks",
      .name = "listTasks",
      .about = "Units that were not there when they were counted, and were promised to orders, "
-              "which are named. Looks at all orders for each task.",
+              "which are named. Looks at all orders, once for eight tasks.",
      .status = 200,
      .op = OP_CELL_LIST,
      .command_bytes = sizeof(struct cell_list),

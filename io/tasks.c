@@ -7,13 +7,16 @@ enum {
     UNSHIPPED = 1 << ORDER_PAID | 1 << ORDER_PARTIALLY_SHIPPED | 1 << ORDER_SHIP_FAILED,
 };
 
-static void begin_cell(struct tasks *tasks)
+static void begin_cells(struct tasks *tasks)
 {
+    uint32_t left = tasks->cell_count - tasks->at;
     tasks->shard = 0;
     tasks->cursor = 0;
-    tasks->task.order_count = 0;
-    if (tasks->at < tasks->cell_count)
-        tasks->task.cell = tasks->cells[tasks->at];
+    tasks->together = left < TASKS_TOGETHER ? left : TASKS_TOGETHER;
+    for (uint32_t i = 0; i < tasks->together; i++) {
+        tasks->tasks[i].cell = tasks->cells[tasks->at + i];
+        tasks->tasks[i].order_count = 0;
+    }
 }
 
 void tasks_begin(struct tasks *tasks, const struct result_cells *cells)
@@ -22,29 +25,33 @@ void tasks_begin(struct tasks *tasks, const struct result_cells *cells)
     memcpy(tasks->cells, cells->cells, cells->cell_count * sizeof cells->cells[0]);
     tasks->cell_count = cells->cell_count;
     tasks->at = 0;
-    begin_cell(tasks);
+    begin_cells(tasks);
 }
 
 bool tasks_left(struct tasks *tasks, uint32_t shard_count)
 {
     if (tasks->at < tasks->cell_count && tasks->shard == shard_count) {
-        tasks->at++;
-        begin_cell(tasks);
+        tasks->at += tasks->together;
+        begin_cells(tasks);
     }
     return tasks->at < tasks->cell_count;
 }
 
 void tasks_ask(const struct tasks *tasks, uint16_t slot, struct pile *command)
 {
-    struct order_list *list = pile_append(command, sizeof *list);
-    list->head.bytes = sizeof *list;
+    uint32_t bytes =
+        (uint32_t)(sizeof(struct order_list) + tasks->together * sizeof(struct list_cell));
+    struct order_list *list = pile_append(command, bytes);
+    list->head.bytes = bytes;
     list->head.op = OP_ORDER_LIST;
     list->cursor = tasks->cursor;
     list->states = UNPAID | UNSHIPPED;
-    list->sku = tasks->task.cell.sku;
-    list->warehouse = tasks->task.cell.cell.warehouse;
     list->slot = slot;
     list->limit = ORDER_LIST_MAX;
+    list->cell_count = (uint8_t)tasks->together;
+    for (uint32_t i = 0; i < tasks->together; i++)
+        order_list_cells(list)[i] = (struct list_cell){
+            .sku = tasks->tasks[i].cell.sku, .warehouse = tasks->tasks[i].cell.cell.warehouse};
 }
 
 static bool is_unpaid(const struct task_order *order)
@@ -76,14 +83,15 @@ static uint64_t promised(const struct result_order *order, const struct result_l
 /* The best are kept; there is room for one more than are named. */
 static void consider(struct task *task, const struct result_order *from)
 {
+    uint64_t units = promised(from, &task->cell);
+    if (units == 0)
+        return;
     struct text id = result_order_text(from, ORDER_ID);
     struct task_order order = {.created_ns = from->stage_ns[STAGE_CREATED],
-                               .units = promised(from, &task->cell),
+                               .units = units,
                                .state = from->state,
                                .id_bytes = (uint8_t)id.bytes};
     memcpy(order.id, id.at, id.bytes);
-    if (order.units == 0)
-        return;
     uint32_t at = task->order_count;
     for (; at > 0 && precedes(&order, &task->orders[at - 1]); at--)
         task->orders[at] = task->orders[at - 1];
@@ -101,20 +109,21 @@ static void name(struct task *task)
     task->order_count = count;
 }
 
-const struct task *tasks_take(struct tasks *tasks, const struct result *result,
-                              uint32_t shard_count)
+uint32_t tasks_take(struct tasks *tasks, const struct result *result, uint32_t shard_count)
 {
     const struct result_orders *orders = (const void *)result;
     bool is_end = result->kind != RESULT_ORDERS || orders->is_end;
     const struct result_order *order = (const void *)(orders + 1);
     for (uint32_t i = 0; result->kind == RESULT_ORDERS && i < orders->order_count; i++) {
-        consider(&tasks->task, order);
+        for (uint32_t k = 0; k < tasks->together; k++)
+            consider(&tasks->tasks[k], order);
         order = (const void *)((const char *)order + order->head.bytes);
     }
     tasks->cursor = is_end ? 0 : orders->cursor;
     tasks->shard += is_end;
     if (tasks->shard < shard_count)
-        return NULL;
-    name(&tasks->task);
-    return &tasks->task;
+        return 0;
+    for (uint32_t k = 0; k < tasks->together; k++)
+        name(&tasks->tasks[k]);
+    return tasks->together;
 }

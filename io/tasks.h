@@ -1,7 +1,7 @@
 /* io/tasks.h - which orders a task hits: units of a SKU were missing in a warehouse when they were
  * counted, and orders had been promised them.
  *
- * Part of a walk (io/walk.h). For one task after the other all orders of all shards are looked at, a
+ * Part of a walk (io/walk.h). For TASKS_TOGETHER of them all orders of all shards are looked at once, a
  * piece at a time; those that are kept are as few as an answer names: unpaid ones first, and of those
  * the newest, for they hurt least. */
 #ifndef SPATE_IO_TASKS_H
@@ -11,7 +11,11 @@
 #include "core/result.h"
 #include "core/turn.h"
 
-enum { TASK_ORDERS_MAX = 32, TASK_CELLS_MAX = WAREHOUSES_MAX };
+enum {
+    TASK_ORDERS_MAX = 32,
+    TASK_CELLS_MAX = WAREHOUSES_MAX,
+    TASKS_TOGETHER = ORDER_LIST_CELLS_MAX
+};
 
 struct task_order {
     uint64_t created_ns;
@@ -31,10 +35,11 @@ struct task {
 struct tasks {
     struct result_listed_cell cells[TASK_CELLS_MAX];
     uint32_t cell_count;
-    uint32_t at;     /* the cell whose orders are looked for */
-    uint32_t shard;  /* that is asked for them; shard_count: all have been */
-    uint64_t cursor; /* there */
-    struct task task;
+    uint32_t at;       /* the first of the cells whose orders are looked for */
+    uint32_t together; /* so many of them */
+    uint32_t shard;    /* that is asked for them; shard_count: all have been */
+    uint64_t cursor;   /* there */
+    struct task tasks[TASKS_TOGETHER];
 };
 
 /* Takes what cells there are; at most TASK_CELLS_MAX. */
@@ -45,8 +50,7 @@ bool tasks_left(struct tasks *tasks, uint32_t shard_count) MUST_LOOK;
 /* Then this appends the command that does. The slot is any of that shard. */
 void tasks_ask(const struct tasks *tasks, uint16_t slot, struct pile *command);
 
-/* Takes its answer. The task that is complete now, until tasks_left is asked again; NULL: none yet. */
-const struct task *tasks_take(struct tasks *tasks, const struct result *result,
-                              uint32_t shard_count);
+/* Takes its answer. How many of tasks->tasks are complete now, until tasks_left is asked again. */
+uint32_t tasks_take(struct tasks *tasks, const struct result *result, uint32_t shard_count);
 
 #endif

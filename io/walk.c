@@ -78,7 +78,9 @@ bool walk_begin(struct walk *walk, const struct command *list, uint32_t limit, s
     } else {
         walk->asked.orders = *(const struct order_list *)(const void *)list;
         walk->customer_bytes = walk->asked.orders.customer_bytes;
-        const char *texts = (const char *)list + sizeof(struct order_list);
+        const char *texts = order_list_texts((const void *)list);
+        if (walk->asked.orders.cell_count > 0)
+            walk->cell = order_list_cells((const void *)list)[0];
         memcpy(walk->customer, texts, walk->customer_bytes);
         memcpy(walk->tracking, texts + walk->customer_bytes, walk->asked.orders.tracking_bytes);
     }
@@ -135,6 +137,7 @@ static bool ask_shard(struct walk *walk, const uint8_t *slot_shard, const struct
     list->slot = slot_of(slot_shard, walk->shard);
     list->cursor = walk->cursor;
     list->limit = (uint16_t)(head != NULL ? 1 : walk->left);
+    append_text(command, (const char *)&walk->cell, list->cell_count * (uint32_t)sizeof walk->cell);
     if (head != NULL) {
         list->created_before_ns = earlier(list->created_before_ns, head->before_ns);
         list->after_bytes = head->id_bytes;
@@ -252,10 +255,9 @@ static const void *take_cells(struct walk *walk, const struct result_cells *cell
 
 static const void *take_task(struct walk *walk, const struct result *result, uint32_t *count)
 {
-    const struct task *task = tasks_take(&walk->tasks, result, walk->shard_count);
-    *count = task != NULL;
-    walk->left -= task != NULL && walk->left > 0;
-    return task;
+    *count = tasks_take(&walk->tasks, result, walk->shard_count);
+    walk->left -= *count < walk->left ? *count : walk->left;
+    return walk->tasks.tasks;
 }
 
 const void *walk_take(struct walk *walk, const struct result *result, uint32_t *count)

@@ -19,7 +19,8 @@ struct walk {
         struct command head;
         struct order_list orders;
         struct cell_list cells;
-    } asked; /* what was asked for, without its texts */
+    } asked;               /* what was asked for, without its texts */
+    struct list_cell cell; /* of a SKU, if that was asked for */
     uint8_t customer_bytes;
     uint8_t last_bytes;
     char customer[ID_BYTES_MAX];

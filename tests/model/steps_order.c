@@ -263,7 +263,8 @@ static void get(struct history *h, const struct step *step)
         compare_order(h, &h->naive.orders[order], (const void *)result);
 }
 
-static uint32_t ask_for_list(struct history *h, struct order_list list, const char *customer)
+static uint32_t ask_for_list(struct history *h, struct order_list list, uint32_t sku,
+                             const char *customer)
 {
     uint32_t count = 0;
     for (uint32_t shard = 0; shard < h->shop->shard_count; shard++) {
@@ -278,9 +279,14 @@ static uint32_t ask_for_list(struct history *h, struct order_list list, const ch
             command.list.slot = (uint16_t)shard; /* slot_shard[i] is i % shard_count */
             command.list.customer_bytes = (uint8_t)strlen(customer);
             command.list.after_bytes = (uint8_t)after_bytes;
-            memcpy(&command.list + 1, customer, strlen(customer));
-            memcpy((char *)(&command.list + 1) + strlen(customer), after, after_bytes);
-            shop_head(&command.head, OP_ORDER_LIST, sizeof list + strlen(customer) + after_bytes);
+            struct list_cell *cells = order_list_cells(&command.list);
+            for (uint32_t i = 0; i < list.cell_count; i++)
+                cells[i] = (struct list_cell){.sku = sku, .warehouse = WAREHOUSE_NONE};
+            char *texts = (char *)(cells + list.cell_count);
+            memcpy(texts, customer, strlen(customer));
+            memcpy(texts + strlen(customer), after, after_bytes);
+            shop_head(&command.head, OP_ORDER_LIST,
+                      (size_t)(texts - (char *)&command) + strlen(customer) + after_bytes);
             orders = (const void *)ask(h, &command.head);
             if (orders->head.code != CODE_OK)
                 disagree(h, "order.list: %s", code_facts(orders->head.code)->name);
@@ -299,7 +305,7 @@ static uint32_t ask_for_list(struct history *h, struct order_list list, const ch
 static bool is_listed(const struct order_list *list, uint32_t sku, uint32_t customer,
                       const struct naive_order *order)
 {
-    bool has_sku = list->sku == 0;
+    bool has_sku = list->cell_count == 0;
     for (uint32_t i = 0; i < order->line_count && !order->is_remainder; i++)
         has_sku |= order->lines[i].sku == sku;
     return order->placed && has_sku && (list->states == 0 || (list->states >> order->state & 1)) &&
@@ -313,17 +319,16 @@ static void list_orders(struct history *h, const struct step *step)
     uint32_t customer = (uint32_t)draw(h, NAIVE_CUSTOMERS + 1);
     struct order_list list = {
         .states = draw(h, 2) == 0 ? 0 : (uint32_t)draw(h, 1u << ORDER_STATES),
-        .sku = draw(h, 2) == 0 ? 0 : number_of(h, sku),
+        .cell_count = (uint8_t)draw(h, 2),
         .limit = (uint16_t)(1 + draw(h, ORDER_LIST_MAX)),
-        .warehouse = WAREHOUSE_NONE,
     };
     (void)step;
     tell(h, "order.list %s, states %x, SKU-%u", customers[customer], list.states,
-         list.sku != 0 ? sku : 99);
+         list.cell_count > 0 ? sku : 99);
     uint32_t expected = 0;
     for (uint32_t i = 0; i < h->naive.order_count; i++)
         expected += is_listed(&list, sku, customer, &h->naive.orders[i]);
-    uint32_t count = ask_for_list(h, list, customers[customer]);
+    uint32_t count = ask_for_list(h, list, number_of(h, sku), customers[customer]);
     if (count != expected)
         disagree(h, "order.list: %u orders in core, %u in the model", count, expected);
     h->codes[CODE_OK]++;

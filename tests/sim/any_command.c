@@ -169,10 +169,12 @@ static void draw_list(struct draft *draft)
     struct order_list *list = fixed(draft, sizeof *list);
     list->created_after_ns = hit(draft, 4) ? draft->any->now_ns - below(draft, 1000000000) : 0;
     list->states = hit(draft, 2) ? (uint32_t)below(draft, 1 << ORDER_STATES) : 0;
-    list->sku = hit(draft, 3) ? sku(draft) : 0;
     list->slot = (uint16_t)below(draft, SLOT_COUNT);
     list->limit = (uint16_t)(1 + below(draft, ORDER_LIST_MAX));
-    list->warehouse = WAREHOUSE_NONE;
+    list->cell_count = hit(draft, 3) ? (uint8_t)(1 + below(draft, ORDER_LIST_CELLS_MAX)) : 0;
+    struct list_cell *cells = room(draft, list->cell_count * sizeof *cells);
+    for (uint32_t i = 0; i < list->cell_count; i++)
+        cells[i] = (struct list_cell){.sku = sku(draft), .warehouse = WAREHOUSE_NONE};
     list->customer_bytes = hit(draft, 2) ? put_numbered(draft, "c", 4) : 0;
 }
 

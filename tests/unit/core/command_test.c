@@ -151,6 +151,8 @@ static void bytes_without_a_meaning_must_be_zero(void **state)
         {any_transfer, offsetof(struct transfer_get, zero), 3},
         {any_transfer, sizeof(struct transfer_get) + 3, 5},
         {any_cells, offsetof(struct cell_list, zero), 3},
+        {any_list, offsetof(struct order_list, zero), 4},
+        {any_list_of_cells, sizeof(struct order_list) + offsetof(struct list_cell, zero), 3},
         {any_list, sizeof(struct order_list) + 22, 2},
         {any_get, sizeof(struct order_get) + 10, 6},
         {any_cancel, sizeof(struct order_cancel) + 16 + 22, 2},
@@ -486,6 +488,10 @@ static void a_list_says_how_many_and_goes_on_only_for_a_customer(void **state)
     assert_wrong(&draft, CODE_INVALID, "limit", 0);
     draft_list(&draft)->slot = SLOT_COUNT;
     assert_wrong(&draft, CODE_MALFORMED, "orders", 0);
+    draft_list(&draft)->cell_count = ORDER_LIST_CELLS_MAX + 1;
+    assert_wrong(&draft, CODE_MALFORMED, "orders", 0);
+    draft_list(&draft)->cell_count = 1; /* and none is there */
+    assert_wrong(&draft, CODE_MALFORMED, "orders", 0);
     struct order_list *list = draft_list(&draft);
     list->customer_bytes = 0;
     list->after_bytes = 17;
@@ -627,6 +633,7 @@ static void a_command_goes_to_the_slot_of_its_order_or_sku(void **state)
         TOPOLOGY_SLOT,
         TOPOLOGY_SLOT,
         sku_slot,
+        5,
         5,
         order_slot,
         order_slot,

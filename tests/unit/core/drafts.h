@@ -102,6 +102,18 @@ static inline struct order_list *draft_list(struct draft *draft)
     return list;
 }
 
+static inline struct order_list *draft_list_of_cells(struct draft *draft)
+{
+    struct order_list *list = draft_list(draft);
+    struct list_cell cells[2] = {{.sku = 1}, {.sku = 2, .warehouse = WAREHOUSE_NONE}};
+    uint8_t *behind = (uint8_t *)(list + 1);
+    memmove(behind + sizeof cells, behind, list->head.bytes - sizeof *list);
+    memcpy(behind, cells, sizeof cells);
+    list->head.bytes += (uint32_t)sizeof cells;
+    list->cell_count = 2;
+    return list;
+}
+
 static inline struct order_money *draft_money_of(struct draft *draft, enum op op,
                                                  const char *const texts_of[MONEY_TEXTS])
 {
@@ -369,6 +381,7 @@ DRAFT(rules_put)
 DRAFT(rules_get)
 DRAFT(caps)
 DRAFT(list)
+DRAFT(list_of_cells)
 DRAFT(act)
 DRAFT(parcel)
 DRAFT(scans)
@@ -398,6 +411,7 @@ static draft_any *const drafts[] = {
     any_rules_get,
     any_caps,
     any_list,
+    any_list_of_cells,
     any_act,
     any_parcel,
     any_scans,

@@ -238,7 +238,6 @@ static void the_other_orders_of_a_customer_are_still_listed(void **state)
             memset(&command, 0, sizeof command.list + 16);
             command.list.slot = (uint16_t)shard; /* slot_shard[i] is i % shard_count */
             command.list.limit = 50;
-            command.list.warehouse = WAREHOUSE_NONE;
             command.list.customer_bytes = 7;
             memcpy(&command.list + 1, "c778812", 7);
             shop_head(&command.head, OP_ORDER_LIST, sizeof command.list + 7);

@@ -8,6 +8,9 @@ struct listed {
     uint64_t created_ns[4096];
 };
 
+/* Those that are asked for, as many as the command says. */
+static struct list_cell wanted[2];
+
 static const struct result_orders *ask(struct shop *shop, const struct order_list *list,
                                        const char *customer, struct text after)
 {
@@ -16,9 +19,12 @@ static const struct result_orders *ask(struct shop *shop, const struct order_lis
     command.list = *list;
     command.list.customer_bytes = (uint8_t)strlen(customer);
     command.list.after_bytes = (uint8_t)after.bytes;
-    memcpy(&command.list + 1, customer, strlen(customer));
-    memcpy((char *)(&command.list + 1) + strlen(customer), after.at, after.bytes);
-    shop_head(&command.head, OP_ORDER_LIST, sizeof *list + strlen(customer) + after.bytes);
+    memcpy(order_list_cells(&command.list), wanted, list->cell_count * sizeof *wanted);
+    char *texts = (char *)(order_list_cells(&command.list) + list->cell_count);
+    memcpy(texts, customer, strlen(customer));
+    memcpy(texts + strlen(customer), after.at, after.bytes);
+    shop_head(&command.head, OP_ORDER_LIST,
+              (size_t)(texts - (char *)&command) + strlen(customer) + after.bytes);
     return (const void *)shop_ask(shop, &command.head);
 }
 
@@ -95,14 +101,14 @@ static void a_customers_orders_come_newest_first_and_all_of_them(void **state)
         shop_stock_up(shop, skus, 2, 500);
         place_many(shop, skus, 40);
         for (uint16_t limit = 1; limit <= 21; limit = (uint16_t)(limit + 5)) {
-            struct order_list list = {.limit = limit, .warehouse = WAREHOUSE_NONE};
+            struct order_list list = {.limit = limit};
             struct listed *out = list_all(shop, &list, "odd");
             assert_int_equal(out->count, 20);
             for (uint32_t i = 0; i < out->count; i++)
                 assert_int_equal((out->ids[i][strlen(out->ids[i]) - 1] - '0') % 2, 1);
             free(out);
         }
-        struct order_list list = {.limit = 3, .warehouse = WAREHOUSE_NONE};
+        struct order_list list = {.limit = 3};
         for (uint32_t shard = 0; shard < shop->shard_count; shard++) {
             struct listed *out = calloc(1, sizeof *out);
             list_shard(shop, shard, list, "even", out);
@@ -128,20 +134,26 @@ static void orders_are_found_by_state_sku_warehouse_and_time(void **state)
             snprintf(id, sizeof id, "o-%u", i * 7);
             shop_cancel(shop, id, NULL, 0, "");
         }
-        struct order_list list = {.limit = 7, .warehouse = WAREHOUSE_NONE};
+        struct order_list list = {.limit = 7};
         assert_int_equal(count_all(shop, &list, ""), 40);
         list.states = 1u << ORDER_CANCELLED;
         assert_int_equal(count_all(shop, &list, ""), 5);
         list.states |= 1u << ORDER_PENDING_PAYMENT;
         assert_int_equal(count_all(shop, &list, ""), 40);
-        list.sku = skus[1];
+        list.cell_count = 1;
+        wanted[0] = (struct list_cell){.sku = skus[1], .warehouse = WAREHOUSE_NONE};
         assert_int_equal(count_all(shop, &list, ""), 10);
-        list.warehouse = 0;
+        assert_int_equal(count_all(shop, &list, "even"), 10);
+        wanted[0].warehouse = 0;
         assert_int_equal(count_all(shop, &list, ""), 10);
-        list.warehouse = 1;
+        wanted[0].warehouse = 1;
         assert_int_equal(count_all(shop, &list, ""), 0);
+        list.cell_count = 2;
+        wanted[1] = (struct list_cell){.sku = skus[1], .warehouse = 0};
+        assert_int_equal(count_all(shop, &list, ""), 10);
+        wanted[1].sku = skus[0];
+        assert_int_equal(count_all(shop, &list, ""), 40);
         list = (struct order_list){.limit = 2,
-                                   .warehouse = WAREHOUSE_NONE,
                                    .created_after_ns = began_ns + UINT64_C(10) * 1000000000,
                                    .created_before_ns = began_ns + UINT64_C(20) * 1000000000};
         assert_int_equal(count_all(shop, &list, ""), 10);
@@ -156,8 +168,7 @@ static void one_answer_looks_at_so_many_orders_and_no_more(void **state)
     uint32_t skus[2];
     shop_stock_up(shop, skus, 2, 9000);
     place_many(shop, skus, 2500);
-    struct order_list list = {
-        .limit = 9, .warehouse = WAREHOUSE_NONE, .states = 1u << ORDER_COMPLETED};
+    struct order_list list = {.limit = 9, .states = 1u << ORDER_COMPLETED};
     struct listed *out = list_all(shop, &list, "");
     assert_int_equal(out->count, 0);
     assert_int_equal(out->calls, 3);
@@ -172,7 +183,7 @@ static void a_list_does_not_go_on_from_an_order_of_somebody_else(void **state)
     uint32_t skus[2];
     shop_stock_up(shop, skus, 2, 500);
     place_many(shop, skus, 4);
-    struct order_list list = {.limit = 9, .warehouse = WAREHOUSE_NONE};
+    struct order_list list = {.limit = 9};
     assert_int_equal(ask(shop, &list, "odd", (struct text){"o-0", 3})->head.code, CODE_NOT_FOUND);
     assert_int_equal(ask(shop, &list, "odd", (struct text){"o-9", 3})->head.code, CODE_NOT_FOUND);
     assert_int_equal(ask(shop, &list, "odd", (struct text){"o-3", 3})->head.code, CODE_OK);
@@ -189,7 +200,7 @@ static void any_cursor_is_an_answer(void **state)
     place_many(shop, skus, 4);
     const uint64_t cursors[] = {1, 1u << 20, UINT32_MAX, UINT64_C(1) << 40, UINT64_MAX};
     for (uint32_t i = 0; i < sizeof cursors / sizeof cursors[0]; i++) {
-        struct order_list list = {.limit = 9, .warehouse = WAREHOUSE_NONE, .cursor = cursors[i]};
+        struct order_list list = {.limit = 9, .cursor = cursors[i]};
         assert_int_equal(ask(shop, &list, "", (struct text){"", 0})->head.code, CODE_OK);
     }
     shop_close(shop);

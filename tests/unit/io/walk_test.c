@@ -88,7 +88,7 @@ static const struct kept *find(const char *id, uint32_t bytes)
 /* Newest first, behind the one that `after` names. */
 static void list_customer(const struct order_list *list, struct result_orders *orders)
 {
-    const char *customer = (const char *)(list + 1), *after = customer + list->customer_bytes;
+    const char *customer = order_list_texts(list), *after = customer + list->customer_bytes;
     const struct kept *last = find(after, list->after_bytes);
     uint32_t shard = slot_shard[list->slot], looked = 0;
     uint32_t from = list->after_bytes > 0 ? (uint32_t)(last - shop.orders) : shop.order_count;
@@ -214,7 +214,6 @@ static const struct command *order_list(const char *customer, uint32_t states)
     command.list = (struct order_list){.head = {.bytes = sizeof command.list, .op = OP_ORDER_LIST},
                                        .states = states,
                                        .limit = 1,
-                                       .warehouse = WAREHOUSE_NONE,
                                        .customer_bytes = (uint8_t)strlen(customer)};
     memcpy(&command.list + 1, customer, strlen(customer));
     return &command.list.head;
@@ -325,12 +324,8 @@ static void a_cursor_that_is_none_of_ours_is_refused(void **state)
 
 static uint32_t tasks_shown;
 
-static void show_task(const void *item, uint32_t count)
+static void show_task(const struct task *task)
 {
-    const struct task *task = item;
-    if (count == 0)
-        return;
-    assert_int_equal(count, 1);
     assert_int_equal(task->cell.sku, ++tasks_shown);
     if (task->cell.sku != 1) /* the double's orders are all of SKU 1 */
         return;
@@ -342,19 +337,46 @@ static void show_task(const void *item, uint32_t count)
     }
 }
 
+static void show_tasks(const void *item, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        show_task((const struct task *)item + i);
+}
+
+static const struct command *task_list(void)
+{
+    static const struct cell_list list = {
+        .head = {.bytes = sizeof list, .op = OP_CELL_LIST},
+        .limit = TASK_CELLS_MAX,
+        .wanted = CELLS_MISSING,
+    };
+    return &list.head;
+}
+
+/* As often as it takes to look at each order once, LOOK_MAX at a time; a shard may say in an answer of its
+ * own that there are no more. */
+static void the_tasks_of_a_page_look_at_the_orders_together(void **state)
+{
+    (void)state;
+    struct page page = {.cursor = {"", 0}};
+    for (uint32_t i = 0; i < ORDERS_MAX; i++)
+        keep(i, "c", 1000 + i);
+    tasks_shown = 0;
+    turn_page(&page, task_list(), TASKS_TOGETHER, show_tasks);
+    assert_int_equal(tasks_shown, CELLS);
+    assert_in_range(page.asks, ORDERS_MAX / LOOK_MAX, ORDERS_MAX / LOOK_MAX + 3 * SHARDS);
+}
+
 static void a_task_names_the_newest_unpaid_orders_of_all_shards(void **state)
 {
     (void)state;
     struct page page = {.cursor = {"", 0}};
-    struct cell_list list = {.head = {.bytes = sizeof list, .op = OP_CELL_LIST},
-                             .limit = TASK_CELLS_MAX,
-                             .wanted = CELLS_MISSING};
     for (uint32_t i = 0; i < 500; i++)
         keep(i, "c", 1000 + i);
     shop.orders[499].state = ORDER_PAID;
     shop.orders[497].state = ORDER_CANCELLED;
     tasks_shown = 0;
-    turn_page(&page, &list.head, 10, show_task);
+    turn_page(&page, task_list(), TASKS_TOGETHER, show_tasks);
     assert_int_equal(tasks_shown, CELLS);
     assert_int_equal(page.cursor.bytes, 0);
     assert_string_equal(shown[0], "o-498");
@@ -373,6 +395,7 @@ int main(void)
         cmocka_unit_test_setup(a_page_asks_only_so_often_however_little_it_finds, set_up),
         cmocka_unit_test_setup(an_empty_shop_has_one_page, set_up),
         cmocka_unit_test_setup(a_cursor_that_is_none_of_ours_is_refused, set_up),
+        cmocka_unit_test_setup(the_tasks_of_a_page_look_at_the_orders_together, set_up),
         cmocka_unit_test_setup(a_task_names_the_newest_unpaid_orders_of_all_shards, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
