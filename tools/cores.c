@@ -1,8 +1,11 @@
 #include "tools/cores.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 _Static_assert((int)CORES_MAX <= (int)CPU_SETSIZE, "what a mask can name");
 
@@ -104,4 +107,17 @@ bool cores_keep_off(const struct cores *cores, uint32_t shard_count)
     for (uint32_t i = 0; i + shard_count < cores->count; i++)
         CPU_SET(cores->at[i], &mask);
     return CPU_COUNT(&mask) == 0 || sched_setaffinity(0, sizeof mask, &mask) == 0;
+}
+
+/* The wish for no latency at all is kept by not leaving the kernel's idle loop, where a core that is given
+ * work sees it without an interrupt. */
+int cores_keep_awake(void)
+{
+    const int32_t latency_us = 0;
+    int file = open("/dev/cpu_dma_latency", O_WRONLY | O_CLOEXEC);
+    if (file < 0 || write(file, &latency_us, sizeof latency_us) == sizeof latency_us)
+        return file < 0 ? -errno : file;
+    int error = errno;
+    close(file);
+    return -error;
 }

@@ -37,4 +37,8 @@ uint32_t cores_of_shard(const struct cores *cores, uint32_t shard_count, uint32_
 bool cores_keep_to(uint32_t core) MUST_LOOK;
 bool cores_keep_off(const struct cores *cores, uint32_t shard_count) MUST_LOOK;
 
+/* Asks the system to keep every core of the machine awake as long as the descriptor that comes back is open.
+ * A negative errno: it refused. */
+int cores_keep_awake(void) MUST_LOOK;
+
 #endif

@@ -152,6 +152,21 @@ static void share_cores(struct run *run, struct steward *steward)
     }
 }
 
+/* Until the process ends. */
+static void keep_awake(struct steward *steward)
+{
+    char line[CORES_LINE_BYTES];
+    if (steward->options.awake == 0)
+        return;
+    int file = cores_keep_awake();
+    if (file < 0)
+        snprintf(line, sizeof line, "cores: --awake is not heeded: /dev/cpu_dma_latency: %s",
+                 strerror(-file));
+    else
+        snprintf(line, sizeof line, "cores: all of this machine are kept awake");
+    steward_say(steward, file < 0 ? ENV_WARNING : ENV_INFO, line);
+}
+
 /* Runs every actor until all have returned; the exit code. */
 static int run_actors(struct run *run, struct env *env, uint32_t shard_count)
 {
@@ -189,6 +204,7 @@ static int serve(struct steward *steward)
         return fail(EXIT_OS, "a thread cannot be started; raise `ulimit -u`");
     say_beginning(steward);
     share_cores(&run, steward);
+    keep_awake(steward);
     exit_code = run_actors(&run, env, options->shard_count);
     steward_end(steward);
     const char *why_not = server_report(server)->message;

@@ -23,6 +23,7 @@ static const char *const log_levels[] = {"error", "warning", "info", "debug", NU
 static const char *const log_forms[] = {"text", "logfmt", "json", NULL};
 static const char *const review_timeouts[] = {"reject", "accept", NULL};
 static const char *const pinnings[] = {"auto", "yes", "no", NULL};
+static const char *const no_or_yes[] = {"no", "yes", NULL};
 static const char *const sync_modes[] = {"dsync", "fdatasync", "none", "auto", NULL};
 
 /* The one table: --help, the file, the environment, man page and sample are made of it. */
@@ -128,6 +129,16 @@ static void fill_table(struct serve_options *options, struct option table[SERVE_
          .kind = OPTION_DURATION,
          INTO(options->spin_ns),
          .max = 1000000},
+        {.name = "awake",
+         .value_name = "WHETHER",
+         .help =
+             "keep all cores of the machine awake while the server runs: an idle one looks for "
+             "work "
+             "instead of sleeping, so that whoever waits is woken sooner, at the price of power; "
+             "needs access to /dev/cpu_dma_latency",
+         .kind = OPTION_CHOICE,
+         INTO(options->awake),
+         .choices = no_or_yes},
         {.name = "memory",
          .value_name = "SIZE",
          .help =

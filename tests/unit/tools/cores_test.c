@@ -1,8 +1,10 @@
 #include "tests/unit/test.h"
 #include "tools/cores.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct cores some(uint32_t count, uint32_t quota)
 {
@@ -86,6 +88,19 @@ static void a_mask_that_was_set_from_outside_is_what_counts(void **state)
     }
 }
 
+static void cores_are_kept_awake_while_the_descriptor_is_open(void **state)
+{
+    (void)state;
+    int file = cores_keep_awake(), reader = open("/dev/cpu_dma_latency", O_RDONLY);
+    if (file < 0 || reader < 0)
+        skip(); /* the device is not there, or not for us */
+    int32_t latency_us = -1;
+    assert_int_equal(read(reader, &latency_us, sizeof latency_us), sizeof latency_us);
+    assert_int_equal(latency_us, 0);
+    close(reader);
+    close(file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -95,6 +110,7 @@ int main(void)
         cmocka_unit_test(shards_look_on_only_where_each_has_a_core_all_the_time),
         cmocka_unit_test(each_shard_has_a_core_that_no_other_has_and_that_is_allowed),
         cmocka_unit_test(a_mask_that_was_set_from_outside_is_what_counts),
+        cmocka_unit_test(cores_are_kept_awake_while_the_descriptor_is_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
