@@ -78,27 +78,42 @@ def cpu_split(root):
     return [sum(ticks[pid][part] for pid in ours) / os.sysconf('SC_CLK_TCK') for part in (0, 1)]
 
 
-def floor(directory):
-    """What spate-floor says, in us: a lone durable answer, an echo, a write."""
-    said = run(os.path.join(BUILD, 'bench/spate-floor'), directory, 'rounds=1')
-    return [float(us) for us in re.findall(r'([\d.]+) us', said)]
+def floor(directory, server, client):
+    """What spate-floor says on these two cores, in us: the best of a lone durable answer, an echo, a durable
+    write, and its two parts, the write and the flush."""
+    said = run(os.path.join(BUILD, 'bench/spate-floor'), directory, 'rounds=1', f'server={server}', f'client={client}')
+    by_ring, by_call, *others = (float(us) for us in re.findall(r'([\d.]+) us', said))
+    return [min(by_ring, by_call), *others]
+
+
+def interrupts():
+    """Of each core and device since the start."""
+    with open('/proc/interrupts', encoding='ascii') as text:
+        lines = [line.split() for line in text]
+    return {(core, line[0]): int(count) for line in lines[1:] if line[0][:-1].isdigit()
+            for core, count in zip(lines[0], line[1:])}
 
 
 def nearest_the_disk(directory, cores):
-    """The core that a lone durable answer is quickest on. A disk of one queue interrupts one core; where that
-    is not the server's, each write waits until the other core has woken up or has time."""
-    def write_us(core):
-        said = run('taskset', '-c', str(core), os.path.join(BUILD, 'bench/spate-floor'), directory, 'rounds=1', 'answers=100')
-        return float(re.search(r'write alone ([\d.]+)', said).group(1))
-    return min(cores, key=write_us)
+    """Of these cores the one that the disk interrupts. A disk of one queue interrupts one alone; where that is not
+    the server's, each write waits until the other core has woken up or has time."""
+    before = interrupts()
+    with tempfile.TemporaryFile(dir=directory, buffering=0) as file:
+        for _ in range(200):
+            file.write(bytes(4096))
+            os.fdatasync(file.fileno())
+    after = interrupts()
+    grown = lambda core: max(count - before.get(of, 0) for of, count in after.items() if of[0] == f'CPU{core}')
+    return max(cores, key=grown)
 
 
 @contextlib.contextmanager
 def apart(*servers):
     """The servers on the core that is nearest their disk, and the load that is begun meanwhile on another; one
-    core: as they are."""
+    core: as they are. Which two these are."""
     cores = sorted(os.sched_getaffinity(0))
     theirs = nearest_the_disk(servers[0].directory, {cores[0], cores[-1]})
+    of_load = cores[-1] if theirs == cores[0] else cores[0]
 
     def pin(server, to):
         for task in os.listdir(f'/proc/{server.process.pid}/task'):
@@ -106,9 +121,9 @@ def apart(*servers):
 
     for server in servers:
         pin(server, {theirs})
-    os.sched_setaffinity(0, {cores[-1] if theirs == cores[0] else cores[0]})
+    os.sched_setaffinity(0, {of_load})
     try:
-        yield
+        yield theirs, of_load
     finally:
         os.sched_setaffinity(0, cores)
         for server in servers:
