@@ -30,7 +30,7 @@ struct serve_options {
     const char *config_path;
     uint32_t pin; /* enum pinning */
     uint64_t spin_ns;
-    uint32_t awake; /* 1: yes */
+    uint32_t awake;     /* 1: yes */
     uint32_t log_level; /* enum env_level */
     uint32_t log_form;  /* enum lines_form */
     FILE *errors;       /* where what is wrong is said */
