@@ -439,8 +439,12 @@ void env_system_say(const char *line)
         const char *from;
         void *at;
     } text = {.from = line};
-    struct iovec parts[2] = {{.iov_base = text.at, .iov_len = strlen(line)},
-                             {.iov_base = (char[]){'\n'}, .iov_len = 1}};
+    char end[] = "\033[K\n"; /* a terminal may have a longer line there, of progress */
+    size_t end_bytes = isatty(STDERR_FILENO) ? sizeof end - 1 : 1;
+    struct iovec parts[2] = {
+        {.iov_base = text.at, .iov_len = strlen(line)},
+        {.iov_base = end + sizeof end - 1 - end_bytes, .iov_len = end_bytes},
+    };
     if (pwritev2(STDERR_FILENO, parts, 2, -1, RWF_NOWAIT) >= 0 || errno != EOPNOTSUPP)
         return;
     struct pollfd stderr_poll = {.fd = STDERR_FILENO, .events = POLLOUT};

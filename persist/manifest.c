@@ -57,8 +57,8 @@ static int32_t read_copy(struct env *env, int32_t file, uint64_t offset, struct 
 static int32_t read_either(struct env *env, int32_t file, struct manifest *manifest)
 {
     int32_t first = read_copy(env, file, 0, manifest);
-    if (first != -EPROTO && first != -EBADMSG)
-        return first;
+    if (first == 0)
+        return 0;
     int64_t bytes = env_file_bytes(env, file);
     if (bytes < 0)
         return (int32_t)bytes;

@@ -77,9 +77,10 @@ static int verify_snapshot(struct log_state *state, uint64_t seq, void *block, b
     uint64_t number = reader.next_block;
     snapshot_close(&reader);
     if (error < 0)
-        return log_fail(state->command, EXIT_DAMAGED, "%s/%s, block %" PRIu64 ": %s",
-                        state->directory, name, number,
-                        error == -EBADMSG ? "it is damaged" : strerror(-error));
+        return log_fail(state->command, error == -EIO ? EXIT_IO : EXIT_DAMAGED,
+                        "%s/%s, block %" PRIu64 ": %s%s", state->directory, name, number,
+                        error == -EBADMSG ? "it is damaged" : "it cannot be read: ",
+                        error == -EBADMSG ? "" : strerror(-error));
     if (loud)
         printf("%s is whole: %" PRIu64 " records\n", name, reader.head.record_count);
     return 0;
@@ -127,9 +128,10 @@ static int verify(int argc, char **argv)
     const struct usage usage = {
         .command = "spate log verify",
         .arguments = "DIR [OPTION...]",
-        .summary = "Looks at every byte of a log and its snapshots. Exit code 0: whole; 1: whole "
-                   "but for a "
-                   "torn end that was never acknowledged; 65: damaged, and where.",
+        .summary =
+            "Looks at every byte of a log and its snapshots. Exit code 0: whole; 1: whole "
+            "but for a torn end that was never acknowledged; 65: damaged, and where; 74: the "
+            "device cannot read it, and where.",
         .options = options,
     };
     struct log_state state;

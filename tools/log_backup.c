@@ -36,25 +36,36 @@ struct backup {
     void *scan_memory;
     char *names;
     uint64_t bytes;
+    int exit_code; /* once it is REFUSED */
     struct log_progress progress;
 };
 
 /* What became of a try. */
 enum outcome { TAKEN, AGAIN, REFUSED };
 
-static enum outcome refuse(const struct backup *b, const char *what, int error)
+static enum outcome refuse(struct backup *b, const char *what, int error)
 {
-    (void)log_fail(b->command, EXIT_IO, "%s: %s", what, strerror(error));
+    b->exit_code = log_fail(b->command, EXIT_IO, "%s: %s", what, strerror(error));
     return REFUSED;
+}
+
+/* What a server has just replaced may be gone or read as anything; but a device that fails, fails. */
+static enum outcome unreadable(struct backup *b, const char *what, int32_t error)
+{
+    char line[256];
+    if (error != -EIO)
+        return AGAIN;
+    snprintf(line, sizeof line, "%.128s: %s cannot be read", b->from_path, what);
+    return refuse(b, line, EIO);
 }
 
 /* ---- where it ends ---------------------------------------------------------------------------------- */
 
-static bool list(struct backup *b)
+static int32_t list(struct backup *b)
 {
     int32_t count = env_list(b->env, b->from, b->names, NAMES_BYTES);
     b->snapshot_count = count < 0 ? 0 : snapshot_list(b->names, (uint32_t)count, b->snapshots);
-    return count >= 0 && manifest_read(b->env, b->from, &b->manifest) == 0;
+    return count < 0 ? count : manifest_read(b->env, b->from, &b->manifest);
 }
 
 static struct place begin_of(struct backup *b)
@@ -101,16 +112,19 @@ static bool is_damaged(struct backup *b, struct place end, uint64_t witness)
 static enum outcome find_end(struct backup *b)
 {
     struct scan scan;
-    if (!list(b))
-        return AGAIN;
+    int32_t error = list(b);
+    if (error < 0)
+        return unreadable(b, "the manifest", error);
     struct place begin = begin_of(b);
-    if (read_to(b, &scan, begin, UINT64_MAX) < 0)
-        return AGAIN;
+    error = read_to(b, &scan, begin, UINT64_MAX);
+    if (error < 0)
+        return unreadable(b, "the log", error);
     uint64_t witness = later(scan.witness, later(b->manifest.witness, begin.seq - 1));
     if (is_damaged(b, scan.at, witness)) {
-        (void)log_fail(b->command, EXIT_DAMAGED,
-                       "%s is damaged at sequence %" PRIu64 ": `spate log verify` says where",
-                       b->from_path, scan.at.seq);
+        b->exit_code =
+            log_fail(b->command, EXIT_DAMAGED,
+                     "%s is damaged at sequence %" PRIu64 ": `spate log verify` says where",
+                     b->from_path, scan.at.seq);
         return REFUSED;
     }
     if (read_to(b, &scan, begin, witness) < 0 || scan.at.seq != witness + 1)
@@ -278,7 +292,7 @@ static int run(struct backup *b)
         return 0;
     }
     if (outcome == REFUSED)
-        return EXIT_DAMAGED;
+        return b->exit_code;
     return log_fail(b->command, EXIT_UNAVAILABLE,
                     "%s changes faster than it can be copied: make snapshots less often, or try "
                     "again",

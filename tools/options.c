@@ -35,7 +35,7 @@ static uint32_t distance(const char *a, const char *b)
 const struct option *option_nearest(const struct usage *usage, const char *name)
 {
     const struct option *nearest = NULL;
-    uint32_t best = 4;
+    uint32_t length = (uint32_t)strlen(name), best = length < 6 ? 1 + length / 2 : 4;
     for (const struct option *option = usage->options; option->name != NULL; option++) {
         uint32_t away = distance(name, option->name);
         if (away < best) {
@@ -61,7 +61,8 @@ static int unknown(const struct usage *usage, const char *name)
             *name == '-' ? "" : "--", name);
     if (nearest != NULL)
         fprintf(usage_errors(usage), "; did you mean --%s?", nearest->name);
-    fprintf(usage_errors(usage), " (--help lists them)\n");
+    fprintf(usage_errors(usage), " (usage: %s %s; --help lists the options)\n", usage->command,
+            usage->arguments);
     return 2;
 }
 

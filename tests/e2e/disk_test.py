@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 
 import spate
+from left import verify_what_is_left
 
 MIB = 1 << 20
 
@@ -39,6 +40,7 @@ def image(directory, mib):
     run("mkfs.ext4", "-q", "-F", "-m", "0", "-E", "lazy_itable_init=0,lazy_journal_init=0", path)
     with mounted(path, os.path.join(directory, "disk"), "-o", "loop") as disk:
         yield path, disk
+        verify_what_is_left(spate.PROGRAM, disk)  # before it is not there any more
 
 
 class Server(spate.Server):

@@ -5,6 +5,7 @@
  *   SPATE_LAST_STEP=LINE   the process ends before this step is handed over; its line is written
  *   SPATE_LAST_COUNT=N     before the N-th of them (1)
  *   SPATE_SKIP_STEP=LINE   these are not done, and succeed
+ *   SPATE_FAIL_STEP=LINE   these reads end with EIO
  *
  * Steps are what is submitted to an io_uring: open (that creates), write, fsync, rename, unlink, and the
  * first of successive reads of one file. Numbers in names are left out, directories stand without path.
@@ -94,6 +95,10 @@ static void look_at(struct io_uring_sqe *entry)
     char line[LINE_BYTES];
     if (!describe(entry, line))
         return;
+    if (is_wanted("SPATE_FAIL_STEP", line)) {
+        entry->fd = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+        entry->off = 0; /* where nothing ever is */
+    }
     bool again = entry->opcode == IORING_OP_READ && strcmp(line, last) == 0;
     strcpy(last, line);
     if (again)
@@ -125,6 +130,15 @@ int io_uring_submit(struct io_uring *ring)
         *(void **)&next = dlsym(RTLD_NEXT, "io_uring_submit");
     look(ring);
     return next(ring);
+}
+
+int io_uring_submit_and_wait(struct io_uring *ring, unsigned wanted)
+{
+    static int (*next)(struct io_uring *, unsigned);
+    if (next == NULL)
+        *(void **)&next = dlsym(RTLD_NEXT, "io_uring_submit_and_wait");
+    look(ring);
+    return next(ring, wanted);
 }
 
 int io_uring_submit_and_get_events(struct io_uring *ring)

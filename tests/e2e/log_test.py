@@ -241,4 +241,4 @@ spate.run([
     damage_is_told_with_file_offset_and_sequences,
     a_torn_tail_is_told_and_hinders_nobody,
     every_number_of_shards_arrives_at_the_same_state,
-], leave_damage=(a_newer_format_is_refused, damage_is_told_with_file_offset_and_sequences))
+], leave_damage={a_newer_format_is_refused: ["data"], damage_is_told_with_file_offset_and_sequences: ["data"]})

@@ -159,6 +159,8 @@ def a_terminal_sees_progress_over_itself_and_a_pipe_plain_lines_if_any(directory
         assert re.match(rf"spate log {words[0]}: [^\r\n]+: \d+( of \d+)?[^\r\n]*\033\[K\r", said), repr(said)
         assert said.endswith("\033[K"), repr(said)
         assert not re.search(r"spate log [^\r\n]*\r?\n", said), repr(said)  # only over itself
+        for line in re.findall(r"([^\r\n]*)\r?\n", said):  # what else is said leaves nothing of it behind
+            assert line.endswith("\033[K"), repr(said)
     assert "\r" not in tool("log", "verify", "--state", data)
 
 
@@ -552,7 +554,9 @@ TESTS = [
     salvage_needs_no_manifest,
     a_data_directory_can_be_moved,
 ]
-LEAVE_DAMAGE = {a_damaged_log_is_refused_and_a_backup_serves, salvage_takes_what_can_be_had_and_lists_the_rest,
-                salvage_needs_no_manifest,
-                a_server_whose_log_has_rotted_saves_what_it_has_in_memory_when_it_stops}
+LEAVE_DAMAGE = {
+    a_damaged_log_is_refused_and_a_backup_serves: ["data"],
+    salvage_takes_what_can_be_had_and_lists_the_rest: ["data"],
+    a_server_whose_log_has_rotted_saves_what_it_has_in_memory_when_it_stops: ["killed"],
+}
 spate.run([test for test in TESTS if not sys.argv[2:] or test.__name__ in sys.argv[2:]], leave_damage=LEAVE_DAMAGE)

@@ -33,10 +33,11 @@ class Server:
     def __init__(self, directory, *options, http="127.0.0.1:0", admin="127.0.0.1:0", environment=None,
                  data=None):
         self.directory = directory
+        self.data = data or os.path.join(directory, "data")
         self.log_path = os.path.join(directory, "log.txt")
         with open(self.log_path, "w") as log:
             self.process = subprocess.Popen(
-                [PROGRAM, "serve", "--data", data or os.path.join(directory, "data"), "--memory", "64M", "--segment", "4M",
+                [PROGRAM, "serve", "--data", self.data, "--memory", "64M", "--segment", "4M",
                  "--http", http, "--admin", admin, *options],
                 stdout=log, stderr=log, env={**os.environ, **(environment or {})})
         started.append(self)
@@ -105,17 +106,31 @@ def order(number, units=1, sku="A"):
             "lines": [{"sku": sku, "units": units, "unit_price": 1999}]}
 
 
-def run(tests, leave_damage=()):
-    """Each test is a function of an empty directory; its name is a sentence that is true or false. But for
-    those that leave damage, the directories of their servers must verify their state afterwards."""
+def end_servers(directory):
+    """And what they had there."""
+    places = set()
+    while started:
+        server = started.pop()
+        server.kill()
+        if os.path.exists(os.path.join(server.data, "manifest")):
+            places.add(os.path.realpath(server.data))
+    return {place for place in places if place.startswith(os.path.realpath(directory))}
+
+
+def run(tests, leave_damage=None):
+    """Each test is a function of an empty directory; its name is a sentence that is true or false. The
+    directories of its servers must verify their state afterwards; but `leave_damage` says, by test, which of
+    them must not."""
     failed = 0
     print(f"1..{len(tests)}", flush=True)
     for number, test in enumerate(tests, 1):
         with tempfile.TemporaryDirectory(prefix="spate-test-") as directory:
             try:
                 test(directory)
-                if test not in leave_damage:
-                    verify_what_is_left(PROGRAM, directory)
+                served = end_servers(directory)
+                looked_at = verify_what_is_left(PROGRAM, directory, (leave_damage or {}).get(test, ()))
+                assert served <= set(looked_at), f"nobody has verified {served - set(looked_at)}"
+                print(f"# verify --state of what is left: {len(looked_at)}", flush=True)
                 print(f"ok {number} - {test.__name__}", flush=True)
             except Skip as reason:
                 print(f"ok {number} - {test.__name__} # SKIP {reason}", flush=True)
@@ -123,6 +138,5 @@ def run(tests, leave_damage=()):
                 failed += 1
                 said = f"{type(error).__name__}: {error}".replace("\n", "\n# ")
                 print(f"not ok {number} - {test.__name__}\n# {said}", flush=True)
-            while started:
-                started.pop().kill()
+            end_servers(directory)
     sys.exit(failed > 0)

@@ -201,6 +201,24 @@ def a_server_can_be_killed_before_each_step_of_its_round(directory):
     print(f"# {len(steps)} kills, {len(acknowledged)} orders")
 
 
+def a_read_that_fails_is_told_apart_from_damage(directory):
+    """With 74, the file, and what the kernel says; but what is there twice is read from elsewhere."""
+    prepare(directory)
+    data = directory + "/data"
+    serve = ["serve", "--data", data, "--memory", "64M", "--http", "127.0.0.1:0", "--segment", "2M"]
+    for step, name, commands in (
+            ("read manifest", "manifest", [["log", "verify", data], serve, ["log", "backup", data, "--to", directory + "/b"]]),
+            ("read log-.seg", "log", [["log", "verify", data], serve, ["log", "compact", data],
+                                      ["log", "backup", data, "--to", directory + "/b"]]),
+            ("read snapshot-.img", "snapshot-", [["log", "verify", data]])):
+        for command in commands:
+            done = subprocess.run([spate.PROGRAM, *command], capture_output=True, text=True, timeout=spate.PATIENCE_S,
+                                  env={**os.environ, "LD_PRELOAD": LIBRARY, "SPATE_FAIL_STEP": step})
+            said = done.stdout + done.stderr
+            assert done.returncode == 74 and name in said and "Input/output error" in said, (command, done.returncode, said)
+    state_of(data)
+
+
 # ---- cuts of power ------------------------------------------------------------------------------
 
 SHUTDOWN = 2 << 30 | 4 << 16 | ord("X") << 8 | 125  # EXT4_IOC_SHUTDOWN, which no header has
@@ -286,6 +304,7 @@ def a_cut_of_power_is_felt_if_the_manifest_is_not_synced(directory):
 spate.run([
     a_round_can_be_killed_before_each_of_its_steps,
     a_server_can_be_killed_before_each_step_of_its_round,
+    a_read_that_fails_is_told_apart_from_damage,
     power_can_be_cut_before_each_step_of_a_round,
     a_cut_of_power_is_felt_if_the_manifest_is_not_synced,
 ])
