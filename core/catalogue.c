@@ -84,6 +84,14 @@ static uint64_t place_of(const struct catalogue *catalogue, uint32_t sku)
     return (uint64_t)sku_slot(sku) * catalogue->slot_capacity + index - 1;
 }
 
+/* Whoever has published it has left zeros behind it, and no code has any: so it says by itself where it
+ * ends, and the entry, another line of memory, is left alone. */
+static bool is_code(const char kept[ID_BYTES_MAX], struct text code)
+{
+    return memcmp(kept, code.at, code.bytes) == 0 &&
+           (code.bytes == ID_BYTES_MAX || kept[code.bytes] == 0);
+}
+
 uint32_t catalogue_find(const struct catalogue *catalogue, struct text code)
 {
     uint64_t hash = key_hash(code);
@@ -91,9 +99,7 @@ uint32_t catalogue_find(const struct catalogue *catalogue, struct text code)
     uint64_t probe = 0;
     for (uint32_t index; (index = table_find(&catalogue->tables[slot], hash, &probe)) != 0;) {
         uint32_t sku = slot << SKU_INDEX_BITS | index;
-        uint64_t place = place_of(catalogue, sku);
-        if (catalogue->entries[place].code_bytes == code.bytes &&
-            memcmp(catalogue->codes[place], code.at, code.bytes) == 0)
+        if (is_code(catalogue->codes[place_of(catalogue, sku)], code))
             return sku;
     }
     return 0;

@@ -36,7 +36,7 @@ struct catalogue *catalogue_init(void *zeroed_memory, const struct catalogue_opt
  * no number beyond. */
 uint32_t catalogue_slot_capacity(const struct catalogue_options *options);
 
-/* The number of a code; 0 if there is none (yet). */
+/* The number of a code of at most ID_BYTES_MAX bytes, none of them 0; 0 if there is none (yet). */
 uint32_t catalogue_find(const struct catalogue *catalogue, struct text code);
 /* False if there is no such number (yet). */
 bool catalogue_read(const struct catalogue *catalogue, uint32_t sku, struct catalogue_sku *out);
