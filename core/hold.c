@@ -134,8 +134,10 @@ static void count_in(struct hold_line *lines, uint32_t line_count, uint32_t wind
 
 static bool is_limited(const struct hold_ask *ask, const struct stock_sku *sku)
 {
-    return !ask->unlimited && (sku->max_per_order != 0 || sku->customer_window_s != 0 ||
-                               (ask->buyer.channel != 0 && sku->first_cap != 0));
+    if ((sku->max_per_order | sku->customer_window_s | sku->first_cap) == 0)
+        return false;
+    return !ask->unlimited &&
+           (sku->max_per_order != 0 || sku->customer_window_s != 0 || ask->buyer.channel != 0);
 }
 
 APART static enum hold_outcome keep_limits(const struct stock *stock, const struct hold_ask *ask,

@@ -19,6 +19,19 @@ static bool is_before(const struct shard *shard, const struct command_line *line
     return a < b;
 }
 
+static inline void insert_by(uint32_t gap, const struct shard *shard,
+                             const struct command_line *lines, uint32_t line_count,
+                             uint16_t *order_line)
+{
+    for (uint32_t i = gap; i < line_count; i++) {
+        uint16_t line = order_line[i];
+        uint32_t to = i;
+        for (; to >= gap && is_before(shard, lines, line, order_line[to - gap]); to -= gap)
+            order_line[to] = order_line[to - gap];
+        order_line[to] = line;
+    }
+}
+
 /* Shell's sort: most orders have few lines, the longest 1,200. */
 static void sort_lines(const struct shard *shard, const struct command_line *lines,
                        uint32_t line_count, uint16_t *order_line)
@@ -29,18 +42,9 @@ static void sort_lines(const struct shard *shard, const struct command_line *lin
         g++;
     for (uint32_t i = 0; i < line_count; i++)
         order_line[i] = (uint16_t)i;
-    for (;; g--) {
-        const uint32_t gap = gaps[g];
-        for (uint32_t i = gap; i < line_count; i++) {
-            uint16_t line = order_line[i];
-            uint32_t to = i;
-            for (; to >= gap && is_before(shard, lines, line, order_line[to - gap]); to -= gap)
-                order_line[to] = order_line[to - gap];
-            order_line[to] = line;
-        }
-        if (g == 0)
-            return;
-    }
+    for (; g > 0; g--)
+        insert_by(gaps[g], shard, lines, line_count, order_line);
+    insert_by(1, shard, lines, line_count, order_line);
 }
 
 inline void plan_make(const struct shard *shard, const struct command_line *lines,

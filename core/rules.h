@@ -22,7 +22,8 @@
 #include "core/image.h"
 
 enum {
-    RULE_COUNT_MAX = 1000,
+    RULE_BYTES_MIN = 32, /* `rule a on order.create when ...` alone is nearly as long */
+    RULE_COUNT_MAX = RULES_BYTES_MAX / RULE_BYTES_MIN,
     RULE_TESTS_MAX = 4000, /* of all rules of a set */
     RULE_TERMS_MAX = 1000, /* of one rule: names, numbers and what joins them */
     RULE_DEPTH_MAX = 30,   /* of parentheses */

@@ -856,8 +856,7 @@ static bool one_rule(struct compiler *c)
         return expected(c, "`rule`");
     if (!next_name(c, "the name of the rule", &name))
         return false;
-    if (c->rule_count == RULE_COUNT_MAX)
-        return wrong_at(c, name.at, "with `%` there are too many rules", name, name);
+    CHECK(c->rule_count < RULE_COUNT_MAX);
     if (!name_is_new(c, name) || !pass_word(c, "on", "`on order.create`") ||
         !pass_word(c, "order.create", "`order.create`") || !pass_word(c, "when", "`when`"))
         return false;

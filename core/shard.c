@@ -105,8 +105,7 @@ inline struct event *shard_event(struct shard *shard, struct turn *turn, enum ev
  * neither. */
 static inline void look_again(struct shard *shard, struct stock_sku *sku)
 {
-    if (sku->watched)
-        stock_touched(&shard->stock, sku);
+    stock_touched(&shard->stock, sku);
     if (sku->wait_first != 0)
         waiters_changed(&shard->waiters, sku->sku);
 }

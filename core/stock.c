@@ -140,7 +140,7 @@ void stock_level_done(struct stock *stock)
     sku->level_listed = false;
 }
 
-void stock_touched(struct stock *stock, struct stock_sku *sku)
+inline void stock_touched(struct stock *stock, struct stock_sku *sku)
 {
     if (!sku->watched || sku->level_listed)
         return;
