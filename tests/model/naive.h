@@ -122,6 +122,12 @@ struct naive_order {
 };
 _Static_assert((int)NAIVE_PARCEL_LINES == (int)NAIVE_LINES, "as many lines as an order has");
 
+/* Whether what is asked comes in time, and with the version of the cell as it is. */
+struct naive_terms {
+    bool stale;
+    bool too_old;
+};
+
 /* Receipts and changes that were done, by their key. */
 struct naive_key {
     bool used;
@@ -130,6 +136,9 @@ struct naive_key {
     uint32_t warehouse;
     int64_t units;
     int64_t damaged;
+    uint32_t reason;     /* 0: none */
+    uint64_t if_version; /* STOCK_ANY_VERSION: not said */
+    struct naive_terms terms;
 };
 
 /* By the number in its id. */
@@ -216,13 +225,14 @@ bool naive_has_shipped(const struct naive_order *order);
 enum code naive_act(struct naive *naive, uint32_t order, const struct naive_act *act);
 /* OP_STOCK_RECEIVE and OP_STOCK_EXPECT ... OP_STOCK_WRITE_OFF. */
 enum code naive_change(struct naive *naive, uint32_t key, const struct naive_key *change);
-/* Of a cell whose version fits. */
 enum code naive_count(struct naive *naive, uint32_t sku, uint32_t warehouse, uint64_t counted,
-                      bool version_fits);
+                      struct naive_terms terms);
 enum code naive_policy(struct naive *naive, uint32_t sku, uint32_t warehouse, uint64_t safety,
-                       uint64_t reorder_point);
-enum code naive_ship(struct naive *naive, uint32_t number, const struct naive_transfer *transfer);
-enum code naive_arrive(struct naive *naive, uint32_t number, uint32_t key, const uint64_t units[3]);
+                       uint64_t reorder_point, bool stale);
+enum code naive_ship(struct naive *naive, uint32_t number, const struct naive_transfer *transfer,
+                     bool too_old);
+enum code naive_arrive(struct naive *naive, uint32_t number, uint32_t key, const uint64_t units[3],
+                       bool too_old);
 uint64_t naive_sellable(const struct naive_cell *cell);
 /* After every step: free units are taken for missing ones, and low cells warn. */
 void naive_settle(struct naive *naive);

@@ -82,6 +82,13 @@ static enum code change_cell(struct naive_cell *cell, const struct naive_key *ch
     return CODE_OK;
 }
 
+static enum code kept_terms(struct naive_terms terms)
+{
+    if (terms.too_old)
+        return CODE_EXPIRED_REQUEST;
+    return terms.stale ? CODE_STALE : CODE_OK;
+}
+
 enum code naive_change(struct naive *naive, uint32_t key, const struct naive_key *change)
 {
     struct naive_key *known = &naive->keys[key];
@@ -90,12 +97,15 @@ enum code naive_change(struct naive *naive, uint32_t key, const struct naive_key
     if (known->used) {
         bool same = known->op == change->op && known->sku == change->sku &&
                     known->warehouse == change->warehouse && known->units == change->units &&
-                    known->damaged == change->damaged;
+                    known->damaged == change->damaged && known->reason == change->reason &&
+                    known->if_version == change->if_version;
         return same ? CODE_REPLAYED : CODE_KEY_REUSED;
     }
     if (!naive->warehouse_known[change->warehouse])
         return CODE_UNKNOWN_WAREHOUSE;
-    enum code code = change_cell(&naive->skus[change->sku].cells[change->warehouse], change);
+    enum code code = kept_terms(change->terms);
+    if (code == CODE_OK)
+        code = change_cell(&naive->skus[change->sku].cells[change->warehouse], change);
     if (code == CODE_OK) {
         *known = *change;
         known->used = true;
@@ -104,15 +114,15 @@ enum code naive_change(struct naive *naive, uint32_t key, const struct naive_key
 }
 
 enum code naive_count(struct naive *naive, uint32_t sku, uint32_t warehouse, uint64_t counted,
-                      bool version_fits)
+                      struct naive_terms terms)
 {
     struct naive_cell *cell = &naive->skus[sku].cells[warehouse];
     if (!naive->skus[sku].known)
         return CODE_UNKNOWN_SKU;
     if (!naive->warehouse_known[warehouse])
         return CODE_UNKNOWN_WAREHOUSE;
-    if (!version_fits)
-        return CODE_STALE;
+    if (kept_terms(terms) != CODE_OK)
+        return kept_terms(terms);
     uint64_t on_hand = cell->free + cell->reserved + cell->committed + cell->quarantined;
     uint64_t lack = counted < on_hand ? on_hand - counted : 0;
     uint64_t was_missing = cell->missing, was_free = cell->free;
@@ -127,13 +137,15 @@ enum code naive_count(struct naive *naive, uint32_t sku, uint32_t warehouse, uin
 }
 
 enum code naive_policy(struct naive *naive, uint32_t sku, uint32_t warehouse, uint64_t safety,
-                       uint64_t reorder_point)
+                       uint64_t reorder_point, bool stale)
 {
     struct naive_cell *cell = &naive->skus[sku].cells[warehouse];
     if (!naive->skus[sku].known)
         return CODE_UNKNOWN_SKU;
     if (!naive->warehouse_known[warehouse])
         return CODE_UNKNOWN_WAREHOUSE;
+    if (stale)
+        return CODE_STALE;
     cell->safety = safety;
     cell->reorder_point = reorder_point;
     cell->version++;
@@ -169,7 +181,8 @@ void naive_settle(struct naive *naive)
 
 /* ---- transfers -------------------------------------------------------------------------------------- */
 
-enum code naive_ship(struct naive *naive, uint32_t number, const struct naive_transfer *transfer)
+enum code naive_ship(struct naive *naive, uint32_t number, const struct naive_transfer *transfer,
+                     bool too_old)
 {
     struct naive_transfer *known = &naive->transfers[number];
     struct naive_sku *sku = &naive->skus[transfer->sku];
@@ -180,6 +193,8 @@ enum code naive_ship(struct naive *naive, uint32_t number, const struct naive_tr
                        known->units == transfer->units
                    ? CODE_REPLAYED
                    : CODE_KEY_REUSED;
+    if (too_old)
+        return CODE_EXPIRED_REQUEST;
     if (!naive->warehouse_known[transfer->from] || !naive->warehouse_known[transfer->to])
         return CODE_UNKNOWN_WAREHOUSE;
     struct naive_cell *from = &sku->cells[transfer->from];
@@ -195,7 +210,8 @@ enum code naive_ship(struct naive *naive, uint32_t number, const struct naive_tr
     return CODE_CREATED;
 }
 
-enum code naive_arrive(struct naive *naive, uint32_t number, uint32_t key, const uint64_t units[3])
+enum code naive_arrive(struct naive *naive, uint32_t number, uint32_t key, const uint64_t units[3],
+                       bool too_old)
 {
     struct naive_transfer *transfer = &naive->transfers[number];
     if (!transfer->used)
@@ -203,6 +219,8 @@ enum code naive_arrive(struct naive *naive, uint32_t number, uint32_t key, const
     if (key == transfer->last_key)
         return memcmp(units, transfer->last, sizeof transfer->last) == 0 ? CODE_REPLAYED
                                                                          : CODE_KEY_REUSED;
+    if (too_old)
+        return CODE_EXPIRED_REQUEST;
     uint64_t sum = units[0] + units[1] + units[2];
     uint64_t on_its_way = transfer->units - transfer->ok - transfer->damaged - transfer->lost;
     if (on_its_way == 0)

@@ -234,37 +234,75 @@ static void get_stock(struct history *h, const struct step *step)
 
 /* ---- changes ---------------------------------------------------------------------------------------- */
 
+static uint64_t version_of(struct history *h, uint32_t sku, uint32_t warehouse)
+{
+    union shop_command command;
+    memset(&command, 0, sizeof command.stock);
+    command.stock.sku = number_of(h, sku);
+    shop_head(&command.head, OP_STOCK_GET, sizeof command.stock);
+    const struct result_stock *stock = (const void *)ask(h, &command.head);
+    for (uint32_t i = 0; stock->head.code == CODE_OK && i < stock->cell_count; i++)
+        if (shard_warehouse(h->shop->shards[0], stock->cells[i].warehouse).at[1] ==
+            (char)('0' + warehouse))
+            return stock->cells[i].version;
+    return 0;
+}
+
+/* Mostly just now, or not said. */
+static uint64_t issued_at(struct history *h, bool too_old)
+{
+    return too_old ? 1 : draw(h, 2) == 0 ? h->shop->now_ns : 0;
+}
+
 static void send_change(struct history *h, const struct step *step, uint32_t key_number,
                         const struct naive_key *change)
 {
     union shop_command command;
-    char warehouse[3] = {'w', (char)('0' + change->warehouse), 0}, key[16];
-    snprintf(key, sizeof key, "k-%u", key_number);
-    tell(h, "%s SKU-%u %s, %lld units, %lld damaged, key %s", step->name, change->sku, warehouse,
-         (long long)change->units, (long long)change->damaged, key);
-    memset(&command, 0, sizeof command.change + 32);
+    char texts[48], reason[24] = "";
+    int key_bytes = snprintf(texts, sizeof texts, "w%uk-%u", change->warehouse, key_number) - 2;
+    if (change->reason != 0)
+        snprintf(reason, sizeof reason, "reason %u", change->reason);
+    tell(h, "%s SKU-%u w%u, %lld units, %lld damaged, key k-%u%s%s%s", step->name, change->sku,
+         change->warehouse, (long long)change->units, (long long)change->damaged, key_number,
+         change->terms.too_old ? ", too old" : "", change->terms.stale ? ", stale" : "", reason);
+    memcpy(texts + 2 + key_bytes, reason, strlen(reason));
+    memset(&command, 0, sizeof command.change + sizeof texts);
     size_t head;
-    char *texts;
     if (change->op == OP_STOCK_RECEIVE) {
         command.receive.ok_units = (uint64_t)change->units;
         command.receive.damaged_units = (uint64_t)change->damaged;
+        command.receive.issued_at_ns = issued_at(h, change->terms.too_old);
         command.receive.sku = number_of(h, change->sku);
         command.receive.warehouse_bytes = 2;
-        command.receive.key_bytes = (uint8_t)strlen(key);
+        command.receive.key_bytes = (uint8_t)key_bytes;
         head = sizeof command.receive;
     } else {
         command.change.units = change->units;
-        command.change.if_version = STOCK_ANY_VERSION;
+        command.change.issued_at_ns = issued_at(h, change->terms.too_old);
+        command.change.if_version = change->if_version;
         command.change.sku = number_of(h, change->sku);
         command.change.warehouse_bytes = 2;
-        command.change.key_bytes = (uint8_t)strlen(key);
+        command.change.key_bytes = (uint8_t)key_bytes;
+        command.change.reason_bytes = (uint8_t)strlen(reason);
         head = sizeof command.change;
     }
-    texts = (char *)&command + head;
-    memcpy(texts, warehouse, 2);
-    memcpy(texts + 2, key, strlen(key));
-    shop_head(&command.head, change->op, head + 2 + strlen(key));
+    size_t behind = 2 + (size_t)key_bytes + strlen(reason);
+    memcpy((char *)&command + head, texts, behind);
+    shop_head(&command.head, change->op, head + behind);
     agree(h, step, &command.head, naive_change(&h->naive, key_number, change));
+}
+
+/* A receipt has neither version nor reason. */
+static void draw_version(struct history *h, struct naive_key *change)
+{
+    change->if_version = STOCK_ANY_VERSION;
+    if (change->op == OP_STOCK_RECEIVE)
+        return;
+    change->reason = (uint32_t)draw(h, 3);
+    if (draw(h, 3) != 0)
+        return;
+    change->terms.stale = draw(h, 3) == 0;
+    change->if_version = version_of(h, change->sku, change->warehouse) + change->terms.stale;
 }
 
 static void change(struct history *h, const struct step *step)
@@ -279,6 +317,8 @@ static void change(struct history *h, const struct step *step)
     }
     if (step->op == OP_STOCK_ADJUST && draw(h, 2) == 0)
         change.units = -change.units;
+    change.terms.too_old = draw(h, 8) == 0;
+    draw_version(h, &change);
     send_change(h, step, h->naive.key_count++, &change);
 }
 
@@ -303,25 +343,21 @@ static void change_other(struct history *h, const struct step *step)
     if (!draw_key(h, &number))
         return;
     struct naive_key change = h->naive.keys[number];
-    if (++change.units != 0) /* an adjustment by nothing is refused before it is looked at */
-        send_change(h, step, number, &change);
+    bool receives = change.op == OP_STOCK_RECEIVE;
+    switch (draw(h, receives ? 1 : 3)) {
+    case 0:
+        change.units += change.units == -1 ? 2 : 1; /* by nothing would be refused before */
+        break;
+    case 1:
+        change.reason++;
+        break;
+    default:
+        change.if_version = change.if_version == STOCK_ANY_VERSION ? 1 : STOCK_ANY_VERSION;
+    }
+    send_change(h, step, number, &change);
 }
 
 /* ---- counts and policies ---------------------------------------------------------------------------- */
-
-static uint64_t version_of(struct history *h, uint32_t sku, uint32_t warehouse)
-{
-    union shop_command command;
-    memset(&command, 0, sizeof command.stock);
-    command.stock.sku = number_of(h, sku);
-    shop_head(&command.head, OP_STOCK_GET, sizeof command.stock);
-    const struct result_stock *stock = (const void *)ask(h, &command.head);
-    for (uint32_t i = 0; stock->head.code == CODE_OK && i < stock->cell_count; i++)
-        if (shard_warehouse(h->shop->shards[0], stock->cells[i].warehouse).at[1] ==
-            (char)('0' + warehouse))
-            return stock->cells[i].version;
-    return 0;
-}
 
 static void count_stock(struct history *h, const struct step *step)
 {
@@ -335,21 +371,22 @@ static void count_stock(struct history *h, const struct step *step)
     uint64_t lack = draw(h, 8) + (draw(h, 2) == 0 ? cell->free : 0);
     uint64_t counted =
         draw(h, 3) == 0 ? on_hand + draw(h, 8) : on_hand - (lack < on_hand ? lack : on_hand);
-    bool fits = draw(h, 4) != 0;
-    uint64_t version = version_of(h, sku, warehouse);
+    struct naive_terms terms = {.stale = draw(h, 4) == 0, .too_old = draw(h, 8) == 0};
+    uint64_t version = version_of(h, sku, warehouse) + terms.stale;
     int bytes =
         snprintf(texts, sizeof texts, "w%ukc-%llu", warehouse, (unsigned long long)h->number);
     tell(h, "stock.count SKU-%u w%u: %llu of %llu", sku, warehouse, (unsigned long long)counted,
          (unsigned long long)on_hand);
     memset(&command, 0, sizeof command.change + 48);
     command.change.units = (int64_t)counted;
-    command.change.if_version = fits ? version : version + 1;
+    command.change.if_version = version;
+    command.change.issued_at_ns = issued_at(h, terms.too_old);
     command.change.sku = number_of(h, sku);
     command.change.warehouse_bytes = 2;
     command.change.key_bytes = (uint8_t)(bytes - 2);
     memcpy(&command.change + 1, texts, (size_t)bytes);
     shop_head(&command.head, OP_STOCK_COUNT, sizeof command.change + (size_t)bytes);
-    agree(h, step, &command.head, naive_count(&h->naive, sku, warehouse, counted, fits));
+    agree(h, step, &command.head, naive_count(&h->naive, sku, warehouse, counted, terms));
 }
 
 static void set_policy(struct history *h, const struct step *step)
@@ -360,7 +397,9 @@ static void set_policy(struct history *h, const struct step *step)
     memset(&command, 0, sizeof command.policy + 8);
     command.policy.safety = draw(h, 2) == 0 ? 0 : draw(h, 10);
     command.policy.reorder_point = draw(h, 3) == 0 ? 0 : draw(h, 40);
-    command.policy.if_version = STOCK_ANY_VERSION;
+    bool says = draw(h, 2) == 0, stale = says && draw(h, 3) == 0;
+    uint64_t version = says ? version_of(h, sku, warehouse) + stale : STOCK_ANY_VERSION;
+    command.policy.if_version = version;
     command.policy.sku = number_of(h, sku);
     command.policy.warehouse_bytes = 2;
     memcpy(&command.policy + 1, warehouse_names[warehouse], 2);
@@ -370,7 +409,7 @@ static void set_policy(struct history *h, const struct step *step)
     shop_head(&command.head, OP_STOCK_POLICY, sizeof command.policy + 2);
     agree(h, step, &command.head,
           naive_policy(&h->naive, sku, warehouse, command.policy.safety,
-                       command.policy.reorder_point));
+                       command.policy.reorder_point, stale));
 }
 
 /* ---- transfers -------------------------------------------------------------------------------------- */
@@ -384,13 +423,15 @@ static void send_ship(struct history *h, const struct step *step, uint32_t numbe
     tell(h, "transfer.ship t-%u SKU-%u from w%u to w%u: %llu", number, transfer->sku,
          transfer->from, transfer->to, (unsigned long long)transfer->units);
     memset(&command, 0, sizeof command.ship + 48);
+    bool too_old = draw(h, 8) == 0;
+    command.ship.issued_at_ns = issued_at(h, too_old);
     command.ship.units = transfer->units;
     command.ship.sku = number_of(h, transfer->sku);
     command.ship.from_bytes = command.ship.to_bytes = 2;
     command.ship.id_bytes = (uint8_t)(bytes - 4);
     memcpy(&command.ship + 1, texts, (size_t)bytes);
     shop_head(&command.head, OP_TRANSFER_SHIP, sizeof command.ship + (size_t)bytes);
-    agree(h, step, &command.head, naive_ship(&h->naive, number, transfer));
+    agree(h, step, &command.head, naive_ship(&h->naive, number, transfer, too_old));
 }
 
 static void ship(struct history *h, const struct step *step)
@@ -445,6 +486,8 @@ static void arrive(struct history *h, const struct step *step)
          (unsigned long long)units[0], (unsigned long long)units[1], (unsigned long long)units[2],
          key);
     memset(&command, 0, sizeof command.arrive + 48);
+    bool too_old = draw(h, 8) == 0;
+    command.arrive.issued_at_ns = issued_at(h, too_old);
     command.arrive.ok = units[0];
     command.arrive.damaged = units[1];
     command.arrive.lost = units[2];
@@ -453,7 +496,7 @@ static void arrive(struct history *h, const struct step *step)
     command.arrive.id_bytes = (uint8_t)(bytes - command.arrive.key_bytes);
     memcpy(&command.arrive + 1, texts, (size_t)bytes);
     shop_head(&command.head, OP_TRANSFER_RECEIVE, sizeof command.arrive + (size_t)bytes);
-    agree(h, step, &command.head, naive_arrive(&h->naive, number, key, units));
+    agree(h, step, &command.head, naive_arrive(&h->naive, number, key, units, too_old));
 }
 
 static void get_transfer(struct history *h, const struct step *step)
@@ -486,15 +529,17 @@ const struct step stock_steps[] = {
     {.name = "stock.count",
      .take = count_stock,
      .weight = 6,
-     .codes = {CODE_OK, CODE_STALE, CODE_UNKNOWN_SKU, CODE_UNKNOWN_WAREHOUSE, 0xffff}},
+     .codes = {CODE_OK, CODE_STALE, CODE_EXPIRED_REQUEST, CODE_UNKNOWN_SKU, CODE_UNKNOWN_WAREHOUSE,
+               0xffff}},
     {.name = "stock.policy",
      .take = set_policy,
      .weight = 2,
-     .codes = {CODE_OK, CODE_UNKNOWN_SKU, CODE_UNKNOWN_WAREHOUSE, 0xffff}},
+     .codes = {CODE_OK, CODE_STALE, CODE_UNKNOWN_SKU, CODE_UNKNOWN_WAREHOUSE, 0xffff}},
     {.name = "transfer.ship",
      .take = ship,
      .weight = 6,
-     .codes = {CODE_CREATED, CODE_OUT_OF_STOCK, CODE_UNKNOWN_SKU, CODE_UNKNOWN_WAREHOUSE, 0xffff}},
+     .codes = {CODE_CREATED, CODE_OUT_OF_STOCK, CODE_EXPIRED_REQUEST, CODE_UNKNOWN_SKU,
+               CODE_UNKNOWN_WAREHOUSE, 0xffff}},
     {.name = "transfer.ship, known",
      .take = ship_known,
      .weight = 6,
@@ -503,7 +548,7 @@ const struct step stock_steps[] = {
      .take = arrive,
      .weight = 24,
      .codes = {CODE_OK, CODE_REPLAYED, CODE_KEY_REUSED, CODE_ILLEGAL, CODE_INVALID, CODE_NOT_FOUND,
-               0xffff}},
+               CODE_EXPIRED_REQUEST, 0xffff}},
     {.name = "transfer.get",
      .take = get_transfer,
      .weight = 6,
@@ -531,32 +576,32 @@ const struct step stock_steps[] = {
      .opens = true,
      .weight = 14,
      .op = OP_STOCK_RECEIVE,
-     .codes = {CODE_OK, CODE_UNKNOWN_SKU, CODE_UNKNOWN_WAREHOUSE, 0xffff}},
+     .codes = {CODE_OK, CODE_EXPIRED_REQUEST, CODE_UNKNOWN_SKU, CODE_UNKNOWN_WAREHOUSE, 0xffff}},
     {.name = "stock.expect",
      .take = change,
      .weight = 3,
      .op = OP_STOCK_EXPECT,
-     .codes = {CODE_OK, CODE_UNKNOWN_SKU, 0xffff}},
+     .codes = {CODE_OK, CODE_STALE, CODE_EXPIRED_REQUEST, CODE_UNKNOWN_SKU, 0xffff}},
     {.name = "stock.adjust",
      .take = change,
      .weight = 3,
      .op = OP_STOCK_ADJUST,
-     .codes = {CODE_OK, CODE_OUT_OF_STOCK, 0xffff}},
+     .codes = {CODE_OK, CODE_STALE, CODE_EXPIRED_REQUEST, CODE_OUT_OF_STOCK, 0xffff}},
     {.name = "stock.quarantine",
      .take = change,
      .weight = 3,
      .op = OP_STOCK_QUARANTINE,
-     .codes = {CODE_OK, CODE_OUT_OF_STOCK, 0xffff}},
+     .codes = {CODE_OK, CODE_STALE, CODE_EXPIRED_REQUEST, CODE_OUT_OF_STOCK, 0xffff}},
     {.name = "stock.clear",
      .take = change,
      .weight = 3,
      .op = OP_STOCK_CLEAR,
-     .codes = {CODE_OK, CODE_OUT_OF_STOCK, 0xffff}},
+     .codes = {CODE_OK, CODE_STALE, CODE_EXPIRED_REQUEST, CODE_OUT_OF_STOCK, 0xffff}},
     {.name = "stock.write_off",
      .take = change,
      .weight = 3,
      .op = OP_STOCK_WRITE_OFF,
-     .codes = {CODE_OK, CODE_OUT_OF_STOCK, 0xffff}},
+     .codes = {CODE_OK, CODE_STALE, CODE_EXPIRED_REQUEST, CODE_OUT_OF_STOCK, 0xffff}},
     {.name = "stock.*, again", .take = change_again, .weight = 3, .codes = {CODE_REPLAYED, 0xffff}},
     {.name = "stock.*, other body",
      .take = change_other,
