@@ -7,7 +7,7 @@
 #include "core/return.h"
 #include "core/shipment.h"
 
-enum { SHORT_CHAIN = 8 };
+enum { SHORT_CHAIN = 8, FETCHED_LATER = 8 /* entries of the table */ };
 
 static const struct slice_order_placed *part_placed(const struct part_order *part)
 {
@@ -96,11 +96,24 @@ static void write_stages(struct pile *out, struct record *record, const struct o
     memcpy(part + 1, id.at, id.bytes);
 }
 
+/* A walk by hash goes criss-cross through the orders. */
+static void fetch_later(const struct orders *orders, uint64_t at)
+{
+    uint64_t later = at + FETCHED_LATER;
+    uint32_t number = table_each_below(&orders->by_id, &later, later + FETCHED_LATER);
+    if (number == 0)
+        return;
+    const char *order = (const void *)order_at(orders, number);
+    __builtin_prefetch(order);
+    __builtin_prefetch(order + 64);
+}
+
 bool orders_image(const struct orders *orders, uint64_t *at, struct pile *out)
 {
     uint32_t number = table_each(&orders->by_id, at);
     if (number == 0)
         return false;
+    fetch_later(orders, *at);
     const struct order *order = order_at(orders, number);
     struct order_unpacked unpacked;
     (void)order_unpack(&unpacked, orders, order);
