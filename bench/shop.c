@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bench/bench.h"
+#include "core/prefetch.h"
 
 enum { BATCH = 32, TURN = 256, PILE_BYTES = 1 << 24, ARRIVING_BYTES = 1 << 14 };
 
@@ -74,7 +75,7 @@ const struct result *bench_shop_ask(const void *command)
 static void arrive(const uint8_t *at, uint32_t bytes)
 {
     for (uint32_t line = 0; line < bytes; line += 64)
-        __builtin_prefetch(at + line);
+        prefetch_line(at + line);
 }
 
 const void *bench_shop_run(const void *commands, uint64_t count)

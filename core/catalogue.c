@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/check.h"
+#include "core/prefetch.h"
 #include "core/table.h"
 
 /* What may change of a SKU. */
@@ -152,7 +153,7 @@ void catalogue_prefetch(const struct catalogue *catalogue, uint32_t sku)
 {
     uint64_t place = place_of(catalogue, sku);
     if (place != UINT64_MAX)
-        __builtin_prefetch(&catalogue->entries[place]);
+        prefetch_line(&catalogue->entries[place]);
 }
 
 void catalogue_publish(struct catalogue *catalogue, const struct catalogue_sku *sku)

@@ -5,6 +5,7 @@
 #include "core/key.h"
 #include "core/order_record.h"
 #include "core/payment.h"
+#include "core/prefetch.h"
 #include "core/return.h"
 #include "core/shape.h"
 #include "core/shipment.h"
@@ -138,8 +139,8 @@ void orders_prefetch_found(const struct orders *orders, uint64_t id_hash)
     if (order == NULL)
         return;
     for (uint32_t at = 0; at < TWO_LINES_BYTES; at += 64)
-        __builtin_prefetch(order + at);
-    __builtin_prefetch(order + TWO_LINES_BYTES - 1);
+        prefetch_line(order + at);
+    prefetch_line(order + TWO_LINES_BYTES - 1);
 }
 
 /* What says where its customer stands, and the customer: all that a new order asks of it. */
@@ -148,8 +149,8 @@ void orders_prefetch_newest(const struct orders *orders, uint64_t customer_hash)
     const char *order = found(orders, &orders->by_customer, customer_hash);
     if (order == NULL)
         return;
-    __builtin_prefetch(order + offsetof(struct order, more));
-    __builtin_prefetch(order + TWO_LINES_BYTES - 1);
+    prefetch_line(order + offsetof(struct order, more));
+    prefetch_line(order + TWO_LINES_BYTES - 1);
 }
 
 uint32_t orders_newest_of(const struct orders *orders, struct text customer)

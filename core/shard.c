@@ -15,6 +15,7 @@
 #include "core/move.h"
 #include "core/parcel.h"
 #include "core/place.h"
+#include "core/prefetch.h"
 #include "core/refund.h"
 #include "core/return.h"
 #include "core/review.h"
@@ -339,7 +340,7 @@ _Static_assert(sizeof(struct flight) < FLIGHT_FETCHED, "its head");
 static void prefetch_bytes(const void *from, uint32_t bytes)
 {
     for (uint32_t at = 0; at < bytes; at += 64)
-        __builtin_prefetch((const char *)from + at);
+        prefetch_line((const char *)from + at);
 }
 
 /* The order that a granted part may complete: nobody has looked there since its request came in. */

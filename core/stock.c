@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "core/prefetch.h"
+
 /* ---- memory ------------------------------------------------------------------------------------ */
 
 static uint32_t owned_slots(const struct shard_options *options)
@@ -70,13 +72,13 @@ struct stock_sku *stock_sku(const struct stock *stock, uint32_t sku)
 void stock_prefetch(const struct stock *stock, uint32_t sku)
 {
     if (is_ours(stock, sku))
-        __builtin_prefetch(stock_sku_at(stock, sku));
+        prefetch_line(stock_sku_at(stock, sku));
 }
 
 void stock_prefetch_cell(const struct stock *stock, uint32_t sku)
 {
     if (is_ours(stock, sku))
-        __builtin_prefetch(&stock->cells[stock_sku_at(stock, sku)->first_cell]);
+        prefetch_line(&stock->cells[stock_sku_at(stock, sku)->first_cell]);
 }
 
 struct stock_cell *stock_cell(const struct stock *stock, const struct stock_sku *sku,

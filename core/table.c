@@ -1,6 +1,7 @@
 #include "core/table.h"
 
 #include "core/check.h"
+#include "core/prefetch.h"
 
 enum { LINE_ENTRIES = TABLE_LINE_BYTES / sizeof(struct atomic64) };
 
@@ -55,8 +56,8 @@ void table_prefetch(const struct table *table, uint64_t hash)
 {
     uint64_t line = home_line(table, (uint32_t)hash);
     uint64_t behind = line + 1 == table->line_count ? 0 : line + 1;
-    __builtin_prefetch(&table->entries[line * LINE_ENTRIES]);
-    __builtin_prefetch(&table->entries[behind * LINE_ENTRIES]);
+    prefetch_line(&table->entries[line * LINE_ENTRIES]);
+    prefetch_line(&table->entries[behind * LINE_ENTRIES]);
 }
 
 /* A probe is the entry to go on with, counted from 1, so that 0 can stand for the beginning. */

@@ -4,6 +4,7 @@
 
 #include "core/atomics.h"
 #include "core/check.h"
+#include "core/prefetch.h"
 
 /* Positions count bytes since the beginning and are never reset; a position's place in the ring is
  * its remainder. Where a message would run over the end, a skip mark stands instead, and the message
@@ -100,7 +101,7 @@ uint32_t mailbox_look(const struct mailbox *mailbox, uint64_t end, const struct 
     uint64_t position = mailbox->read;
     uint32_t count = 0;
     while (count < count_max && (messages[count] = message_at(mailbox, &position, end)) != NULL)
-        __builtin_prefetch((const char *)messages[count++] + 64); /* most are on two lines */
+        prefetch_line((const char *)messages[count++] + 64); /* most are on two lines */
     return count;
 }
 

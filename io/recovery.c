@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/prefetch.h"
+
 enum {
     CHUNK_ENOUGH_BYTES = 256 << 10,
     CHUNK_ALIGN_BYTES = 64,
@@ -185,7 +187,7 @@ static enum shard_table load_block(struct shard *shard, const struct snapshot_bl
 static void fetch_ring(const uint8_t *at, uint32_t bytes)
 {
     for (uint32_t line = 0; line < bytes; line += 64)
-        __builtin_prefetch(at + line);
+        prefetch_line(at + line);
 }
 
 static enum shard_table apply_groups(struct shard *shard, const uint8_t *groups, uint32_t bytes)
