@@ -104,6 +104,21 @@ static bool takes_body(const struct http *http, uint64_t length)
     return http->route->body != NULL && !(is_empty && route_body_optional(http->route));
 }
 
+/* Of two listeners the wrong one is asked now and then. */
+static void refuse_path(struct http *http, const struct http_server *server, struct text path)
+{
+    uint32_t allowed = 0;
+    if (http->allowed != 0)
+        framing_refuse(http, CODE_METHOD, NULL);
+    else if (route_find(!server->admin, http->method, path, &allowed) != NULL || allowed != 0)
+        framing_refuse(http, CODE_NOT_FOUND,
+                       server->admin ? "this path is not the admin listener's, but the other's"
+                                     : "this path is the admin listener's");
+    else
+        framing_refuse(http, CODE_NOT_FOUND,
+                       "there is no such path: /openapi.json on the admin listener has them all");
+}
+
 void head_judge(struct http *http, const struct http_server *server, const char *bytes)
 {
     struct text expect = framing_header(http, bytes, HTTP_EXPECT);
@@ -122,7 +137,7 @@ void head_judge(struct http *http, const struct http_server *server, const char 
     if (http->route == NULL || !http->route->is_signed)
         check_caller(http, server, bytes);
     if (http->route == NULL) {
-        framing_refuse(http, http->allowed != 0 ? CODE_METHOD : CODE_NOT_FOUND, NULL);
+        refuse_path(http, server, head_target(http, bytes).path);
         return;
     }
     if (server->busy && http->route->page == HTTP_PAGE_NONE)

@@ -468,6 +468,7 @@ static void the_admin_listener_has_its_own_routes(void **state)
     hear(&peer, "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n" GET_ORDER);
     assert_non_null(strstr(said(&peer), "200 OK"));
     assert_non_null(strstr(said(&peer), "404 Not Found"));
+    assert_non_null(strstr(said(&peer), "this path is not the admin listener's, but the other's"));
     peer.out.used_bytes = 0;
     server.draining = true;
     hear(&peer, "GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n");
