@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""usage: tests/walls.py includes | symbols LIBSPATE_CORE | anatomy | protocol
+"""usage: tests/walls.py includes | symbols LIBSPATE_CORE | anatomy | runbook | protocol
 
 includes: headers are included in one direction only, core <- persist <- io <- tools.
 symbols:  core calls nothing from outside but what is named here: no system call, no clock, no
           allocation, no thread, no output. So what it decides follows from what it is told alone.
 anatomy:  the functions that the README follows an order through are where it says they are.
+runbook:  persist/RUNBOOK.md names, for each of its steps, tests that are run.
 protocol: io/PROTOCOL.md has a row for every command, kind of result and fault, and how each is laid out.
 """
 import glob
@@ -53,6 +54,23 @@ def anatomy():
         with open(path, encoding='utf-8') as source:
             if not re.search(rf'^[^#\s].*\b{name}\(', source.read(), re.MULTILINE):
                 yield f'{path} has no {name}'
+
+
+def runbook():
+    """Each step has its row, and each row names tests that a file really runs."""
+    with open('persist/RUNBOOK.md', encoding='utf-8') as file:
+        steps, table = file.read().split('## What tries each of these')
+    rows = dict(re.findall(r'^\| ([^|`]+) \| (`.*) \|$', table, re.M))
+    for step in re.findall(r'^## (.+)$', steps, re.M):
+        if step not in rows:
+            yield f'nothing is said to try "{step}"'
+    for row in rows.values():
+        for path, names in re.findall(r'`(\w+\.py)`: ((?:`\w+`(?:, )?)+)', row):
+            with open(f'tests/e2e/{path}', encoding='utf-8') as file:
+                text = file.read()
+            for name in re.findall(r'`(\w+)`', names):
+                if not re.search(rf'^    (?:with_image\()?{name}\)?,$', text, re.M):
+                    yield f'{path} does not run {name}'
 
 
 def code_of(path):
@@ -107,6 +125,6 @@ def protocol():
 paths = [os.path.abspath(path) for path in sys.argv[2:]]
 os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 faults = list({'includes': includes, 'symbols': symbols, 'anatomy': anatomy,
-               'protocol': protocol}[sys.argv[1]](*paths))
+               'runbook': runbook, 'protocol': protocol}[sys.argv[1]](*paths))
 print(*faults, sep='\n')
 sys.exit(bool(faults))

@@ -9,6 +9,7 @@ import json
 import os
 import pty
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -239,6 +240,26 @@ def a_log_that_uses_up_its_budget_is_felt_in_steps_and_goes_on_by_itself(directo
     server.stop()
 
 
+def a_round_needs_no_more_memory_than_the_readme_says(directory):
+    """Of address space, beside what the program has that only prints what a log holds."""
+    data = directory + "/data"
+    server = Server(data)
+    server.set_up()
+    server.orders(range(600))
+    server.kill()
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "persist", "README.md")) as file:
+        said = int(re.search(r"a round of compaction has (\d+) MiB of address space", file.read())[1])
+
+    def fits(mib, *words):
+        limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (mib << 20, mib << 20))
+        return subprocess.run([spate.PROGRAM, *words], capture_output=True, preexec_fn=limit,
+                              timeout=spate.PATIENCE_S).returncode == 0
+
+    program = next(mib for mib in range(16, 512) if fits(mib, "log", "info", data))
+    assert not fits(said // 2, "log", "compact", data)
+    assert fits(program + said, "log", "compact", data), (program, said)
+
+
 def compaction_from_outside_does_the_same(directory):
     data = directory + "/data"
     server = Server(data)
@@ -347,6 +368,9 @@ def a_backup_under_load_has_what_was_acknowledged_before_it_and_starts(directory
     stop.set()
     for buyer in buyers:
         buyer.join()
+    tool("log", "export", f"{directory}/backup0", "--csv", directory + "/csv")
+    with open(directory + "/csv/orders.csv", newline="") as file:
+        assert {f"o{number}" for number in acknowledged[:150]} <= {row["order"] for row in csv.DictReader(file)}
     server.audit()
     server.stop()
 
@@ -513,6 +537,17 @@ def salvage_takes_what_can_be_had_and_lists_the_rest(directory):
     tool("log", "verify", "--state", directory + "/new")
 
 
+def a_lost_manifest_is_restored_from_a_backup_taken_since_the_last_start(directory):
+    data = prepared(directory)
+    os.remove(data + "/manifest")
+    assert "restore the manifest" in refused(data, 65)
+    shutil.copy(directory + "/backup/manifest", data)
+    server = Server(data)
+    assert server.has(range(80))
+    server.audit()
+    server.stop()
+
+
 def salvage_needs_no_manifest(directory):
     data = prepared(directory)
     os.remove(data + "/manifest")
@@ -541,6 +576,7 @@ TESTS = [
     a_snapshot_is_made_when_enough_time_has_passed,
     segments_go_to_the_archive_and_are_whole_there,
     a_log_that_uses_up_its_budget_is_felt_in_steps_and_goes_on_by_itself,
+    a_round_needs_no_more_memory_than_the_readme_says,
     compaction_from_outside_does_the_same,
     an_orders_history_and_a_skus_movements_come_from_the_log_and_its_archive,
     a_backup_under_load_has_what_was_acknowledged_before_it_and_starts,
@@ -551,6 +587,7 @@ TESTS = [
     a_damaged_log_is_refused_and_a_backup_serves,
     a_server_whose_log_has_rotted_saves_what_it_has_in_memory_when_it_stops,
     salvage_takes_what_can_be_had_and_lists_the_rest,
+    a_lost_manifest_is_restored_from_a_backup_taken_since_the_last_start,
     salvage_needs_no_manifest,
     a_data_directory_can_be_moved,
 ]
