@@ -486,6 +486,11 @@ static int check_sizes(const struct serve_options *options)
         log->write_bytes_max > log->segment_bytes / 2)
         return fail(options,
                     "--write must be at least 8K above --group, and at most half of --segment");
+    /* A record is named by 32 bits, and hashing gives some shards an eighth more than others. */
+    const uint64_t shard_bytes_max = UINT64_C(28) << 30;
+    if (server->order_bytes_max / server->shard_count > shard_bytes_max)
+        return fail(options, "a shard keeps at most 28G of orders: more --shards, less --memory, "
+                             "or --order-bytes");
     return -1;
 }
 
