@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,7 +71,10 @@ static int32_t do_open(struct flight *flight, struct inode *directory)
         disk_find(process->machine->disk, directory, flight->path, flight->op.flags, &inode);
     if (result < 0)
         return result;
-    return file_new(process, (struct file){.inode = inode, .flags = flight->op.flags});
+    int32_t number = file_new(process, (struct file){.inode = inode, .flags = flight->op.flags});
+    if (number >= 0)
+        snprintf(process->files[number]->name, PATH_BYTES, "%s", flight->path);
+    return number;
 }
 
 bool is_misaligned(const struct flight *flight)

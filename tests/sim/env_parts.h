@@ -27,6 +27,7 @@ struct file {
     uint32_t flags; /* O_* */
     struct inode *inode;
     struct socket *socket;
+    char name[PATH_BYTES]; /* as it was opened */
     bool is_listener;
     bool is_closed;
     bool holds_lock;
@@ -87,6 +88,8 @@ struct process {
     struct inode *kept_lock;
     uint64_t calls;
     uint64_t doom_at_call;
+    int32_t doom_in; /* a step; -1: none */
+    bool has_met_it; /* which is why it is doomed */
     bool is_doomed;
     bool is_dead;
 };

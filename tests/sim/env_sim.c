@@ -116,6 +116,32 @@ void finish(struct flight *flight, int32_t result, uint32_t flags, uint64_t dela
 
 /* --- submitting and reaping --- */
 
+static bool is_step(const struct flight *flight, int32_t step)
+{
+    static const struct {
+        enum env_op_kind kind;
+        const char *name;
+    } steps[] = {
+#define X(id, kind, name, words) [id] = {kind, name},
+        STEPS(X)
+#undef X
+    };
+    if (step < 0 || flight->op.kind != steps[step].kind)
+        return false;
+    const char *name = flight->file != NULL ? flight->file->name : flight->path;
+    return strncmp(name, steps[step].name, strlen(steps[step].name)) == 0;
+}
+
+/* It is under way now; the next call of anybody is the process's last. */
+static void doom_in_step(const struct flight *flight)
+{
+    struct process *process = flight->env->process;
+    if (process->is_doomed || !is_step(flight, process->doom_in))
+        return;
+    process->is_doomed = process->has_met_it = true;
+    world_wake(process->machine->world, process->watcher, 0);
+}
+
 static void hand_over(struct env *env, const struct env_op *op)
 {
     struct flight *flight = calloc(1, sizeof *flight);
@@ -132,6 +158,7 @@ static void hand_over(struct env *env, const struct env_op *op)
         flight->file = file_of(env->process, op->file);
     if (flight->file != NULL)
         flight->file->operations++;
+    doom_in_step(flight);
     if (op->kind == ENV_CANCEL)
         start_cancel(flight);
     else if (op->kind == ENV_STOP)

@@ -10,6 +10,7 @@
 #include "persist/env.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/net.h"
+#include "tests/sim/steps.h"
 
 struct machine;
 struct process;
@@ -82,6 +83,8 @@ struct actor *process_spawn(struct process *process, uint32_t actor, size_t stac
 /* Dies at the so-and-so-many-th call of env from now: every actor stops where it is, and
  * process_is_doomed is true; the killer then calls process_kill. `watcher` is woken. */
 void process_doom(struct process *process, uint64_t calls, struct actor *watcher);
+/* Or instead, while the disk has the next such step under way. */
+void process_doom_in(struct process *process, enum step step, struct actor *watcher);
 bool process_is_doomed(const struct process *process);
 uint64_t process_calls(const struct process *process);
 

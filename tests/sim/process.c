@@ -4,12 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/sometimes.h"
+
 struct process *process_begin(struct machine *machine)
 {
     struct process *process = calloc(1, sizeof *process);
     CHECK(process != NULL);
     process->machine = machine;
     process->doom_at_call = UINT64_MAX;
+    process->doom_in = -1;
     process->next = machine->processes;
     machine->processes = process;
     return process;
@@ -40,6 +43,13 @@ struct actor *process_spawn(struct process *process, uint32_t actor, size_t stac
 void process_doom(struct process *process, uint64_t calls, struct actor *watcher)
 {
     process->doom_at_call = process->calls + calls;
+    process->watcher = watcher;
+}
+
+void process_doom_in(struct process *process, enum step step, struct actor *watcher)
+{
+    process->doom_at_call = UINT64_MAX;
+    process->doom_in = (int32_t)step;
     process->watcher = watcher;
 }
 
@@ -194,9 +204,27 @@ static void process_gone(struct process *process, enum death death)
     end_locks(process, last_ns);
 }
 
+static void mark_step(const struct process *process, enum death death)
+{
+    switch (process->has_met_it ? process->doom_in : -1) {
+#define X(id, kind, name, words)                                                                   \
+    case id:                                                                                       \
+        if (death == DEATH_KILL)                                                                   \
+            SOMETIMES("round: killed while " words);                                               \
+        else                                                                                       \
+            SOMETIMES("round: power is cut while " words);                                         \
+        break;
+        STEPS(X)
+#undef X
+    default:
+        break;
+    }
+}
+
 void process_kill(struct process *process, enum death death)
 {
     struct machine *machine = process->machine;
+    mark_step(process, death);
     world_say(machine->world, death == DEATH_KILL ? "the process is killed" : "the power fails");
     world_trace(machine->world, world_now(machine->world) * 2 + (uint64_t)death);
     process_gone(process, death);

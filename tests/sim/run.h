@@ -83,6 +83,7 @@ struct run {
     bool shard_bug[64]; /* core/bug.h */
     struct totals *totals;
     struct less less;
+    bool has_bug; /* planted anywhere: its pinned seeds stay what they are */
 };
 
 void run_open(struct run *run, uint64_t seed, const char *scenario, enum planted planted,

@@ -117,6 +117,7 @@ static void run_one(const struct scenario *scenario, uint64_t seed, const struct
     alarm(RUN_SECONDS_MAX); /* a run that hangs is a failure too */
     run_open(&run, seed, scenario->name, wanted->planted, &wanted->less, totals);
     run.shard_bug[wanted->shard_bug] = wanted->shard_bug != BUG_NONE;
+    run.has_bug = wanted->planted != PLANTED_NONE || wanted->shard_bug != BUG_NONE;
     if (wanted->talks)
         world_talk(run.world, stdout);
     scenario->run(&run);

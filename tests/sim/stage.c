@@ -71,6 +71,19 @@ static void doom_sometimes(struct stage *stage, uint32_t one_in, uint64_t calls_
         process_doom(stage->process, calls + 1, stage->driver);
 }
 
+/* In every other seed, lives end in the midst of a round of compaction: each in another step of it. Nothing
+ * is drawn for that, and with a bug planted nothing is different. */
+static bool ends_in_rounds(const struct run *run)
+{
+    return run_has(run, FAULT_KILLS, run->seed % 2 == 0 && !run->has_bug);
+}
+
+static void doom_in_a_round(struct stage *stage)
+{
+    uint64_t number = stage->run->seed / 2 + stage->run->totals->starts;
+    process_doom_in(stage->process, (enum step)(number % STEP_COUNT), stage->driver);
+}
+
 static void draw_shards(struct stage *stage)
 {
     struct stream *swarm = world_stream(stage->run->world, STREAM_SWARM);
@@ -173,6 +186,10 @@ void stage_live(struct stage *stage)
     struct stream *crash = world_stream(world, STREAM_CRASH);
     uint64_t lasts_ns = stream_skewed(crash, 4ull * SECOND_NS);
     doom_sometimes(stage, 2, 100000);
+    if (ends_in_rounds(stage->run)) {
+        doom_in_a_round(stage);
+        lasts_ns = SECOND_NS;
+    }
     watch(stage, serving_is_over, world_now(world) + lasts_ns);
     if (!process_is_doomed(stage->process) && serving_is_over(stage)) {
         bool failed = false;
@@ -277,6 +294,10 @@ void stage_open(struct stage *stage, struct run *run)
     options->payment_deadline_ns = year_ns;
     options->retry_window_ns = year_ns;
     draw_log(run, options);
+    if (ends_in_rounds(run)) { /* one after the other */
+        options->compact.every_ns = 1;
+        options->compact.rate_bytes = 0;
+    }
     memcpy(options->bug, run->shard_bug, sizeof options->bug);
     stage->rot_one_in = run_knob(run, FAULT_ROT, 1, 4);
     stage->has_intruder = run_has(run, FAULT_INTRUDER, stream_hit(swarm, 2));
