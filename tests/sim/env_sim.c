@@ -452,13 +452,13 @@ uint64_t env_cpu(struct env *env)
     return env->cpu_ns += 100;
 }
 
-/* Whoever reads it after all shall notice, by the first page at least. */
 void env_stand_back(struct env *env, bool far)
 {
     (void)env;
     (void)far;
 }
 
+/* Whoever reads it after all shall notice, by the first page at least. */
 void env_disuse(struct env *env, void *at, uint64_t bytes)
 {
     (void)env;
