@@ -5,6 +5,9 @@
 #include "core/answer.h"
 #include "core/shipment.h"
 
+/* So many looks for a cell in a line are worth a look at an order. */
+enum { LOOKS_OF_AN_ORDER = 32 };
+
 /* What is found, and how far the walk has come. */
 struct found {
     uint32_t records[ORDER_LIST_MAX];
@@ -65,7 +68,7 @@ static bool look_at(const struct orders *orders, const struct order_list *list, 
                     struct found *found)
 {
     const struct order *order = order_at(orders, record);
-    if (found->looked == LIST_LOOK_MAX)
+    if (found->looked >= LIST_LOOK_MAX)
         return false;
     if (is_wanted(orders, order, list)) {
         uint32_t bytes = order_answer_bytes(orders, order);
@@ -74,7 +77,7 @@ static bool look_at(const struct orders *orders, const struct order_list *list, 
         found->records[found->count++] = record;
         found->bytes += bytes;
     }
-    found->looked++;
+    found->looked += 1u + (uint32_t)order->line_count * list->cell_count / LOOKS_OF_AN_ORDER;
     found->last = record;
     return true;
 }

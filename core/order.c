@@ -180,13 +180,13 @@ static uint32_t find_name(const struct orders *orders, struct text who)
 /* ---- deciding ---------------------------------------------------------------------------------- */
 
 /* Lines, adjustments and texts take no more than in the request, but for a line's window and what makes it
- * a large one, what says how long a text is, and pay_by. */
+ * a large one, what says how long a text is (of an id of one digit three bytes), and pay_by. */
 uint32_t order_record_bytes_max(const struct order_create *create)
 {
     uint32_t behind = create->head.bytes - (uint32_t)sizeof *create;
     return (uint32_t)sizeof(struct order) + behind +
            create->line_count * (uint32_t)(sizeof(uint32_t) + sizeof(struct large_line)) +
-           ORDER_TEXTS + (uint32_t)sizeof create->pay_by_ns;
+           3 * ORDER_TEXTS + (uint32_t)sizeof create->pay_by_ns;
 }
 _Static_assert(sizeof(struct order_line) <= sizeof(struct command_line) &&
                    (int)sizeof(struct command_line) >= (int)ORDER_PARTS_MIN,

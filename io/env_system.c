@@ -399,18 +399,21 @@ static void move_back(pid_t thread, int policy)
     (void)sched_setscheduler(thread, policy, &(struct sched_param){0});
 }
 
-/* Whether this is one of the kernel's threads that do what our ring cannot do at once. */
+/* Whether this is one of the kernel's threads that do what our ring cannot do at once. Those of shards'
+ * rings have never stood back; the number in a thread's name is another one within a namespace. */
 static bool works_for_us(int tasks, const char *thread)
 {
-    char path[32], ours[32], name[32] = "";
+    static const char worker[] = "iou-wrk-";
+    char path[32], name[32] = "";
+    if (sched_getscheduler((pid_t)atoi(thread)) == SCHED_OTHER)
+        return false;
     snprintf(path, sizeof path, "%.16s/comm", thread);
-    snprintf(ours, sizeof ours, "iou-wrk-%d\n", (int)gettid());
     int file = openat(tasks, path, O_RDONLY | O_CLOEXEC);
     if (file < 0)
         return false;
     ssize_t bytes = read(file, name, sizeof name - 1);
     close(file);
-    return bytes > 0 && strcmp(name, ours) == 0;
+    return bytes > 0 && strncmp(name, worker, sizeof worker - 1) == 0;
 }
 
 /* The kernel's threads are as far back as we were when they began, so they must be told. */

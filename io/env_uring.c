@@ -329,14 +329,16 @@ static void set_alarm(struct env *env, uint64_t until_ns)
 {
     if (env->alarm_ns <= until_ns)
         return;
+    uint64_t now_ns = env_clock(env); /* the kernel's own may differ: a namespace can shift ours */
+    uint64_t left_ns = until_ns > now_ns ? until_ns - now_ns : 0;
     struct io_uring_sqe *entry = next_entry(env);
-    env->alarm = (struct __kernel_timespec){.tv_sec = (int64_t)(until_ns / 1000000000u),
-                                            .tv_nsec = (int64_t)(until_ns % 1000000000u)};
+    env->alarm = (struct __kernel_timespec){.tv_sec = (int64_t)(left_ns / 1000000000u),
+                                            .tv_nsec = (int64_t)(left_ns % 1000000000u)};
     if (env->alarm_ns == UINT64_MAX) {
-        io_uring_prep_timeout(entry, &env->alarm, 0, IORING_TIMEOUT_ABS);
+        io_uring_prep_timeout(entry, &env->alarm, 0, 0);
         io_uring_sqe_set_data64(entry, ALARM);
     } else {
-        io_uring_prep_timeout_update(entry, &env->alarm, ALARM, IORING_TIMEOUT_ABS);
+        io_uring_prep_timeout_update(entry, &env->alarm, ALARM, 0);
         io_uring_sqe_set_data64(entry, DOORBELL); /* it fails if the timer goes off just now */
         entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
     }

@@ -707,13 +707,13 @@ static int run_compact(struct server *server, struct env *env)
         log.hurry = pressure != COMPACT_AT_EASE;
         log_set_over_budget(server->shared.log, pressure == COMPACT_OVER);
         set_pace(server, pressure);
-        uint64_t until = compact_step(server->compact, env, &log);
         uint64_t answering = recall_work(server->shared.recall, env, log.watermark);
-        until = answering < until ? answering : until;
         bool waits = answering == UINT64_MAX && compact_is_running(server->compact) &&
                      compact_has_time(server->compact, &log);
         if (waits != far)
             env_stand_back(env, far = waits);
+        uint64_t until = compact_step(server->compact, env, &log);
+        until = answering < until ? answering : until;
         uint64_t latest = env_clock(env) + SAFETY_NET_NS;
         (void)env_reap(env, done, 4, until < latest ? until : latest);
     }

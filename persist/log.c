@@ -246,11 +246,11 @@ static bool slot_is_free(const struct log *log)
 }
 
 /* Of two writes at once each takes longer, since the disk empties its cache for one after the other, and each
- * costs its core the same time. So beside another only one flies that fills a block; what waits for more is
- * gathered when the other has finished. */
+ * costs its core the same time. So beside one with groups only one flies that fills a block; what waits for
+ * more is gathered when the other has finished. A witness alone is no reason to wait. */
 static bool is_worth_it(const struct log *log)
 {
-    return atomic_load(&log->submitted) == atomic_load(&log->advanced) ||
+    return atomic_load(&log->gathered) <= atomic_load(&log->watermark) ||
            atomic_load(&log->waiting_bytes) >= BLOCK_BYTES;
 }
 

@@ -344,6 +344,26 @@ static void what_waits_for_more_flies_when_the_write_before_it_has_finished(void
     leave(f);
 }
 
+static void beside_a_witness_in_flight_a_group_flies_at_once(void **state)
+{
+    struct fixture *f = *state;
+    options.idle_ns = 1000000;
+    assert_true(begin(f));
+    help(f);
+    append(f, 1);
+    settle(f, 1);
+    uint64_t patience = env_clock(f->env) + UINT64_C(1000000000);
+    while (log_counts(f->log).witness_blocks == 0 && env_clock(f->env) < patience)
+        log_drive(f->log, f->env, 0);
+    assert_int_equal(log_counts(f->log).witness_blocks, 1); /* nobody has reaped it */
+    uint64_t small = append(f, 2);
+    log_drive(f->log, f->env, 0);
+    assert_int_equal(log_gathered(f->log), small);
+    settle(f, small);
+    options.idle_ns = UINT64_C(3600) * 1000000000;
+    leave(f);
+}
+
 static void a_tail_that_nobody_has_witnessed_may_be_torn(void **state)
 {
     struct fixture *f = *state;
@@ -462,6 +482,7 @@ int main(void)
         TEST(groups_published_out_of_order_become_durable_in_order),
         TEST(beside_a_write_in_flight_another_flies_once_it_fills_a_block),
         TEST(what_waits_for_more_flies_when_the_write_before_it_has_finished),
+        TEST(beside_a_witness_in_flight_a_group_flies_at_once),
         TEST(a_tail_that_nobody_has_witnessed_may_be_torn),
         TEST(a_hole_below_a_witness_is_refused_with_file_and_numbers),
         TEST(a_clean_stop_witnesses_the_last_group),
