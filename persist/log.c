@@ -251,7 +251,7 @@ static bool slot_is_free(const struct log *log)
 static bool is_worth_it(const struct log *log)
 {
     return atomic_load(&log->gathered) <= atomic_load(&log->watermark) ||
-           atomic_load(&log->waiting_bytes) >= BLOCK_BYTES;
+           atomic_load(&log->waiting_bytes) >= BLOCK_BYTES || is_planted(log, BUG_SYNCS_OVERLAP);
 }
 
 /* Whether there are groups that may be written now. */

@@ -131,11 +131,8 @@ static void fill_table(struct serve_options *options, struct option table[SERVE_
          .max = 1000000},
         {.name = "awake",
          .value_name = "WHETHER",
-         .help =
-             "keep all cores of the machine awake while the server runs: an idle one looks for "
-             "work "
-             "instead of sleeping, so that whoever waits is woken sooner, at the price of power; "
-             "needs access to /dev/cpu_dma_latency",
+         .help = "keep all cores of the machine awake, so that whoever waits is woken sooner, at "
+                 "the price of power; needs access to /dev/cpu_dma_latency",
          .kind = OPTION_CHOICE,
          INTO(options->awake),
          .choices = no_or_yes},

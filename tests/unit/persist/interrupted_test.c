@@ -132,6 +132,17 @@ static bool survives(struct fixture *f, struct trial *trial)
     return goes_on(f);
 }
 
+/* The one that the trial has ended before. */
+static uint32_t step_of(const struct trial *trial)
+{
+    for (uint32_t i = 0; i < STEPS; i++)
+        if (steps[i].kind == trial->before.kind &&
+            strncmp(steps[i].name, trial->before.name, strlen(steps[i].name)) == 0)
+            return i;
+    fail_msg("no step is known that does %u to %s", trial->before.kind, trial->before.name);
+    return 0;
+}
+
 static void interrupt_everywhere(struct fixture *f, enum ending ending)
 {
     uint32_t interrupted[STEPS] = {0};
@@ -141,14 +152,8 @@ static void interrupt_everywhere(struct fixture *f, enum ending ending)
         if (!survives(f, &trial))
             fail_msg("ended before %u of %s: %s", trial.before.kind, trial.before.name,
                      f->report.message);
-        uint32_t i = 0;
-        while (i < STEPS && !trial.finished &&
-               (steps[i].kind != trial.before.kind ||
-                strncmp(steps[i].name, trial.before.name, strlen(steps[i].name)) != 0))
-            i++;
-        if (i == STEPS)
-            fail_msg("no step is known that does %u to %s", trial.before.kind, trial.before.name);
-        interrupted[i] += !trial.finished;
+        if (!trial.finished)
+            interrupted[step_of(&trial)]++;
     }
     for (uint32_t i = 0; i < STEPS; i++)
         if (interrupted[i] == 0)
