@@ -23,7 +23,8 @@ def outcomes(test):
     if re.match(r'(TAP version.*\n)?1\.\.', test['stdout'] or ''):
         for bad, name, skip in CASE.findall(test['stdout']):
             verdict = 'skipped' if skip else 'failed' if bad else 'passed'
-            cases.append((test['name'] + ': ' + name.strip(), verdict))
+            name = name.strip() or skip.partition('SKIP')[2].strip()  # cmocka says `not ok 7 # SKIP name`
+            cases.append((test['name'] + ': ' + name, verdict))
     verdict = {'OK': 'passed', 'EXPECTEDFAIL': 'passed', 'SKIP': 'skipped'}.get(test['result'], 'failed')
     if not cases or (verdict == 'failed' and not any(v == 'failed' for _, v in cases)):
         cases.append((test['name'] + (f" ({test['result'].lower()})" if verdict == 'failed' else ''), verdict))
