@@ -65,6 +65,15 @@ def listens(port, process, seconds=60):
     return False
 
 
+def await_silence(port, seconds=30):
+    """The kernel closes what a ring holds a little after its process has ended; until then it seems to listen."""
+    with contextlib.suppress(ConnectionRefusedError):
+        for _ in range(100 * seconds):
+            with contextlib.suppress(ConnectionResetError):
+                socket.create_connection(('127.0.0.1', port)).close()
+            time.sleep(0.01)
+
+
 def cpu_split(root):
     """Seconds that a process and its children, gone or not, have used for themselves, and in the kernel."""
     ticks, parents = {}, {}
@@ -233,6 +242,7 @@ class Spate(Server):
         """As after a crash: the state is what the log has; the seconds until it listens."""
         self.process.kill()
         self.process.wait()
+        await_silence(self.last_port)
         began = time.monotonic()
         self.begin()
         return time.monotonic() - began
