@@ -45,7 +45,8 @@ struct compact {
     struct image_walk walk;
     uint64_t snapshots[SNAPSHOTS_MAX];
     uint32_t snapshot_count;
-    uint32_t base;             /* which of them the round begins with; snapshot_count: none */
+    uint32_t base;      /* which of them the round begins with; snapshot_count: none */
+    int32_t base_error; /* why those before it were passed over: damaged, unless one may be whole */
     uint64_t log_bytes_now;    /* when the round that is under way began */
     uint64_t log_bytes_at_end; /* when the last round began that has succeeded */
     uint64_t begun_ns;
@@ -197,6 +198,7 @@ static void begin_round(struct compact *compact, struct env *env, uint64_t seq)
     compact->snapshot_count =
         snapshot_list(compact->names, compact->name_count, compact->snapshots);
     compact->base = 0;
+    compact->base_error = -EBADMSG;
     begin_fold(compact, env, seq);
 }
 
@@ -225,7 +227,8 @@ static void begin_writing(struct compact *compact, struct env *env)
         snapshot_create(&compact->writer, env, compact->options.directory, compact->block, &facts));
 }
 
-/* A snapshot that has rotted is passed over, as long as the log reaches back to an older one. */
+/* A snapshot that has rotted is passed over, as long as the log reaches back to an older one. One that
+ * cannot be read may be whole: that ends only the round. */
 static void fold_failed(struct compact *compact, struct env *env)
 {
     struct fold *fold = &compact->fold;
@@ -235,13 +238,17 @@ static void fold_failed(struct compact *compact, struct env *env)
     }
     SOMETIMES("compact: a snapshot that has rotted is passed over");
     env_say_at(env, ENV_WARNING, fold->message);
+    compact->base_error = fold->error == -EIO ? -EIO : compact->base_error;
     fold_end(fold);
     snapshot_abandon(&compact->writer);
     compact->base++;
     bool reaches = compact->base < compact->snapshot_count || compact->manifest.begin_seq == 1;
     begin_fold(compact, env, fold->options.seq);
     if (!reaches)
-        give_up(compact, env, -EBADMSG, "no snapshot that the log goes on from is whole");
+        give_up(compact, env, compact->base_error,
+                compact->base_error == -EIO
+                    ? "a snapshot that the log goes on from cannot be read, and no other is whole"
+                    : "no snapshot that the log goes on from is whole");
 }
 
 static void finish_writing(struct compact *compact, struct env *env)

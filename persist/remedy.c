@@ -86,26 +86,11 @@ static int32_t write_records(struct sorting *sorting)
     return error == 0 ? snapshot_finish(&sorting->writer) : error;
 }
 
-/* What was written is read again, to the last byte. */
-static int32_t verify(const struct sorting *sorting, uint64_t log_id)
-{
-    struct snapshot_reader reader;
-    const struct remedy *remedy = sorting->remedy;
-    int32_t error = snapshot_open(&reader, remedy->env, remedy->directory, SNAPSHOT_MAKING, log_id,
-                                  sorting->block);
-    if (error < 0)
-        return error;
-    reader.hashes = true;
-    while (snapshot_next(&reader, &error) != NULL)
-        continue;
-    snapshot_close(&reader);
-    return error;
-}
-
 static int32_t write_snapshot(struct sorting *sorting, uint64_t log_id)
 {
     const struct remedy *remedy = sorting->remedy;
     const struct place *place = &remedy->place;
+    struct snapshot_reader written;
     const struct snapshot_head facts = {
         .log_id = log_id,
         .seq = place->seq - 1,
@@ -118,8 +103,9 @@ static int32_t write_snapshot(struct sorting *sorting, uint64_t log_id)
         snapshot_create(&sorting->writer, remedy->env, remedy->directory, sorting->block, &facts);
     if (error == 0)
         error = write_records(sorting);
-    if (error == 0)
-        error = verify(sorting, log_id);
+    if (error == 0) /* what was written is read again, to the last byte */
+        error = snapshot_verify(&written, remedy->env, remedy->directory, SNAPSHOT_MAKING, log_id,
+                                sorting->block);
     if (error == 0)
         error = snapshot_publish(remedy->env, remedy->directory, facts.seq);
     else

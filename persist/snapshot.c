@@ -189,26 +189,30 @@ static int32_t read_some(struct snapshot_reader *reader, uint64_t offset, uint64
                                                 .bytes = (uint32_t)bytes});
 }
 
+/* The reader has it only if it is right. */
 static int32_t read_head(struct snapshot_reader *reader, uint64_t log_id)
 {
-    struct snapshot_head *head = &reader->head;
+    struct snapshot_head head;
     int32_t got = read_some(reader, 0, BLOCK_BYTES);
-    if (got < (int32_t)sizeof *head)
+    if (got < (int32_t)sizeof head)
         return got < 0 ? got : -EBADMSG;
-    memcpy(head, reader->block, sizeof *head);
-    if (head->magic != SNAPSHOT_MAGIC || head->checksum != head_sum(*head))
+    memcpy(&head, reader->block, sizeof head);
+    if (head.magic != SNAPSHOT_MAGIC || head.checksum != head_sum(head))
         return -EBADMSG;
-    if (head->version > SNAPSHOT_VERSION)
+    if (head.version > SNAPSHOT_VERSION)
         return -EPROTO;
-    if (head->log_id != log_id)
+    if (head.log_id != log_id)
         return -EXDEV;
     int64_t bytes = env_file_bytes(reader->env, reader->file);
     if (bytes < 0)
         return (int32_t)bytes;
-    bool fits = (uint64_t)bytes == head->file_bytes && head->block_count > 0 &&
-                head->file_bytes > block_offset(head->block_count - 1) &&
-                head->file_bytes <= block_offset(head->block_count);
-    return fits ? 0 : -EBADMSG;
+    bool fits = (uint64_t)bytes == head.file_bytes && head.block_count > 0 &&
+                head.file_bytes > block_offset(head.block_count - 1) &&
+                head.file_bytes <= block_offset(head.block_count);
+    if (!fits)
+        return -EBADMSG;
+    reader->head = head;
+    return 0;
 }
 
 int32_t snapshot_open(struct snapshot_reader *reader, struct env *env, int32_t directory,
@@ -331,4 +335,15 @@ void snapshot_close(struct snapshot_reader *reader)
     while (reader->reading > 0)
         snapshot_pause(reader, UINT64_MAX);
     close_file(reader->env, &reader->file);
+}
+
+int32_t snapshot_verify(struct snapshot_reader *reader, struct env *env, int32_t directory,
+                        const char *name, uint64_t log_id, void *block)
+{
+    int32_t error = snapshot_open(reader, env, directory, name, log_id, block);
+    reader->hashes = true;
+    while (error == 0 && snapshot_next(reader, &error) != NULL)
+        continue;
+    snapshot_close(reader);
+    return error;
 }

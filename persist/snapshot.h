@@ -115,6 +115,11 @@ int32_t snapshot_open(struct snapshot_reader *reader, struct env *env, int32_t d
 const struct snapshot_block *snapshot_next(struct snapshot_reader *reader, int32_t *error);
 void snapshot_close(struct snapshot_reader *reader);
 
+/* Reads all of it. 0: it is whole; or as above. The reader is closed, and has the head, if that was right, and
+ * how far it came, `next_block`. */
+int32_t snapshot_verify(struct snapshot_reader *reader, struct env *env, int32_t directory,
+                        const char *name, uint64_t log_id, void *block) MUST_LOOK;
+
 /* Before the first block: SNAPSHOT_AHEAD are read ahead, into `memory` of as many, aligned to
  * BLOCK_BYTES, and by turns from each of `runs` parts of the file, equally long, so that shards with a
  * run of slots each have their blocks at the same time. The actor must have nothing else in flight until

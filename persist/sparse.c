@@ -1,5 +1,6 @@
 #include "persist/sparse.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,7 +66,7 @@ void sparse_end(struct sparse *sparse)
     sparse->file = -1;
 }
 
-/* False: it has just been put away. */
+/* False: it has just been put away; or it cannot be opened, which is an error. */
 static bool open_place(struct sparse *sparse, const struct sparse_place *place)
 {
     char name[SEGMENT_NAME_BYTES];
@@ -74,11 +75,13 @@ static bool open_place(struct sparse *sparse, const struct sparse_place *place)
     sparse_end(sparse);
     segment_name(name, place->serial);
     sparse->file = segment_open(sparse->env, place->directory, name, O_RDONLY);
-    if (sparse->file < 0)
+    int64_t bytes = sparse->file < 0 ? sparse->file : env_file_bytes(sparse->env, sparse->file);
+    if (bytes < 0 && bytes != -ENOENT)
+        sparse->error = (int32_t)bytes;
+    if (bytes < 0)
         return false;
-    int64_t bytes = env_file_bytes(sparse->env, sparse->file);
     sparse->open = *place;
-    sparse->file_bytes = bytes > 0 ? (uint64_t)bytes : 0;
+    sparse->file_bytes = (uint64_t)bytes;
     sparse->seed = group_seed(sparse->log_id, place->serial);
     return true;
 }

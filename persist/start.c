@@ -52,6 +52,8 @@ struct starting {
     struct place end; /* h: where the first missing group should be */
     uint64_t witness; /* w */
     uint64_t blank_from;
+    uint64_t unread; /* of the snapshots, the newest that may be whole but cannot be read; ... */
+    int32_t unread_error; /* ... and why */
     uint64_t begun_ns;
     uint64_t part_ns; /* when what is read now was begun: the snapshot, or the log */
     uint64_t said_ns;
@@ -427,7 +429,16 @@ static bool show_image(struct starting *s, struct snapshot_reader *reader, enum 
 
 enum loaded { LOADED, LOADED_NOT, LOADED_REFUSED };
 
-static enum loaded load_failed(struct starting *s, const char *name, int32_t error)
+/* What is damaged, another log's or gone is known not to serve; what cannot be read may. */
+static void note_unread(struct starting *s, uint64_t seq, int32_t error)
+{
+    if (s->unread != 0 || error == -EBADMSG || error == -EXDEV || error == -ENOENT)
+        return;
+    s->unread = seq;
+    s->unread_error = error;
+}
+
+static enum loaded load_failed(struct starting *s, uint64_t seq, const char *name, int32_t error)
 {
     char line[160];
     if (error == -EPROTO) {
@@ -437,6 +448,7 @@ static enum loaded load_failed(struct starting *s, const char *name, int32_t err
         return LOADED_REFUSED;
     }
     SOMETIMES("start: a snapshot is passed over");
+    note_unread(s, seq, error);
     snprintf(line, sizeof line, "%s is passed over: %s", name,
              error == -EBADMSG ? "it is damaged"
              : error == -EXDEV ? "it belongs to another log"
@@ -460,7 +472,7 @@ static enum loaded load_blocks(struct starting *s, struct snapshot_reader *reade
     if (!show_image(s, reader, error < 0 ? START_IMAGE_FORGET : START_IMAGE_END, NULL))
         return LOADED_REFUSED;
     if (error < 0)
-        return load_failed(s, name, error);
+        return load_failed(s, reader->head.seq, name, error);
     s->first = snapshot_place(&reader->head);
     SOMETIMES("start: a snapshot is loaded");
     s->report->snapshot = reader->head.seq;
@@ -476,7 +488,7 @@ static enum loaded load_one(struct starting *s, uint64_t seq)
     int32_t error =
         snapshot_open(&reader, s->env, s->start->directory, name, s->manifest->log_id, s->output);
     if (error < 0)
-        return load_failed(s, name, error);
+        return load_failed(s, seq, name, error);
     snapshot_read_ahead(&reader, s->scan_memory,
                         s->options->image_runs > 0 ? s->options->image_runs : 1);
     /* Whatever else has become of it: it was made of what was durable. */
@@ -484,6 +496,24 @@ static enum loaded load_one(struct starting *s, uint64_t seq)
     enum loaded loaded = load_blocks(s, &reader, name);
     snapshot_close(&reader);
     return loaded;
+}
+
+/* Where one may be whole that cannot be read, nothing need be restored before that is known. */
+static bool refuse_without_snapshot(struct starting *s)
+{
+    if (s->unread != 0)
+        return refuse(
+            s, EXIT_IO,
+            "no snapshot in %s can be loaded, and the log begins with sequence %llu only; "
+            "snapshot-%020llu.img cannot be read (%s) but may be whole: mend what keeps it "
+            "from being read, or copy the directory to another device, and start again",
+            s->options->directory, (unsigned long long)s->manifest->begin_seq,
+            (unsigned long long)s->unread, strerror(-s->unread_error));
+    return refuse(s, EXIT_DAMAGED,
+                  "no snapshot in %s is whole, and the log begins with sequence %llu only: restore "
+                  "snapshot-%020llu.img or a newer one from a backup",
+                  s->options->directory, (unsigned long long)s->manifest->begin_seq,
+                  (unsigned long long)s->manifest->begin_seq - 1);
 }
 
 /* The newest that is whole and that the log goes on from. */
@@ -496,12 +526,7 @@ static bool load_snapshot(struct starting *s)
         if (loaded != LOADED_NOT)
             return loaded == LOADED;
     }
-    return s->manifest->begin_seq == 1 ||
-           refuse(s, EXIT_DAMAGED,
-                  "no snapshot in %s is whole, and the log begins with sequence %llu only: restore "
-                  "snapshot-%020llu.img or a newer one from a backup",
-                  s->options->directory, (unsigned long long)s->manifest->begin_seq,
-                  (unsigned long long)s->manifest->begin_seq - 1);
+    return s->manifest->begin_seq == 1 || refuse_without_snapshot(s);
 }
 
 static bool read_log(struct starting *s)

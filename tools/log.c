@@ -69,18 +69,17 @@ static int verify_snapshot(struct log_state *state, uint64_t seq, void *block, b
     char name[SNAPSHOT_NAME_BYTES];
     struct snapshot_reader reader;
     snapshot_name(name, seq);
-    int32_t error = snapshot_open(&reader, state->env, state->start.directory, name,
-                                  state->manifest.log_id, block);
-    reader.hashes = true;
-    while (error == 0 && snapshot_next(&reader, &error) != NULL)
-        continue;
-    uint64_t number = reader.next_block;
-    snapshot_close(&reader);
+    int32_t error = snapshot_verify(&reader, state->env, state->start.directory, name,
+                                    state->manifest.log_id, block);
+    bool damaged = error == -EBADMSG || error == -EXDEV || error == -EPROTO;
     if (error < 0)
-        return log_fail(state->command, error == -EIO ? EXIT_IO : EXIT_DAMAGED,
-                        "%s/%s, block %" PRIu64 ": %s%s", state->directory, name, number,
-                        error == -EBADMSG ? "it is damaged" : "it cannot be read: ",
-                        error == -EBADMSG ? "" : strerror(-error));
+        return log_fail(state->command, damaged ? EXIT_DAMAGED : EXIT_IO,
+                        "%s/%s, block %" PRIu64 ": %s%s", state->directory, name, reader.next_block,
+                        error == -EBADMSG  ? "it is damaged"
+                        : error == -EXDEV  ? "it belongs to another log"
+                        : error == -EPROTO ? "it was written by a newer version of Spate"
+                                           : "it cannot be read: ",
+                        damaged ? "" : strerror(-error));
     if (loud)
         printf("%s is whole: %" PRIu64 " records\n", name, reader.head.record_count);
     return 0;
@@ -94,7 +93,7 @@ int log_verify_snapshots(struct log_state *state, bool loud)
         return log_fail(state->command, EXIT_OS, "not enough memory");
     for (uint32_t i = 0; i < state->snapshot_count; i++) {
         int end = verify_snapshot(state, state->snapshots[i], block, loud);
-        worst = end != 0 ? end : worst;
+        worst = end == EXIT_DAMAGED || worst == 0 ? end : worst;
     }
     return worst;
 }

@@ -31,6 +31,8 @@ struct backup {
     struct manifest manifest;
     uint64_t snapshots[SNAPSHOTS_MAX];
     uint32_t snapshot_count;
+    uint64_t left_out[SNAPSHOTS_MAX]; /* they are damaged */
+    uint32_t left_out_count;
     struct place end; /* behind the last group that is taken */
     uint8_t *block;
     void *scan_memory;
@@ -61,10 +63,22 @@ static enum outcome unreadable(struct backup *b, const char *what, int32_t error
 
 /* ---- where it ends ---------------------------------------------------------------------------------- */
 
+static bool is_left_out(const struct backup *b, uint64_t snapshot)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < b->left_out_count; i++)
+        found |= b->left_out[i] == snapshot;
+    return found;
+}
+
 static int32_t list(struct backup *b)
 {
     int32_t count = env_list(b->env, b->from, b->names, NAMES_BYTES);
-    b->snapshot_count = count < 0 ? 0 : snapshot_list(b->names, (uint32_t)count, b->snapshots);
+    uint32_t all = count < 0 ? 0 : snapshot_list(b->names, (uint32_t)count, b->snapshots);
+    b->snapshot_count = 0;
+    for (uint32_t i = 0; i < all; i++)
+        if (!is_left_out(b, b->snapshots[i]))
+            b->snapshots[b->snapshot_count++] = b->snapshots[i];
     return count < 0 ? count : manifest_read(b->env, b->from, &b->manifest);
 }
 
@@ -235,6 +249,31 @@ static void clear(struct backup *b)
         (void)unlinkat(b->to, name, 0);
 }
 
+/* What is damaged at its source can be done without, if another one is whole. */
+static enum outcome leave_out_damaged(struct backup *b)
+{
+    uint32_t whole = 0;
+    for (uint32_t i = 0; i < b->snapshot_count; i++) {
+        char name[SNAPSHOT_NAME_BYTES];
+        struct snapshot_reader reader;
+        snapshot_name(name, b->snapshots[i]);
+        int32_t error =
+            snapshot_verify(&reader, b->env, b->from, name, b->manifest.log_id, (void *)b->block);
+        whole += error == 0;
+        if (error != -EBADMSG || b->left_out_count == SNAPSHOTS_MAX)
+            continue;
+        b->left_out[b->left_out_count++] = b->snapshots[i];
+        fprintf(stderr, "%s: %s/%s is damaged: left out\n", b->command, b->from_path, name);
+    }
+    if (whole > 0 || b->left_out_count == 0 || b->manifest.begin_seq == 1)
+        return AGAIN;
+    b->exit_code = log_fail(b->command, EXIT_DAMAGED,
+                            "no snapshot in %s is whole, so no server could start on a backup: let "
+                            "a server that has it make one, or restore one",
+                            b->from_path);
+    return REFUSED;
+}
+
 static enum outcome look_at_it(struct backup *b)
 {
     struct log_state state;
@@ -243,7 +282,10 @@ static enum outcome look_at_it(struct backup *b)
         end = log_verify_snapshots(&state, false);
     bool whole = end == 0 && state.start.begin.next_seq == b->end.seq;
     log_state_close(&state);
-    return whole ? TAKEN : AGAIN;
+    if (whole)
+        return TAKEN;
+    b->exit_code = end;
+    return end == EXIT_IO ? REFUSED : leave_out_damaged(b);
 }
 
 static enum outcome try_once(struct backup *b)

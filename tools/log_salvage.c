@@ -34,6 +34,8 @@ struct salvage {
     uint32_t name_count;
     uint8_t *segment; /* a whole one */
     uint64_t segment_bytes;
+    uint64_t unread_blocks; /* of the segments that were read since it was set to 0 */
+    int32_t unread_error;   /* of a snapshot that may be whole */
     struct manifest manifest;
     uint64_t acknowledged; /* the highest sequence that anything speaks of */
     uint64_t snapshot;     /* to begin with; 0: the log from its beginning */
@@ -58,7 +60,7 @@ static bool read_segment(struct salvage *s, const char *name)
     memset(s->segment, 0, block_align((uint64_t)stat.st_size + BLOCK_BYTES));
     /* A block that cannot be read stays zero: it holds nothing then. */
     for (int64_t at = 0; at < stat.st_size; at += BLOCK_BYTES)
-        (void)!pread(file, s->segment + at, BLOCK_BYTES, at);
+        s->unread_blocks += pread(file, s->segment + at, BLOCK_BYTES, at) < 0;
     close(file);
     s->segment_bytes = (uint64_t)stat.st_size;
     return true;
@@ -174,14 +176,15 @@ static bool is_whole(struct salvage *s, uint64_t seq, void *block)
     char name[SNAPSHOT_NAME_BYTES];
     struct snapshot_reader reader;
     snapshot_name(name, seq);
-    int32_t error = snapshot_open(&reader, s->env, s->from, name, s->manifest.log_id, block);
-    if (error == 0 && reader.head.seq > s->acknowledged)
+    int32_t error = snapshot_verify(&reader, s->env, s->from, name, s->manifest.log_id, block);
+    if (reader.head.seq > s->acknowledged)
         s->acknowledged = reader.head.seq;
-    while (error == 0 && snapshot_next(&reader, &error) != NULL)
-        continue;
-    snapshot_close(&reader);
-    if (error < 0)
+    if (error == -EBADMSG)
         printf("%s is damaged: passed over\n", name);
+    else if (error < 0)
+        printf("%s cannot be read (%s): passed over\n", name, strerror(-error));
+    if (error == -EIO)
+        s->unread_error = error;
     return error == 0;
 }
 
@@ -338,7 +341,12 @@ static int report(struct salvage *s)
     each_group(s, note_witness);
     if (s->manifest.witness > s->acknowledged)
         s->acknowledged = s->manifest.witness;
+    s->unread_blocks = 0;
     each_group(s, print_group);
+    if (s->unread_blocks > 0)
+        printf("%" PRIu64 " blocks of the log cannot be read, which is not damage: a copy of the "
+               "directory on another device may have them\n",
+               s->unread_blocks);
     printf("%s has everything up to sequence %" PRIu64 "\n", s->to_path, taken);
     if (s->acknowledged <= taken) {
         printf("nothing that was acknowledged is lost\n");
@@ -372,10 +380,12 @@ static int run(struct salvage *s)
         return log_fail(s->command, EXIT_DAMAGED, "%s: there is neither manifest nor segment",
                         s->from_path);
     if (!choose_snapshot(s))
-        return log_fail(s->command, EXIT_DAMAGED,
-                        "%s: no snapshot is whole, and the log begins with sequence %" PRIu64
-                        " only: take a backup",
-                        s->from_path, s->manifest.begin_seq);
+        return log_fail(
+            s->command, s->unread_error < 0 ? EXIT_IO : EXIT_DAMAGED,
+            "%s: no snapshot %s, and the log begins with sequence %" PRIu64 " only: %s",
+            s->from_path, s->unread_error < 0 ? "can be read" : "is whole", s->manifest.begin_seq,
+            s->unread_error < 0 ? "copy the directory to another device, and salvage that"
+                                : "take a backup");
     exit_code = take(s);
     return exit_code != 0 ? exit_code : report(s);
 }
@@ -399,7 +409,7 @@ int log_salvage(int argc, char **argv)
         .summary =
             "Makes a new data directory of everything that can be had from a damaged one, and "
             "says exactly what is lost. Exit code 0: nothing that was acknowledged; 1: the "
-            "events that are listed; 65: nothing can be had.",
+            "events that are listed; 65: nothing can be had; 74: nothing can be read.",
         .options = options,
     };
     int end = log_arguments(&usage, argc, argv);

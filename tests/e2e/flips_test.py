@@ -201,6 +201,13 @@ def a_flip_anywhere_in_the_newest_snapshot_is_told_and_the_older_one_serves(dire
     assert f"restore {shop.snapshots[0]}" in said or f"restore {shop.snapshots[1]}" in said, said
     code, said = tool("log", "salvage", shop.left + "/data", "--to", shop.left + "/new")
     assert code == 65 and "no snapshot is whole, and the log begins with sequence" in said, said
+    code, said = tool("log", "backup", shop.left + "/data", "--to", shop.left + "/backup")
+    assert code == 65 and "no snapshot in" in said, (code, said)
+    shop.flip(("data/" + newest, 4096))
+    code, said = tool("log", "backup", shop.left + "/data", "--to", shop.left + "/backup")
+    assert code == 0 and f"{newest} is damaged: left out" in said, (code, said)
+    code, said = tool("log", "verify", "--state", shop.left + "/backup")
+    assert code == 0 and "the server stopped with that state" in said, (code, said)
     print(f"# {len(places)} places")
 
 

@@ -203,20 +203,25 @@ def a_server_can_be_killed_before_each_step_of_its_round(directory):
 
 def a_read_that_fails_is_told_apart_from_damage(directory):
     """With 74, the file, and what the kernel says; but what is there twice is read from elsewhere."""
-    prepare(directory)
+    state = prepare(directory)
     data = directory + "/data"
+    to = directory + "/to"
+    export, salvage = ["log", "export", data, "--csv", to], ["log", "salvage", data, "--to", to]
     serve = ["serve", "--data", data, "--memory", "64M", "--http", "127.0.0.1:0", "--segment", "2M"]
     for step, name, commands in (
-            ("read manifest", "manifest", [["log", "verify", data], serve, ["log", "backup", data, "--to", directory + "/b"]]),
-            ("read log-.seg", "log", [["log", "verify", data], serve, ["log", "compact", data],
-                                      ["log", "backup", data, "--to", directory + "/b"]]),
-            ("read snapshot-.img", "snapshot-", [["log", "verify", data]])):
+            ("read manifest", "manifest", [["log", "verify", data], serve, ["log", "backup", data, "--to", to], export]),
+            ("read log-.seg", "log", [["log", "verify", data], serve, ["log", "compact", data], ["log", "backup", data, "--to", to],
+                                      export]),
+            ("read snapshot-.img", "snapshot-", [["log", "verify", data], ["log", "verify", "--state", data], serve,
+                                                 ["log", "compact", data], ["log", "backup", data, "--to", to], export,
+                                                 salvage])):
         for command in commands:
+            shutil.rmtree(to, ignore_errors=True)
             done = subprocess.run([spate.PROGRAM, *command], capture_output=True, text=True, timeout=spate.PATIENCE_S,
                                   env={**os.environ, "LD_PRELOAD": LIBRARY, "SPATE_FAIL_STEP": step})
             said = done.stdout + done.stderr
             assert done.returncode == 74 and name in said and "Input/output error" in said, (command, done.returncode, said)
-    state_of(data)
+    assert state_of(data) == state
 
 
 # ---- cuts of power ------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ enum { MEMORY_DIRECTORY = 1000, MEMORY_ARCHIVE };
 struct memory_file {
     char name[64]; /* "": none */
     int32_t directory;
+    bool unreadable; /* reading it fails, though nothing is known to be wrong with it */
     uint32_t bytes;
     uint32_t links; /* 0: unlinked, but maybe still open */
     uint8_t *data;
@@ -142,6 +143,7 @@ static struct memory_file *memory_create(struct env *env, int32_t directory, con
             continue;
         file->directory = directory;
         file->bytes = file->synced_bytes = 0;
+        file->unreadable = false;
         file->links = 1;
         strcpy(file->name, name);
         return file;
@@ -169,6 +171,8 @@ static int32_t memory_do_open(struct env *env, const struct env_op *op)
 static int32_t memory_do_read(struct env *env, const struct env_op *op)
 {
     const struct memory_file *file = &env->files[op->file];
+    if (file->unreadable)
+        return -EIO;
     uint64_t left = op->offset < file->bytes ? file->bytes - op->offset : 0;
     uint32_t bytes = op->bytes < left ? op->bytes : (uint32_t)left;
     memcpy(op->data, file->data + op->offset, bytes);

@@ -3,23 +3,36 @@
 #include "persist/remedy.h"
 #include "tests/unit/persist/shop_log.h"
 
+static struct memory_file *newest_snapshot(struct fixture *f)
+{
+    char last[64];
+    assert_int_not_equal(files_like(f->env, "snapshot-", last), 0);
+    return memory_find(f->env, last);
+}
+
+/* The older one first; the log no longer reaches back to its beginning. */
+static void with_two_snapshots(struct fixture *f, struct memory_file *two[2])
+{
+    for (uint32_t i = 0; i < 2; i++) {
+        trade(f, 40);
+        assert_true(compact(f));
+        two[i] = newest_snapshot(f);
+    }
+}
+
 /* Whatever byte of the newest one is wrong. */
 static void a_damaged_snapshot_is_passed_over_for_the_older_one(void **state)
 {
     struct fixture *f = *state;
-    char last[64];
-    trade(f, 40);
-    assert_true(compact(f));
-    trade(f, 40);
-    assert_true(compact(f));
+    struct memory_file *two[2];
+    with_two_snapshots(f, two);
     trade(f, 10);
-    (void)files_like(f->env, "snapshot-", last);
     memory_kill(f->env);
     memory_copy(f->before, f->env);
-    uint32_t bytes = memory_find(f->env, last)->bytes, older = 0, newest = 0;
+    uint32_t bytes = two[1]->bytes, older = 0, newest = 0;
     for (uint32_t at = 0; at < bytes; at += 127) {
         memory_copy(f->env, f->before);
-        memory_find(f->env, last)->data[at] ^= 4;
+        two[1]->data[at] ^= 4;
         assert_true(begin(f));
         assert_found(f);
         older += f->report.groups > 12;
@@ -32,14 +45,12 @@ static void a_damaged_snapshot_is_passed_over_for_the_older_one(void **state)
 static void what_was_loaded_before_the_damage_was_found_is_forgotten(void **state)
 {
     struct fixture *f = *state;
-    char last[64];
     trade(f, 40);
     assert_true(compact(f));
     f->batch = 8;
     trade(f, 7000);
     assert_true(compact(f));
-    (void)files_like(f->env, "snapshot-", last);
-    struct memory_file *file = memory_find(f->env, last);
+    struct memory_file *file = newest_snapshot(f);
     assert_in_range(file->bytes, BLOCK_BYTES + SNAPSHOT_BLOCK_BYTES + 5000, MEMORY_BYTES_MAX);
     file->data[BLOCK_BYTES + SNAPSHOT_BLOCK_BYTES + 4000] ^= 1;
     restart(f);
@@ -49,17 +60,13 @@ static void what_was_loaded_before_the_damage_was_found_is_forgotten(void **stat
 static void a_snapshot_that_is_cut_short_is_passed_over(void **state)
 {
     struct fixture *f = *state;
-    char last[64];
-    trade(f, 40);
-    assert_true(compact(f));
-    trade(f, 40);
-    assert_true(compact(f));
-    (void)files_like(f->env, "snapshot-", last);
+    struct memory_file *two[2];
+    with_two_snapshots(f, two);
     memory_kill(f->env);
     memory_copy(f->before, f->env);
-    for (uint32_t bytes = 0; bytes < memory_find(f->before, last)->bytes; bytes += 1531) {
+    for (uint32_t bytes = 0, all = two[1]->bytes; bytes < all; bytes += 1531) {
         memory_copy(f->env, f->before);
-        memory_find(f->env, last)->bytes = bytes;
+        two[1]->bytes = bytes;
         assert_true(begin(f));
         assert_found(f);
     }
@@ -68,30 +75,72 @@ static void a_snapshot_that_is_cut_short_is_passed_over(void **state)
 static void a_log_without_a_whole_snapshot_that_it_goes_on_from_is_refused(void **state)
 {
     struct fixture *f = *state;
-    trade(f, 40);
-    assert_true(compact(f));
-    trade(f, 40);
-    assert_true(compact(f));
+    struct memory_file *two[2];
+    with_two_snapshots(f, two);
     memory_kill(f->env);
-    for (uint32_t i = 0; i < MEMORY_FILES; i++)
-        if (strncmp(f->env->files[i].name, "snapshot-", 9) == 0)
-            f->env->files[i].data[5000] ^= 1;
+    two[0]->data[5000] ^= 1;
+    two[1]->data[5000] ^= 1;
     assert_false(begin(f));
     assert_int_equal(f->report.exit_code, EXIT_DAMAGED);
     assert_non_null(strstr(f->report.message, "no snapshot in data is whole"));
 }
 
+/* It may be whole, so nothing need be restored; also where the other one is known to be damaged. */
+static void a_snapshot_that_cannot_be_read_is_not_called_damaged(void **state)
+{
+    struct fixture *f = *state;
+    struct memory_file *two[2];
+    with_two_snapshots(f, two);
+    memory_kill(f->env);
+    memory_copy(f->before, f->env);
+    for (uint32_t unreadable = 1; unreadable <= 3; unreadable++) {
+        memory_copy(f->env, f->before);
+        for (uint32_t i = 0; i < 2; i++) {
+            two[i]->unreadable = (unreadable & (1u << i)) != 0;
+            two[i]->data[5000] ^= !two[i]->unreadable;
+        }
+        assert_false(begin(f));
+        assert_int_equal(f->report.exit_code, EXIT_IO);
+        assert_non_null(strstr(f->report.message, "cannot be read (Input/output error)"));
+        assert_non_null(strstr(f->report.message, two[unreadable / 2]->name));
+    }
+    memory_copy(f->env, f->before);
+    restart(f);
+}
+
+static void a_snapshot_that_cannot_be_read_is_passed_over_for_one_that_can(void **state)
+{
+    struct fixture *f = *state;
+    struct memory_file *two[2];
+    with_two_snapshots(f, two);
+    two[1]->unreadable = true;
+    restart(f);
+    assert_int_not_equal(f->report.groups, 0);
+}
+
+static void compaction_does_not_stop_for_good_where_snapshots_cannot_be_read(void **state)
+{
+    struct fixture *f = *state;
+    struct memory_file *two[2];
+    with_two_snapshots(f, two);
+    trade(f, 40);
+    two[0]->data[5000] ^= 1;
+    two[1]->unreadable = true;
+    assert_false(compact(f));
+    assert_non_null(strstr(compact_message(f->compact), "cannot be read"));
+    assert_int_equal(compact_counts(f->compact).damaged, 0);
+    two[1]->unreadable = false;
+    f->env->clock_ns += UINT64_C(100000000000);
+    assert_true(compact(f));
+}
+
 static void a_lost_end_of_the_log_that_a_snapshot_has_seen_is_refused(void **state)
 {
     struct fixture *f = *state;
-    trade(f, 40);
-    assert_true(compact(f));
-    trade(f, 40);
-    assert_true(compact(f));
-    char last[64];
-    (void)files_like(f->env, "snapshot-", last);
+    struct memory_file *two[2];
+    with_two_snapshots(f, two);
     memory_kill(f->env);
-    memory_find(f->env, last)->data[5000] ^= 1;
+    two[1]->data[5000] ^= 1;
     for (uint32_t i = 0; i < MEMORY_FILES; i++)
         if (strncmp(f->env->files[i].name, "log-", 4) == 0)
             memset(f->env->files[i].data + BLOCK_BYTES * 70, 0,
@@ -103,19 +152,24 @@ static void a_lost_end_of_the_log_that_a_snapshot_has_seen_is_refused(void **sta
 static void compaction_goes_on_from_the_older_snapshot_if_the_newer_has_rotted(void **state)
 {
     struct fixture *f = *state;
-    char last[64], after[64];
+    struct memory_file *two[2];
+    char rotten[64], after[64];
+    with_two_snapshots(f, two);
+    strcpy(rotten, two[1]->name);
+    two[1]->data[5000] ^= 1;
     trade(f, 40);
     assert_true(compact(f));
-    trade(f, 40);
-    assert_true(compact(f));
-    (void)files_like(f->env, "snapshot-", last);
-    memory_find(f->env, last)->data[5000] ^= 1;
-    trade(f, 40);
-    assert_true(compact(f));
-    assert_null(memory_find(f->env, last));
+    assert_null(memory_find(f->env, rotten));
     assert_int_equal(files_like(f->env, "snapshot-", after), SNAPSHOTS_KEPT);
     restart(f);
     assert_int_equal(f->report.groups, 0);
+}
+
+static void damage_the_log(struct fixture *f)
+{
+    for (uint32_t i = 0; i < MEMORY_FILES; i++)
+        if (strncmp(f->env->files[i].name, "log-", 4) == 0)
+            f->env->files[i].data[BLOCK_BYTES * 60 + 100] ^= 1;
 }
 
 static void a_damaged_group_stops_compaction_and_everything_is_kept(void **state)
@@ -127,22 +181,13 @@ static void a_damaged_group_stops_compaction_and_everything_is_kept(void **state
     trade(f, 40);
     (void)files_like(f->env, "log-", last);
     uint32_t segments = files_like(f->env, "log-", again);
-    for (uint32_t i = 0; i < MEMORY_FILES; i++)
-        if (strncmp(f->env->files[i].name, "log-", 4) == 0)
-            f->env->files[i].data[BLOCK_BYTES * 60 + 100] ^= 1;
+    damage_the_log(f);
     assert_false(compact(f));
     assert_int_equal(compact_counts(f->compact).damaged, 1);
     assert_non_null(strstr(compact_message(f->compact), "missing or invalid"));
     assert_int_equal(files_like(f->env, "snapshot-", again), 1);
     assert_int_equal(files_like(f->env, "log-", again), segments);
     assert_false(compact(f));
-}
-
-static void damage_the_log(struct fixture *f)
-{
-    for (uint32_t i = 0; i < MEMORY_FILES; i++)
-        if (strncmp(f->env->files[i].name, "log-", 4) == 0)
-            f->env->files[i].data[BLOCK_BYTES * 60 + 100] ^= 1;
 }
 
 static int32_t save_memory(struct fixture *f)
@@ -182,8 +227,6 @@ static void what_is_in_memory_is_a_snapshot_that_a_damaged_log_goes_on_from(void
     restart(f);
 }
 
-/* How a round ends before it is over. */
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -192,6 +235,9 @@ int main(void)
         TEST(what_was_loaded_before_the_damage_was_found_is_forgotten),
         TEST(a_snapshot_that_is_cut_short_is_passed_over),
         TEST(a_log_without_a_whole_snapshot_that_it_goes_on_from_is_refused),
+        TEST(a_snapshot_that_cannot_be_read_is_not_called_damaged),
+        TEST(a_snapshot_that_cannot_be_read_is_passed_over_for_one_that_can),
+        TEST(compaction_does_not_stop_for_good_where_snapshots_cannot_be_read),
         TEST(a_lost_end_of_the_log_that_a_snapshot_has_seen_is_refused),
         TEST(compaction_goes_on_from_the_older_snapshot_if_the_newer_has_rotted),
         TEST(a_damaged_group_stops_compaction_and_everything_is_kept),

@@ -34,13 +34,8 @@ static bool is_whole(struct fixture *f, const char *name)
 {
     static _Alignas(BLOCK_BYTES) uint8_t block[SNAPSHOT_BLOCK_BYTES];
     struct snapshot_reader reader;
-    int32_t error = snapshot_open(&reader, f->env, MEMORY_DIRECTORY, name, f->start.begin.log_id,
-                                  (void *)block);
-    reader.hashes = true;
-    while (error == 0 && snapshot_next(&reader, &error) != NULL)
-        continue;
-    snapshot_close(&reader);
-    return error == 0;
+    return snapshot_verify(&reader, f->env, MEMORY_DIRECTORY, name, f->start.begin.log_id,
+                           (void *)block) == 0;
 }
 
 static bool has_groups(const struct memory_file *file)
