@@ -1,4 +1,7 @@
-/* core/rules_compile.h - from the text of the rules to tests that jump; for core/rules.c alone. */
+/* core/rules_compile.h - from the text of the rules to tests that jump; for core/rules.c.
+ *
+ * core/rules_tokens.h reads the text, core/rules_terms.h makes a tree of a condition; here the tree
+ * becomes tests. */
 #ifndef SPATE_CORE_RULES_COMPILE_H
 #define SPATE_CORE_RULES_COMPILE_H
 
