@@ -6,6 +6,7 @@
 #include "core/refund.h"
 #include "core/return.h"
 #include "core/shipment.h"
+#include "core/transport.h"
 
 static bool has_open_money(const struct orders *orders, const struct order_more *more)
 {
@@ -147,5 +148,44 @@ void forget_windows(struct shard *shard, struct turn *turn)
             return;
         forget_windows_of(shard, turn, key, now_s);
         stock_drop_window(&shard->stock, *key);
+    }
+}
+
+/* ---- what is remembered for a time ------------------------------------------------------------ */
+
+/* When the oldest retry key may go. A clock that went backwards only makes it stay. */
+static uint64_t retry_forget_ns(const struct shard *shard)
+{
+    const struct retry *oldest = retries_oldest(&shard->retries);
+    return oldest != NULL ? oldest->at_ns + shard->options.retry_window_ns + 1 : UINT64_MAX;
+}
+
+uint64_t forget_remembered_ns(const struct shard *shard)
+{
+    uint64_t retry_ns = retry_forget_ns(shard);
+    uint64_t transfer_ns = transport_forget_ns(shard);
+    return retry_ns < transfer_ns ? retry_ns : transfer_ns;
+}
+
+static void forget_retry(struct shard *shard, struct turn *turn)
+{
+    const struct retry *oldest = retries_oldest(&shard->retries);
+    struct event *event = shard_event(shard, turn, EVENT_RETRIES_FORGOTTEN, (struct text){"", 0});
+    struct slice_retry_forgotten *slice =
+        event_add(turn, event, oldest->slot, SLICE_RETRY_FORGOTTEN, sizeof *slice);
+    slice->key = oldest->key;
+    slice->owner = oldest->owner;
+    shard_apply(shard, turn, event);
+}
+
+void forget_remembered(struct shard *shard, struct turn *turn)
+{
+    for (uint32_t i = 0;
+         i < EXPIRE_MAX && turn_has_room(turn) && forget_remembered_ns(shard) <= turn->now_ns;
+         i++) {
+        if (retry_forget_ns(shard) <= turn->now_ns)
+            forget_retry(shard, turn);
+        else
+            transport_forget(shard, turn);
     }
 }

@@ -106,4 +106,7 @@ void shard_settle(struct shard *shard, const struct slice_stock_units *line);
 void shard_unhold(struct shard *shard, const struct hold_buyer *buyer,
                   const struct hold_line *lines, uint32_t line_count);
 
+/* MESSAGE_SETTLE, MESSAGE_SLICES: what another shard's event does to this one. */
+void shard_apply_effect(struct shard *shard, const struct message_slices *message);
+
 #endif
