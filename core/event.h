@@ -143,6 +143,12 @@ struct slice {
     uint16_t kind;
 };
 
+/* Applying it takes nothing of its event: neither when it was, nor where it stands, nor whose it is. */
+static inline bool slice_stands_alone(const struct slice *slice)
+{
+    return slice->kind >= SLICE_STOCK_RESERVE;
+}
+
 static inline struct slice slice_head(uint32_t slot, enum slice_kind kind, uint32_t bytes)
 {
     return (struct slice){bytes_padded(bytes), (uint16_t)slot, (uint16_t)kind};

@@ -10,4 +10,10 @@ static inline void prefetch_line(const void *at)
     __asm__ volatile("");
 }
 
+static inline void prefetch_to_write(const void *at)
+{
+    __builtin_prefetch(at, 1);
+    __asm__ volatile("");
+}
+
 #endif

@@ -5,14 +5,8 @@
 
 enum { AHEAD_SLICES = 96 };
 
-struct piece {
-    struct position position;
-    const struct event *event;
-    const struct slice *slice;
-};
-
 struct ahead {
-    struct piece pieces[AHEAD_SLICES];
+    struct recorded_slice pieces[AHEAD_SLICES];
     uint32_t count;
 };
 
@@ -32,17 +26,29 @@ static void fetch_behind(const struct shard *shard, const struct slice *slice)
         order_fetch_behind(&shard->orders, slice);
 }
 
-static enum shard_table apply_pieces(struct shard *shard, struct ahead *ahead)
+static enum shard_table apply_piece(struct shard *shard, const struct recorded_slice *piece)
+{
+    if (piece->slice->kind != SLICE_DEADLINES_EXTENDED)
+        return shard_apply_slice(shard, piece->position, piece->event, piece->slice);
+    orders_extend(&shard->orders, piece->event);
+    return SHARD_TABLE_NONE;
+}
+
+static enum shard_table apply_fetched(struct shard *shard, const struct recorded_slice *pieces,
+                                      uint32_t count)
 {
     enum shard_table full = SHARD_TABLE_NONE;
-    uint64_t seq = 0;
-    for (uint32_t i = 0; i < ahead->count; i++)
-        fetch_behind(shard, ahead->pieces[i].slice);
-    for (uint32_t i = 0; i < ahead->count && full == SHARD_TABLE_NONE; i++) {
-        const struct piece *piece = &ahead->pieces[i];
-        full = shard_apply_slice(shard, piece->position, piece->event, piece->slice);
-        seq = piece->position.seq;
-    }
+    for (uint32_t i = 0; i < count; i++)
+        fetch_behind(shard, pieces[i].slice);
+    for (uint32_t i = 0; i < count && full == SHARD_TABLE_NONE; i++)
+        full = apply_piece(shard, &pieces[i]);
+    return full;
+}
+
+static enum shard_table apply_pieces(struct shard *shard, struct ahead *ahead)
+{
+    enum shard_table full = apply_fetched(shard, ahead->pieces, ahead->count);
+    uint64_t seq = ahead->count > 0 ? ahead->pieces[ahead->count - 1].position.seq : 0;
     if (shard->catalogue != NULL)
         stock_publish(&shard->stock, shard->catalogue, seq);
     ahead->count = 0;
@@ -62,7 +68,7 @@ static enum shard_table take(struct shard *shard, struct ahead *ahead,
             ahead->count == AHEAD_SLICES ? apply_pieces(shard, ahead) : SHARD_TABLE_NONE;
         if (full != SHARD_TABLE_NONE)
             return full;
-        ahead->pieces[ahead->count++] = (struct piece){recorded->position, event, slice};
+        ahead->pieces[ahead->count++] = (struct recorded_slice){recorded->position, event, slice};
         fetch(shard, slice);
     }
     return SHARD_TABLE_NONE;
@@ -85,4 +91,12 @@ enum shard_table shard_recover(struct shard *shard, const struct recorded *recor
         orders_extend(&shard->orders, event);
     }
     return full == SHARD_TABLE_NONE ? apply_pieces(shard, &ahead) : full;
+}
+
+enum shard_table shard_recover_slices(struct shard *shard, const struct recorded_slice *pieces,
+                                      uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        fetch(shard, pieces[i].slice);
+    return apply_fetched(shard, pieces, count);
 }

@@ -117,6 +117,18 @@ struct recorded {
 enum shard_table shard_recover(struct shard *shard, const struct recorded *recorded,
                                uint32_t count) MUST_LOOK;
 
+/* A slice of an event, which stands there; of one that stands alone (core/event.h) neither is asked. */
+struct recorded_slice {
+    struct position position;
+    const struct event *event;
+    const struct slice *slice;
+};
+
+/* The same of single slices, all of them of slots that this shard owns. Of an event that extends deadlines
+ * there is but this one. */
+enum shard_table shard_recover_slices(struct shard *shard, const struct recorded_slice *pieces,
+                                      uint32_t count) MUST_LOOK;
+
 /* The name of a warehouse by its number, from the topology this shard knows. */
 struct text shard_warehouse(const struct shard *shard, uint32_t warehouse);
 

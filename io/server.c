@@ -462,10 +462,15 @@ static void refusal_fill(struct refusal *refusal, enum frame_fault fault, enum c
              status, body.used_bytes, (int)body.used_bytes, (const char *)body.at);
 }
 
+size_t server_beside_bytes(const struct server_options *options)
+{
+    return compact_bytes(&options->compact) + recall_bytes(options->shard_count);
+}
+
 size_t server_tables_bytes(const struct server_options *options)
 {
     return server_bytes(options) - options->shard_count * shard_loop_bytes(options) -
-           compact_bytes(&options->compact) - recall_bytes(options->shard_count);
+           server_beside_bytes(options);
 }
 
 /* Each shard its share of all that is worked with all the time. */

@@ -77,6 +77,8 @@ size_t server_bytes(const struct server_options *options);
 /* The part of it, at its beginning, that is worked with all the time and deserves huge pages; behind it
  * lies address space that is touched only as far as it is used. */
 size_t server_tables_bytes(const struct server_options *options);
+/* The part of it, at its end, that snapshots are made in, and questions about the past are answered in. */
+size_t server_beside_bytes(const struct server_options *options);
 
 /* Lays out the memory; everything else is the actors'. */
 struct server *server_init(void *zeroed_memory, const struct server_options *options);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { STEP_BYTES = 1 << 20 };
+enum { STEP_BYTES = 1 << 20, PIECES = 64 };
 
 static size_t padded(size_t bytes)
 {
@@ -317,12 +317,12 @@ static int32_t load_records(struct fold *fold, enum shard_table *full)
 static int32_t apply_lane(struct fold *fold, enum shard_table *full)
 {
     struct lane_reader reader;
-    const struct lane_entry *entry = NULL;
+    struct recorded_slice pieces[PIECES];
+    uint32_t count;
     int32_t error = lane_open(&reader, &fold->lanes, fold->slot, fold->reader_memory);
-    while (error == 0 && *full == SHARD_TABLE_NONE && (entry = lane_next(&reader, &error)) != NULL)
-        *full = shard_recover(
-            fold->shard, &(struct recorded){{entry->seq, (uint16_t)entry->index}, &entry->event},
-            1);
+    while (error == 0 && *full == SHARD_TABLE_NONE &&
+           (count = lane_next(&reader, pieces, PIECES, &error)) > 0)
+        *full = shard_recover_slices(fold->shard, pieces, count);
     lane_close(&reader);
     return error;
 }

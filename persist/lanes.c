@@ -5,7 +5,10 @@
 #include <string.h>
 
 #include "core/digest.h"
+#include "core/prefetch.h"
 #include "persist/segment.h"
+
+enum { FETCHED_BYTES = 256 };
 
 static uint32_t chunk_count_for(uint64_t file_bytes_max)
 {
@@ -107,6 +110,13 @@ static int32_t put_chunk(struct lanes *lanes, uint32_t slot)
     return lanes->batched == LANE_BATCH ? write_batch(lanes) : 0;
 }
 
+/* The memory that the next entries of this lane go into: by then a thousand others have been there. */
+static void fetch_end(const uint8_t *end)
+{
+    for (uint32_t line = 0; line < FETCHED_BYTES; line += 64)
+        prefetch_to_write(end + line);
+}
+
 static int32_t put_bytes(struct lanes *lanes, uint32_t slot, const void *bytes, uint32_t count)
 {
     struct lane *lane = &lanes->lane[slot];
@@ -130,31 +140,16 @@ static uint32_t by_bytes(const struct event *event)
     return (event->by_bytes + 7u) & ~7u;
 }
 
-/* How long the event is for each of its slots. */
-static void measure(struct lanes *lanes, const struct event *event)
+static int32_t put_head(struct lanes *lanes, struct position position, const struct event *event,
+                        const struct slice *slice)
 {
-    const struct slice *slice = event_slices(event);
-    lanes->stamp++;
-    for (uint32_t i = 0; i < event->slice_count; i++, slice = slice_next(slice)) {
-        struct event *head = &lanes->heads[slice->slot];
-        if (lanes->stamps[slice->slot] != lanes->stamp) {
-            lanes->stamps[slice->slot] = lanes->stamp;
-            *head = *event;
-            head->slice_count = 0;
-            head->bytes = (uint32_t)sizeof *head + by_bytes(event);
-        }
-        head->bytes += slice->bytes;
-        head->slice_count++;
-    }
-}
-
-static int32_t put_head(struct lanes *lanes, uint32_t slot, struct position position,
-                        const struct event *event)
-{
-    const struct lane_entry entry = {
-        .seq = position.seq, .index = position.index, .event = lanes->heads[slot]};
-    int32_t error = put_bytes(lanes, slot, &entry, sizeof entry);
-    return error < 0 ? error : put_bytes(lanes, slot, event + 1, by_bytes(event));
+    struct lane_event entry = {.seq = position.seq, .event = *event};
+    uint32_t bytes = (uint32_t)sizeof entry + by_bytes(event) + slice->bytes;
+    entry.head = (struct slice){.bytes = bytes, .slot = position.index};
+    entry.event.bytes = bytes - (uint32_t)offsetof(struct lane_event, event);
+    entry.event.slice_count = 1;
+    int32_t error = put_bytes(lanes, slice->slot, &entry, sizeof entry);
+    return error < 0 ? error : put_bytes(lanes, slice->slot, event + 1, by_bytes(event));
 }
 
 static void count(struct lane *lane, const struct slice *slice)
@@ -168,21 +163,16 @@ static void count(struct lane *lane, const struct slice *slice)
 
 int32_t lanes_put(struct lanes *lanes, struct position position, const struct event *event)
 {
-    measure(lanes, event);
     const struct slice *slice = event_slices(event);
     for (uint32_t i = 0; i < event->slice_count; i++, slice = slice_next(slice)) {
         struct lane *lane = &lanes->lane[slice->slot];
-        int32_t error = 0;
-        /* Its first slice here: the stamp has done its duty. */
-        if (lanes->stamps[slice->slot] == lanes->stamp) {
-            lanes->stamps[slice->slot] = 0;
-            error = put_head(lanes, slice->slot, position, event);
-        }
+        int32_t error = slice_stands_alone(slice) ? 0 : put_head(lanes, position, event, slice);
         if (error == 0)
             error = put_bytes(lanes, slice->slot, slice, slice->bytes);
         if (error < 0)
             return error;
         count(lane, slice);
+        fetch_end(chunk_of(lanes, slice->slot) + lane->used_bytes);
     }
     return 0;
 }
@@ -290,36 +280,49 @@ static int32_t get_bytes(struct lane_reader *reader, void *to, uint32_t count)
     return 0;
 }
 
-static uint32_t rest_of(const struct lane_entry *entry)
+static struct recorded_slice piece_of(const struct slice *entry)
 {
-    uint32_t rest = entry->event.bytes - (uint32_t)sizeof entry->event;
-    CHECK(sizeof *entry + rest <= LANE_ENTRY_BYTES_MAX);
-    return rest;
+    const struct lane_event *event = (const void *)entry;
+    if (entry->kind != 0)
+        return (struct recorded_slice){.slice = entry};
+    return (struct recorded_slice){
+        {event->seq, entry->slot}, &event->event, event_slices(&event->event)};
 }
 
-static const struct lane_entry *entry_in_place(struct lane_reader *reader)
+/* NULL: it goes on in the next chunk. */
+static const struct slice *entry_in_place(struct lane_reader *reader)
 {
-    const struct lane_entry *entry = (const void *)bytes_here(reader);
+    const struct slice *entry = (const void *)bytes_here(reader);
     uint32_t left = left_here(reader);
-    if (left < sizeof *entry || left - sizeof *entry < rest_of(entry))
+    if (left < sizeof *entry || left < entry->bytes)
         return NULL;
-    reader->offset += (uint32_t)sizeof *entry + rest_of(entry);
+    reader->offset += entry->bytes;
     return entry;
 }
 
-const struct lane_entry *lane_next(struct lane_reader *reader, int32_t *error)
+static const struct slice *entry_that_spans(struct lane_reader *reader, int32_t *error)
 {
+    struct slice *entry = (void *)(reader->memory + (size_t)LANE_AHEAD * LANE_CHUNK_BYTES);
+    *error = get_bytes(reader, entry, sizeof *entry);
+    CHECK(*error < 0 || entry->bytes <= LANE_ENTRY_BYTES_MAX);
+    if (*error == 0)
+        *error = get_bytes(reader, entry + 1, entry->bytes - (uint32_t)sizeof *entry);
+    return *error < 0 ? NULL : entry;
+}
+
+uint32_t lane_next(struct lane_reader *reader, struct recorded_slice *out, uint32_t most,
+                   int32_t *error)
+{
+    const struct slice *entry;
+    uint32_t count = 0;
     *error = turn_over(reader);
     if (*error < 0 || left_here(reader) == 0)
-        return NULL;
-    const struct lane_entry *in_place = entry_in_place(reader);
-    if (in_place != NULL)
-        return in_place;
-    struct lane_entry *entry = (void *)(reader->memory + (size_t)LANE_AHEAD * LANE_CHUNK_BYTES);
-    *error = get_bytes(reader, entry, sizeof *entry);
-    if (*error == 0)
-        *error = get_bytes(reader, entry + 1, rest_of(entry));
-    return *error < 0 ? NULL : entry;
+        return 0;
+    while (count < most && (entry = entry_in_place(reader)) != NULL)
+        out[count++] = piece_of(entry);
+    if (count == 0 && (entry = entry_that_spans(reader, error)) != NULL)
+        out[count++] = piece_of(entry);
+    return count;
 }
 
 void lane_close(struct lane_reader *reader)

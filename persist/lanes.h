@@ -1,13 +1,13 @@
 /* persist/lanes.h - events sorted by slot: what each slot has of them, in commit order.
  *
- * A lane for each slot; an entry is an event of which only this slot's slices are left. A lane is a
- * row of chunks, the last of them in memory, the full ones in one file without a name worth keeping:
- * memory is a chunk a lane and 8 bytes a chunk in the file, however long the log is. The file goes past
- * the page cache, whose pages would cost more than all that is done with the events. */
+ * A lane for each slot: a row of slices, those that do not stand alone (core/event.h) with their event's
+ * head before them. It lies in chunks, the last of them in memory, the full ones in one file without a
+ * name worth keeping: memory is a chunk a lane and 8 bytes a chunk in the file, however long the log is.
+ * The file goes past the page cache, whose pages would cost more than all that is done with the events. */
 #ifndef SPATE_PERSIST_LANES_H
 #define SPATE_PERSIST_LANES_H
 
-#include "core/turn.h"
+#include "core/shard.h"
 #include "persist/env.h"
 
 #define LANES_FILE "lanes.tmp"
@@ -20,11 +20,11 @@ enum {
     LANE_READER_BYTES = LANE_AHEAD * LANE_CHUNK_BYTES + LANE_ENTRY_BYTES_MAX,
 };
 
-struct lane_entry {
+/* A slice with its event; of no slice's kind. */
+struct lane_event {
+    struct slice head; /* its slot is the event's index in its group */
     uint64_t seq;
-    uint32_t index;
-    uint32_t zero;
-    struct event event; /* its slices behind it */
+    struct event event; /* with this one slice */
 };
 
 struct lane {
@@ -50,11 +50,6 @@ struct lanes {
     uint8_t *batch;  /* the last chunks of the file, before they are written */
     uint32_t batched;
     struct lane lane[SLOT_COUNT];
-
-    /* of the event that is being put */
-    uint32_t stamp;
-    uint32_t stamps[SLOT_COUNT];
-    struct event heads[SLOT_COUNT];
 };
 
 /* `file_bytes_max`: how long the file may become. Memory aligned to 4096. */
@@ -84,9 +79,10 @@ struct lane_reader {
 /* `memory`: LANE_READER_BYTES, aligned to 4096. */
 int32_t lane_open(struct lane_reader *reader, struct lanes *lanes, uint32_t slot,
                   uint8_t *memory) MUST_LOOK;
-/* NULL: that was the last one, or *error is negative (-EBADMSG: the file has changed). It lives until
- * the next call. */
-const struct lane_entry *lane_next(struct lane_reader *reader, int32_t *error);
+/* The next slices, `most` or fewer, and how many; 0: there are no more, or *error is negative (-EBADMSG:
+ * the file has changed). They live until the next call. */
+uint32_t lane_next(struct lane_reader *reader, struct recorded_slice *out, uint32_t most,
+                   int32_t *error);
 void lane_close(struct lane_reader *reader);
 
 /* The file goes away. */

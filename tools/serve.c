@@ -113,6 +113,13 @@ static bool enough_descriptors(const struct server_options *options, char messag
     return false;
 }
 
+/* From a page on. */
+static void *beside(void *memory, const struct server_options *options)
+{
+    size_t at = server_bytes(options) - server_beside_bytes(options);
+    return (char *)memory + (at & ~(size_t)4095);
+}
+
 static void *take_memory(const struct server_options *options)
 {
     void *memory = mmap(NULL, server_bytes(options), PROT_READ | PROT_WRITE,
@@ -120,6 +127,7 @@ static void *take_memory(const struct server_options *options)
     if (memory == MAP_FAILED)
         return NULL;
     madvise(memory, server_tables_bytes(options), MADV_HUGEPAGE);
+    madvise(beside(memory, options), server_beside_bytes(options), MADV_HUGEPAGE);
     return memory;
 }
 
