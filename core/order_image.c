@@ -4,10 +4,15 @@
 #include "core/image.h"
 #include "core/order_record.h"
 #include "core/payment.h"
+#include "core/prefetch.h"
 #include "core/return.h"
 #include "core/shipment.h"
 
-enum { SHORT_CHAIN = 8, FETCHED_LATER = 8 /* entries of the table */ };
+enum {
+    FETCHED_LATER = 8, /* entries of the table */
+    CHAINS = 16,       /* are sorted in one go */
+    SHORT_CHAIN = 64,
+};
 
 static const struct slice_order_placed *part_placed(const struct part_order *part)
 {
@@ -197,28 +202,6 @@ static bool is_newer(void *orders, uint32_t a, uint32_t b)
     return order_at(orders, a)->created_ns > order_at(orders, b)->created_ns;
 }
 
-/* The customer's newest order goes behind those that are newer. Most customers have few; where it
- * takes long, all chains are sorted at the end. */
-static void place_in_time(struct orders *orders, uint32_t record, uint64_t customer_hash)
-{
-    struct order *order = order_at(orders, record);
-    uint32_t newest = order->customer_next, before = newest;
-    if (newest == 0 || !is_newer(orders, newest, record))
-        return;
-    for (uint32_t looked = 0; looked < SHORT_CHAIN; looked++) {
-        struct order *at = order_at(orders, before);
-        if (at->customer_next != 0 && is_newer(orders, at->customer_next, record)) {
-            before = at->customer_next;
-            continue;
-        }
-        order->customer_next = at->customer_next;
-        at->customer_next = record;
-        table_replace(&orders->by_customer, customer_hash, record, newest);
-        return;
-    }
-    orders->unsorted = true;
-}
-
 /* As it was placed; then what has become of it. */
 enum shard_table order_load(struct orders *orders, const struct part_order *part)
 {
@@ -232,8 +215,8 @@ enum shard_table order_load(struct orders *orders, const struct part_order *part
         orders, position, placed, &(struct order_placing){part->created_ns, created_by}, &record);
     if (full != SHARD_TABLE_NONE)
         return full;
-    place_in_time(orders, record, placed->customer_hash);
     struct order *order = order_at(orders, record);
+    orders->unsorted |= order->customer_next != 0 && is_newer(orders, order->customer_next, record);
     order->version = part->version & ORDER_VERSION_MAX;
     order->state = part->state & 15u;
     order->modified_by = orders_keep_name(orders, modified_by) & (ORDER_NAMES_MAX - 1u);
@@ -270,19 +253,48 @@ uint64_t orders_newest_ns(const struct orders *orders)
     return newest_ns;
 }
 
-void orders_loaded(struct orders *orders)
+/* Each step to the next order is a look at memory that no cache has: those of all chains at once. */
+static void fetch_chains(const struct orders *orders, const uint32_t newest[CHAINS], uint32_t count)
+{
+    uint32_t at[CHAINS];
+    uint32_t left = count;
+    memcpy(at, newest, count * sizeof *at);
+    for (uint32_t step = 0; step < SHORT_CHAIN && left > 0; step++) {
+        left = 0;
+        for (uint32_t i = 0; i < count; i++) {
+            if (at[i] == 0)
+                continue;
+            left++;
+            at[i] = order_at(orders, at[i])->customer_next;
+            if (at[i] != 0)
+                prefetch_line(&order_at(orders, at[i])->customer_next);
+        }
+    }
+}
+
+static void sort_chains(struct orders *orders, const uint32_t newest[CHAINS],
+                        const uint64_t at[CHAINS], uint32_t count)
 {
     const struct chain chain = {orders, next_of_customer, is_newer};
-    uint32_t newest;
+    fetch_chains(orders, newest, count);
+    for (uint32_t i = 0; i < count; i++)
+        table_renew(&orders->by_customer, at[i], chain_sort(&chain, newest[i]));
+}
+
+void orders_loaded(struct orders *orders)
+{
+    uint32_t newest[CHAINS], count = 0;
+    uint64_t at[CHAINS], next = 0;
     if (!orders->unsorted)
         return;
     orders->unsorted = false;
-    for (uint64_t at = 0; (newest = table_each(&orders->by_customer, &at)) != 0;) {
-        uint32_t sorted = chain_sort(&chain, newest);
-        char out[TEXT_BYTES_MAX];
-        if (sorted != newest)
-            table_replace(&orders->by_customer,
-                          key_hash(order_text(order_at(orders, sorted), ORDER_CUSTOMER, out)),
-                          newest, sorted);
+    while ((newest[count] = table_each(&orders->by_customer, &next)) != 0) {
+        prefetch_line(&order_at(orders, newest[count])->customer_next);
+        at[count] = next;
+        if (++count < CHAINS)
+            continue;
+        sort_chains(orders, newest, at, count);
+        count = 0;
     }
+    sort_chains(orders, newest, at, count);
 }

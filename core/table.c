@@ -138,6 +138,13 @@ uint32_t table_each(const struct table *table, uint64_t *at)
     return table_each_below(table, at, entry_count(table));
 }
 
+void table_renew(struct table *table, uint64_t at, uint32_t reference)
+{
+    struct atomic64 *entry = &table->entries[at - 1];
+    CHECK(entry->value != 0 && reference != 0);
+    atomic_store(entry, entry_of(entry->value, reference));
+}
+
 bool table_ends_at(const struct table *table, uint64_t at)
 {
     return at >= entry_count(table);

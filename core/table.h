@@ -47,6 +47,8 @@ void table_remove(struct table *table, uint64_t hash, uint32_t reference);
 uint32_t table_each(const struct table *table, uint64_t *at);
 /* The same for a walk in pieces: 0 also where *at has come to `end`. */
 uint32_t table_each_below(const struct table *table, uint64_t *at, uint64_t end);
+/* Of the entry that a walk gave when it came to `at`. */
+void table_renew(struct table *table, uint64_t at, uint32_t reference);
 bool table_ends_at(const struct table *table, uint64_t at);
 
 #endif
