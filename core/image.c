@@ -253,7 +253,7 @@ enum shard_table shard_load_some(struct shard *shard, const struct record **reco
 
 void shard_loaded(struct shard *shard)
 {
-    shard->awake_ns = orders_newest_ns(&shard->orders);
+    shard->awake_ns = shard->orders.newest_ns;
     orders_loaded(&shard->orders);
     retries_loaded(&shard->retries);
     transfers_loaded(&shard->stock.transfers);

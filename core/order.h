@@ -201,7 +201,6 @@ struct orders {
     struct table by_id;
     struct table by_customer;
     struct timers timers;
-    bool unsorted; /* while loading: some customer's orders do not stand in time order */
     uint64_t count_max;
     uint64_t admitted; /* places promised to orders that wait for other shards */
     uint32_t touched;  /* first of the orders whose last event has no sequence yet */
@@ -210,6 +209,10 @@ struct orders {
     int64_t committed_units;
     uint64_t by_state[ORDER_STATES];
     struct order_name names[ORDER_NAMES_MAX];
+
+    /* while a snapshot is loaded */
+    uint64_t newest_ns; /* when the last order was created; 0: there is none */
+    bool unsorted;      /* some customer's orders do not stand in time order */
 };
 
 size_t orders_bytes(const struct shard_options *options);
@@ -363,8 +366,6 @@ void order_load_fetch(const struct orders *orders, const struct part_order *part
 void order_load_fetch_behind(const struct orders *orders, const struct part_order *part);
 /* Orders that came slot by slot stand newest first again in their customers' chains. */
 void orders_loaded(struct orders *orders);
-/* When the last order came; 0: there is none. */
-uint64_t orders_newest_ns(const struct orders *orders);
 
 const char *orders_audit(const struct orders *orders);
 

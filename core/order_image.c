@@ -216,6 +216,8 @@ enum shard_table order_load(struct orders *orders, const struct part_order *part
     if (full != SHARD_TABLE_NONE)
         return full;
     struct order *order = order_at(orders, record);
+    if (part->created_ns > orders->newest_ns)
+        orders->newest_ns = part->created_ns;
     orders->unsorted |= order->customer_next != 0 && is_newer(orders, order->customer_next, record);
     order->version = part->version & ORDER_VERSION_MAX;
     order->state = part->state & 15u;
@@ -241,16 +243,6 @@ void order_load_fetch_behind(const struct orders *orders, const struct part_orde
 static uint32_t *next_of_customer(void *orders, uint32_t record)
 {
     return &order_at(orders, record)->customer_next;
-}
-
-uint64_t orders_newest_ns(const struct orders *orders)
-{
-    uint64_t newest_ns = 0;
-    uint32_t record;
-    for (uint64_t at = 0; (record = table_each(&orders->by_id, &at)) != 0;)
-        if (order_at(orders, record)->created_ns > newest_ns)
-            newest_ns = order_at(orders, record)->created_ns;
-    return newest_ns;
 }
 
 /* Each step to the next order is a look at memory that no cache has: those of all chains at once. */
