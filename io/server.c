@@ -11,6 +11,7 @@
 #include "io/recall.h"
 #include "io/recovery.h"
 #include "io/shard_loop.h"
+#include "persist/archive.h"
 #include "persist/remedy.h"
 #include "persist/sync.h"
 
@@ -550,14 +551,13 @@ static bool get_compact_ready(struct server *server, struct env *env)
     options.directory = server->start.directory;
     options.seq = server->report.snapshot;
     if (path != NULL)
-        options.archive = env_do(env, &(struct env_op){.kind = ENV_OPEN,
-                                                       .file = ENV_CWD,
-                                                       .path = path,
-                                                       .flags = O_RDONLY | O_DIRECTORY});
+        options.archive = archive_open(env, path);
     if (path != NULL && options.archive < 0) {
         server->report.exit_code = EXIT_CANNOT_CREATE;
         snprintf(server->report.message, sizeof server->report.message,
-                 "cannot open the archive %.200s: %s", path, strerror(-options.archive));
+                 "cannot open the archive %.200s: %s", path,
+                 options.archive == -ENOTEMPTY ? "it is a data directory"
+                                               : strerror(-options.archive));
         return false;
     }
     server->compact = compact_init(server->compact, &options);

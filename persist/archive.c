@@ -4,6 +4,26 @@
 #include <fcntl.h>
 #include <string.h>
 
+int32_t archive_open(struct env *env, const char *path)
+{
+    struct env_op open = {.kind = ENV_OPEN,
+                          .file = ENV_CWD,
+                          .path = path,
+                          .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC};
+    int32_t archive = env_do(env, &open);
+    if (archive < 0)
+        return archive;
+    open = (struct env_op){
+        .kind = ENV_OPEN, .file = archive, .path = "manifest", .flags = O_RDONLY | O_CLOEXEC};
+    int32_t manifest = env_do(env, &open);
+    if (manifest == -ENOENT)
+        return archive;
+    if (manifest >= 0)
+        (void)!env_do(env, &(struct env_op){.kind = ENV_CLOSE, .file = manifest});
+    (void)!env_do(env, &(struct env_op){.kind = ENV_CLOSE, .file = archive});
+    return manifest >= 0 ? -ENOTEMPTY : manifest;
+}
+
 void archive_begin(struct archive *archive, struct env *env, const struct archive_options *options)
 {
     *archive = (struct archive){.options = *options,
@@ -29,6 +49,33 @@ void archive_end(struct archive *archive)
 
 /* ---- the copy ---------------------------------------------------------------------------------------- */
 
+static int32_t transfer(struct archive *archive, enum env_op_kind kind, int32_t file, uint8_t *data,
+                        uint32_t bytes)
+{
+    return env_do(
+        archive->env,
+        &(struct env_op){
+            .kind = kind, .file = file, .offset = archive->offset, .data = data, .bytes = bytes});
+}
+
+/* -EEXIST: the archive has a segment of that name, of another log. */
+static int32_t look_for_another(struct archive *archive)
+{
+    uint8_t *here = archive->options.memory, *there = here + ARCHIVE_STEP_BYTES;
+    archive->to = segment_open(archive->env, archive->options.archive, archive->name, O_RDONLY);
+    if (archive->to < 0)
+        return archive->to == -ENOENT ? 0 : archive->to;
+    int32_t error = transfer(archive, ENV_READ, archive->from, here, BLOCK_BYTES);
+    if (error >= 0)
+        error = transfer(archive, ENV_READ, archive->to, there, BLOCK_BYTES);
+    close_file(archive, &archive->to);
+    if (error != BLOCK_BYTES)
+        return error < 0 ? error : 0;
+    const struct segment_head *ours = (const void *)here, *theirs = (const void *)there;
+    bool is_another = segment_head_check(theirs, ours->log_id, ours->serial) == SEGMENT_FOREIGN;
+    return is_another ? -EEXIST : 0;
+}
+
 static int32_t begin_copy(struct archive *archive)
 {
     const struct archive_options *options = &archive->options;
@@ -37,18 +84,12 @@ static int32_t begin_copy(struct archive *archive)
     archive->from = segment_open(archive->env, options->directory, archive->name, O_RDONLY);
     if (archive->from < 0)
         return archive->from;
+    int32_t error = look_for_another(archive);
+    if (error < 0)
+        return error;
     archive->to =
         segment_open(archive->env, options->archive, ARCHIVE_MAKING, O_CREAT | O_TRUNC | O_RDWR);
     return archive->to < 0 ? archive->to : 1;
-}
-
-static int32_t transfer(struct archive *archive, enum env_op_kind kind, int32_t file, uint8_t *data,
-                        uint32_t bytes)
-{
-    return env_do(
-        archive->env,
-        &(struct env_op){
-            .kind = kind, .file = file, .offset = archive->offset, .data = data, .bytes = bytes});
 }
 
 /* The next bytes of both are the same. */

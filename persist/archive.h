@@ -5,7 +5,8 @@
  *             ─rename─▶ spare-M.seg, or gone if there are enough of them
  *
  * Copied and not renamed, because an archive is often another file system. What has a name in the archive
- * is whole; interrupted anywhere, a segment is still here, and is put away another time.
+ * is whole; interrupted anywhere, a segment is still here, and is put away another time. What another log
+ * has put there is never written over.
  *
  * For an actor that has nothing else under way; a step copies or compares half a MiB. */
 #ifndef SPATE_PERSIST_ARCHIVE_H
@@ -39,10 +40,13 @@ struct archive {
     bool compares; /* what has been copied */
 };
 
+/* The directory, or a negative errno; -ENOTEMPTY: it is itself a data directory. */
+int32_t archive_open(struct env *env, const char *path) MUST_LOOK;
+
 void archive_begin(struct archive *archive, struct env *env, const struct archive_options *options);
 
 /* 1: there is more to do; 0: that was all; or a negative errno, and `name` is the segment that cannot be
- * put away: then archive_end. */
+ * put away (-EEXIST: another log has put one of that name there): then archive_end. */
 int32_t archive_step(struct archive *archive) MUST_LOOK;
 
 /* Nothing stays open. */

@@ -391,7 +391,9 @@ static void retire_next(struct compact *compact, struct env *env)
         round_is_over(compact, env);
     else if (more < 0)
         give_up(compact, env, more, "%s cannot be put away: %s", compact->archive.name,
-                strerror(-more));
+                more == -EEXIST ? "the archive has a segment of that name from another log; "
+                                  "each log wants an archive of its own"
+                                : strerror(-more));
 }
 
 /* ---- when -------------------------------------------------------------------------------------- */

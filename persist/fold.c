@@ -65,6 +65,14 @@ static enum fold_state fail_snapshot(struct fold *fold, int32_t error)
                 error == -EBADMSG ? "it is damaged" : strerror(-error));
 }
 
+/* What was only sorted is no damage: it is there once more. */
+static enum fold_state fail_lane(struct fold *fold, int32_t error)
+{
+    bool differs = error == -EBADMSG;
+    return fail(fold, differs ? -EIO : error, "%s cannot be read: %s", LANES_FILE,
+                differs ? "it is not what was written" : strerror(-error));
+}
+
 /* ---- the log ----------------------------------------------------------------------------------- */
 
 void fold_begin(struct fold *fold, void *memory, struct env *env,
@@ -78,6 +86,7 @@ void fold_begin(struct fold *fold, void *memory, struct env *env,
     (void)lay_out(fold, memory, options);
     lanes_init(&fold->lanes, fold->lane_memory, options->lane_bytes_max, env,
                options->lane_directory != 0 ? options->lane_directory : options->directory);
+    fold->lanes.unnamed = options->lane_directory != 0;
     fold->place = scan_first(options->manifest);
     fold->scan.file = -1;
     if (options->snapshot != 0) {
@@ -342,7 +351,7 @@ static enum fold_state fold_slot(struct fold *fold)
         if (error < 0)
             return fail_snapshot(fold, error);
         if (full == SHARD_TABLE_NONE && (error = apply_lane(fold, &full)) < 0)
-            return fail(fold, error, "%s cannot be read: %s", LANES_FILE, strerror(-error));
+            return fail_lane(fold, error);
         if (full == SHARD_TABLE_NONE)
             return fold->state = FOLD_SLOT;
         grow(&fold->size, full);

@@ -19,7 +19,7 @@ struct fold_options {
     uint64_t snapshot;      /* to begin with; 0: the log from its beginning */
     uint64_t seq;           /* up to here; what is below the watermark is there */
     bool as_far_as_it_goes; /* damage ends the fold, and is no failure */
-    int32_t lane_directory; /* for the file of lanes; 0: the same */
+    int32_t lane_directory; /* for the file of lanes, without a name; 0: the same, and it has one */
     uint64_t
         lane_bytes_max; /* of the file of lanes: when it is full, the fold ends at what it has */
     uint64_t shard_bytes_max; /* for one slot's state */

@@ -63,7 +63,11 @@ static uint64_t chunk_offset(uint32_t chunk)
 
 static int32_t open_file(struct lanes *lanes)
 {
-    if (lanes->file < 0)
+    if (lanes->file < 0 && lanes->unnamed)
+        lanes->file = segment_open(lanes->env, lanes->directory, ".", O_TMPFILE | O_RDWR);
+    if (lanes->file == -EOPNOTSUPP)
+        lanes->unnamed = false; /* not on every file system */
+    if (lanes->file < 0 && !lanes->unnamed)
         lanes->file =
             segment_open(lanes->env, lanes->directory, LANES_FILE, O_CREAT | O_TRUNC | O_RDWR);
     return lanes->file;
@@ -336,8 +340,9 @@ void lanes_end(struct lanes *lanes)
     if (lanes->file < 0)
         return;
     (void)!env_do(lanes->env, &(struct env_op){.kind = ENV_CLOSE, .file = lanes->file});
-    (void)!env_do(
-        lanes->env,
-        &(struct env_op){.kind = ENV_UNLINK, .file = lanes->directory, .path = LANES_FILE});
     lanes->file = -1;
+    if (!lanes->unnamed)
+        (void)!env_do(
+            lanes->env,
+            &(struct env_op){.kind = ENV_UNLINK, .file = lanes->directory, .path = LANES_FILE});
 }

@@ -39,6 +39,7 @@ struct lane {
 struct lanes {
     struct env *env;
     int32_t directory;
+    bool unnamed; /* the file: only we know of it */
     int32_t file; /* -1: nothing has been written yet */
     uint32_t chunk_count;
     uint32_t chunk_count_max;
@@ -52,7 +53,8 @@ struct lanes {
     struct lane lane[SLOT_COUNT];
 };
 
-/* `file_bytes_max`: how long the file may become. Memory aligned to 4096. */
+/* `file_bytes_max`: how long the file may become. Memory aligned to 4096. Where others may have lanes in that
+ * directory too, `unnamed` is set afterwards. */
 size_t lanes_bytes(uint64_t file_bytes_max);
 void lanes_init(struct lanes *lanes, void *memory, uint64_t file_bytes_max, struct env *env,
                 int32_t directory);

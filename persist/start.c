@@ -87,7 +87,7 @@ static bool refuse_error(struct starting *s, const char *doing, int32_t error)
                     : error == -ENOENT || error == -ENOTDIR                ? EXIT_CANNOT_CREATE
                                                                            : EXIT_IO;
     const char *remedy = exit_code == EXIT_PERMISSION ? "; it must be writable for this user" : "";
-    return refuse(s, exit_code, "cannot %s in %s: %s%s", doing, s->options->directory,
+    return refuse(s, exit_code, "cannot %s %s: %s%s", doing, s->options->directory,
                   strerror(-error), remedy);
 }
 
@@ -149,7 +149,7 @@ static bool lock(struct starting *s)
 {
     int32_t file = open_file(s, s->start->directory, "lock", O_RDWR | O_CREAT);
     if (file < 0)
-        return refuse_error(s, "make the lock", file);
+        return refuse_error(s, "make the lock in", file);
     s->start->lock = file;
     int32_t error;
     for (int tries = 0; (error = env_lock(s->env, file)) == -EWOULDBLOCK; tries++) {
@@ -162,14 +162,14 @@ static bool lock(struct starting *s)
     error =
         env_keep(s->env, file); /* a write of ours in flight keeps others out even when we die */
     if (error < 0)
-        return refuse_error(s, "keep the lock", error);
+        return refuse_error(s, "keep the lock in", error);
     char pid[PID_BYTES];
     memset(pid, ' ', sizeof pid);
     snprintf(pid, sizeof pid, "%llu\n", (unsigned long long)s->options->process);
     int32_t wrote =
         env_do(s->env,
                &(struct env_op){.kind = ENV_WRITE, .file = file, .data = pid, .bytes = sizeof pid});
-    return wrote == (int32_t)sizeof pid || refuse_error(s, "write the lock", wrote);
+    return wrote == (int32_t)sizeof pid || refuse_error(s, "write the lock in", wrote);
 }
 
 /* ---- 2: what is there, and an epoch of our own ---------------------------------------------------- */
@@ -178,7 +178,7 @@ static bool list_segments(struct starting *s)
 {
     int32_t count = env_list(s->env, s->start->directory, s->names, NAMES_BYTES);
     if (count < 0)
-        return refuse_error(s, "list the files", count);
+        return refuse_error(s, "list the files in", count);
     const char *name = s->names;
     s->name_count = (uint32_t)count;
     for (int32_t i = 0; i < count; i++, name += strlen(name) + 1) {
@@ -205,10 +205,10 @@ static bool sync_parent(struct starting *s)
     if (parent == -EACCES || parent == -EPERM)
         return true;
     if (parent < 0)
-        return refuse_error(s, "open the parent of the data directory", parent);
+        return refuse_error(s, "open the parent of", parent);
     int32_t error = env_do(s->env, &(struct env_op){.kind = ENV_FSYNC, .file = parent});
     close_file(s, parent);
-    return error == 0 || refuse_error(s, "sync the parent of the data directory", error);
+    return error == 0 || refuse_error(s, "sync the parent of", error);
 }
 
 static bool begin_new_log(struct starting *s)
@@ -249,13 +249,13 @@ static bool read_manifest(struct starting *s)
             s, EXIT_DAMAGED,
             "%s/manifest is damaged: restore it from a backup, or try `spate log salvage`",
             s->options->directory);
-    return error == 0 || refuse_error(s, "read the manifest", error);
+    return error == 0 || refuse_error(s, "read the manifest in", error);
 }
 
 static bool write_manifest(struct starting *s)
 {
     int32_t error = manifest_write(s->env, s->start->directory, s->manifest);
-    return error == 0 || refuse_error(s, "write the manifest", error);
+    return error == 0 || refuse_error(s, "write the manifest in", error);
 }
 
 static bool take_epoch(struct starting *s)
@@ -576,7 +576,7 @@ static bool write_copy(struct starting *s, struct copy *copy, uint32_t bytes)
                                                     .bytes = bytes});
     copy->offset += bytes;
     return wrote == (int32_t)bytes ||
-           refuse_error(s, "copy the end of the log", wrote < 0 ? wrote : -EIO);
+           refuse_error(s, "copy the end of the log in", wrote < 0 ? wrote : -EIO);
 }
 
 static bool open_copy(struct starting *s, struct copy *copy)
@@ -587,7 +587,7 @@ static bool open_copy(struct starting *s, struct copy *copy)
     segment_name(name, copy->serial);
     copy->file = segment_open(s->env, s->start->directory, name, O_CREAT | O_TRUNC | O_WRONLY);
     if (copy->file < 0)
-        return refuse_error(s, "make a segment", copy->file);
+        return refuse_error(s, "make a segment in", copy->file);
     memset(s->output, 0, BLOCK_BYTES);
     segment_head_fill((void *)s->output, s->manifest->log_id, copy->serial,
                       s->options->segment_bytes);
@@ -626,7 +626,7 @@ static bool close_copy(struct starting *s, struct copy *copy, uint64_t seq)
     int32_t error = env_do(s->env, &(struct env_op){.kind = ENV_FSYNC, .file = copy->file});
     close_file(s, copy->file);
     copy->file = -1;
-    return error == 0 || refuse_error(s, "sync a segment", error);
+    return error == 0 || refuse_error(s, "sync a segment in", error);
 }
 
 static bool copy_group(struct starting *s, struct copy *copy, const struct group_head *head)
@@ -680,7 +680,7 @@ static bool copy_tail(struct starting *s)
     s->end.chain = copy.chain;
     int32_t error =
         env_do(s->env, &(struct env_op){.kind = ENV_FSYNC, .file = s->start->directory});
-    return error == 0 || refuse_error(s, "sync the directory", error);
+    return error == 0 || refuse_error(s, "sync", error);
 }
 
 /* ---- 6 ---------------------------------------------------------------------------------------------- */
@@ -719,7 +719,7 @@ static bool set_aside_blank(struct starting *s)
                                                         .path = from,
                                                         .path_to = to});
         if (error < 0 && error != -ENOENT)
-            return refuse_error(s, "set a segment aside", error);
+            return refuse_error(s, "set a segment aside in", error);
     }
     return true;
 }

@@ -241,14 +241,6 @@ static enum outcome put_manifest(struct backup *b)
 
 /* ---- a try ------------------------------------------------------------------------------------------ */
 
-static void clear(struct backup *b)
-{
-    const char *name = b->names;
-    int32_t count = env_list(b->env, b->to, b->names, NAMES_BYTES);
-    for (int32_t i = 0; i < count; i++, name += strlen(name) + 1)
-        (void)unlinkat(b->to, name, 0);
-}
-
 /* What is damaged at its source can be done without, if another one is whole. */
 static enum outcome leave_out_damaged(struct backup *b)
 {
@@ -285,7 +277,7 @@ static enum outcome look_at_it(struct backup *b)
     if (whole)
         return TAKEN;
     b->exit_code = end;
-    return end == EXIT_IO ? REFUSED : leave_out_damaged(b);
+    return end == EXIT_IO || end == EXIT_OS ? REFUSED : leave_out_damaged(b);
 }
 
 static enum outcome try_once(struct backup *b)
@@ -314,17 +306,19 @@ static int run(struct backup *b)
         return log_fail(b->command, EXIT_CANNOT_CREATE,
                         "%s is not a data directory of Spate: no manifest that can be read",
                         b->from_path);
-    exit_code = log_make_empty(b->command, b->to_path, &b->to);
+    exit_code = log_make_empty(b->command, b->to_path, b->from, &b->to);
     if (exit_code != 0)
         return exit_code;
     if (!env_uring_open(&b->world, 0, QUEUE_ENTRIES, &b->env, message, &exit_code))
         return log_fail(b->command, exit_code, "%s", message);
-    b->block = log_memory(SNAPSHOT_BLOCK_BYTES);
-    b->scan_memory = log_memory(SCAN_MEMORY_BYTES);
-    b->names = log_memory(NAMES_BYTES);
+    b->block = log_memory(b->command, SNAPSHOT_BLOCK_BYTES);
+    b->scan_memory = log_memory(b->command, SCAN_MEMORY_BYTES);
+    b->names = log_memory(b->command, NAMES_BYTES);
+    if (b->block == NULL || b->scan_memory == NULL || b->names == NULL)
+        return EXIT_OS;
     enum outcome outcome = AGAIN;
     for (uint32_t i = 0; i < TRIES && outcome == AGAIN; i++) {
-        clear(b);
+        log_make_empty_again(b->to);
         outcome = try_once(b);
     }
     env_uring_close(b->env);
@@ -333,6 +327,7 @@ static int run(struct backup *b)
                b->end.seq - 1, b->bytes);
         return 0;
     }
+    log_make_empty_again(b->to);
     if (outcome == REFUSED)
         return b->exit_code;
     return log_fail(b->command, EXIT_UNAVAILABLE,

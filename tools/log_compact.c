@@ -1,9 +1,10 @@
 /* spate log compact, spate log verify --state - what the helper of a server does, from outside. */
-#include <fcntl.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "persist/archive.h"
 #include "persist/compact.h"
 #include "tools/log.h"
 #include "tools/log_state.h"
@@ -12,16 +13,11 @@
 
 static int open_archive(struct log_state *state, const char *path, int32_t *archive)
 {
-    *archive = -1;
-    if (path == NULL)
+    *archive = path != NULL ? archive_open(state->env, path) : -1;
+    if (path == NULL || *archive >= 0)
         return 0;
-    *archive = env_do(state->env, &(struct env_op){.kind = ENV_OPEN,
-                                                   .file = ENV_CWD,
-                                                   .path = path,
-                                                   .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC});
-    return *archive >= 0 ? 0
-                         : log_fail(state->command, EXIT_CANNOT_CREATE, "cannot open %s: %s", path,
-                                    strerror(-*archive));
+    return log_fail(state->command, EXIT_CANNOT_CREATE, "cannot open the archive %s: %s", path,
+                    *archive == -ENOTEMPTY ? "it is a data directory" : strerror(-*archive));
 }
 
 /* Not beyond what somebody was told: a start may yet give the rest to another epoch. */
@@ -32,13 +28,15 @@ static int run(struct log_state *state, int32_t archive)
     options.archive = archive;
     options.seq = state->snapshot_count > 0 ? state->snapshots[0] : 0;
     const struct compact_log log = {.watermark = state->report.witness, .hurry = true};
-    if (log.watermark <= options.seq) {
+    if (log.watermark == 0)
+        printf("nothing has happened yet\n");
+    else if (log.watermark <= options.seq)
         printf("nothing has happened since the snapshot of sequence %" PRIu64 "\n", options.seq);
+    if (log.watermark <= options.seq)
         return 0;
-    }
-    void *memory = log_memory(compact_bytes(&options));
+    void *memory = log_memory(state->command, compact_bytes(&options));
     if (memory == NULL)
-        return log_fail(state->command, EXIT_OS, "not enough memory");
+        return EXIT_OS;
     struct compact *compact = compact_init(memory, &options);
     do {
         (void)compact_step(compact, state->env, &log);
@@ -144,8 +142,9 @@ static int add_slots(struct log_state *state, struct sum *sum)
 static int look_from(struct log_state *state, uint64_t snapshot, bool first, struct sum *all)
 {
     struct sum sum = {0};
-    log_state_begin(state, snapshot, UINT64_MAX);
-    int end = add_slots(state, &sum);
+    int end = log_state_begin(state, snapshot);
+    if (end == 0)
+        end = add_slots(state, &sum);
     if (end != 0)
         return end;
     printf("state after sequence %" PRIu64 ": %016" PRIx64 ", %" PRIu64 " records; ",

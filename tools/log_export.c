@@ -50,6 +50,8 @@ struct export
     struct start_visitor visitor; /* of movements */
     const char *command;
     FILE *files[TABLES];
+    int32_t to;        /* their directory; 0: not yet */
+    uint64_t snapshot; /* to begin with; 0: the log from its beginning */
     struct sku_code *skus;
     size_t sku_count;
     size_t sku_capacity;
@@ -339,10 +341,9 @@ static void learn_names(struct export *export, const struct record *record)
 static int each_record(struct log_state *state, struct export *export,
                        void (*show)(struct export *export, const struct record *record))
 {
-    int end;
     struct shard *shard;
-    log_state_begin(state, state->snapshot_count > 0 ? state->snapshots[0] : 0, UINT64_MAX);
-    while ((shard = log_state_next(state, &end)) != NULL) {
+    int end = log_state_begin(state, export->snapshot);
+    while (end == 0 && (shard = log_state_next(state, &end)) != NULL) {
         struct image_walk walk = {0};
         const struct record *record;
         while ((record = shard_image_next(shard, &walk)) != NULL)
@@ -411,10 +412,10 @@ static int put_movements(struct export *export, const char *directory)
 
 /* ---- all of it --------------------------------------------------------------------------------------- */
 
-static int open_files(struct export *export, const char *to)
+static int open_files(struct export *export, struct log_state *state, const char *to)
 {
-    int32_t directory;
-    int end = log_make_empty(export->command, to, &directory);
+    int end = log_make_empty(export->command, to, state->start.directory, &export->to);
+    state->lane_directory = export->to;
     for (uint32_t i = 0; end == 0 && i < TABLES; i++) {
         char path[4096];
         snprintf(path, sizeof path, "%s/%s", to, names[i]);
@@ -436,6 +437,25 @@ static const struct shape_item *elements_of(uint32_t slice_kind)
     while (item->type != SHAPE_ARRAY)
         item++;
     return item->element;
+}
+
+/* From the newest snapshot that is whole. */
+static int learn_all_names(struct log_state *state, struct export *export)
+{
+    bool from_log = state->manifest.begin_seq == 1;
+    int end = 0;
+    if (state->snapshot_count == 0 && !from_log)
+        return log_fail(state->command, EXIT_DAMAGED,
+                        "%s has no snapshot, and its log begins with sequence %" PRIu64 " only",
+                        state->directory, state->manifest.begin_seq);
+    for (uint32_t i = 0; i < state->snapshot_count + from_log; i++) {
+        export->snapshot = i < state->snapshot_count ? state->snapshots[i] : 0;
+        export->sku_count = 0;
+        end = each_record(state, export, learn_names);
+        if (end == 0 || !state->fold.bad_snapshot)
+            return end;
+    }
+    return end;
 }
 
 static void put_headers(const struct export *export)
@@ -471,10 +491,10 @@ static int run(struct export *export, const char *from, const char *to)
     struct log_state state;
     int end = log_state_open(&state, export->command, from, NULL);
     if (end == 0)
-        end = open_files(export, to);
+        end = open_files(export, &state, to);
     if (end == 0) {
         put_headers(export);
-        end = each_record(&state, export, learn_names);
+        end = learn_all_names(&state, export);
     }
     qsort(export->skus, export->sku_count, sizeof *export->skus, compare_skus);
     if (end == 0)
@@ -484,6 +504,8 @@ static int run(struct export *export, const char *from, const char *to)
     if (end == 0)
         end = put_movements(export, from);
     end = close_files(export, to, end);
+    if (end != 0 && export->to > 0)
+        log_make_empty_again(export->to);
     free(export->skus);
     if (end == 0)
         printf("%s: %" PRIu64 " rows; the state after sequence %" PRIu64

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,8 +20,6 @@
 #include "tools/log_state.h"
 
 enum { NAMES_BYTES = 4 << 20, QUEUE_ENTRIES = 16, EXIT_SOME_LOST = 1 };
-static const uint64_t LANE_BYTES_MAX = UINT64_C(1) << 42;
-static const uint64_t SHARD_BYTES_MAX = UINT64_C(1) << 36;
 
 struct salvage {
     const char *command;
@@ -32,6 +31,7 @@ struct salvage {
     int32_t to;
     char *names;
     uint32_t name_count;
+    void *block;      /* of a snapshot */
     uint8_t *segment; /* a whole one */
     uint64_t segment_bytes;
     uint64_t unread_blocks; /* of the segments that were read since it was set to 0 */
@@ -171,12 +171,12 @@ static bool understand(struct salvage *s)
 
 /* ---- what to begin with ----------------------------------------------------------------------------- */
 
-static bool is_whole(struct salvage *s, uint64_t seq, void *block)
+static bool is_whole(struct salvage *s, uint64_t seq)
 {
     char name[SNAPSHOT_NAME_BYTES];
     struct snapshot_reader reader;
     snapshot_name(name, seq);
-    int32_t error = snapshot_verify(&reader, s->env, s->from, name, s->manifest.log_id, block);
+    int32_t error = snapshot_verify(&reader, s->env, s->from, name, s->manifest.log_id, s->block);
     if (reader.head.seq > s->acknowledged)
         s->acknowledged = reader.head.seq;
     if (error == -EBADMSG)
@@ -193,10 +193,8 @@ static bool choose_snapshot(struct salvage *s)
 {
     uint64_t seqs[SNAPSHOTS_MAX];
     uint32_t count = snapshot_list(s->names, s->name_count, seqs);
-    void *block = log_memory(SNAPSHOT_BLOCK_BYTES);
-    CHECK(block != NULL);
     for (uint32_t i = 0; i < count && s->snapshot == 0; i++)
-        if (is_whole(s, seqs[i], block))
+        if (is_whole(s, seqs[i]))
             s->snapshot = seqs[i];
     return s->snapshot != 0 || s->manifest.begin_seq == 1;
 }
@@ -213,7 +211,7 @@ static int write_failed(const struct salvage *s, int32_t error)
     return log_fail(s->command, EXIT_IO, "%s cannot be written: %s", s->to_path, strerror(-error));
 }
 
-static int32_t begin_writing(struct salvage *s, struct snapshot_writer *writer, void *block)
+static int32_t begin_writing(struct salvage *s, struct snapshot_writer *writer)
 {
     const struct snapshot_head facts = {
         .log_id = env_random(s->env),
@@ -222,7 +220,7 @@ static int32_t begin_writing(struct salvage *s, struct snapshot_writer *writer, 
         .offset = BLOCK_BYTES,
         .made_ns = env_now(s->env),
     };
-    return snapshot_create(writer, s->env, s->to, block, &facts);
+    return snapshot_create(writer, s->env, s->to, s->block, &facts);
 }
 
 static int32_t add_slot(struct salvage *s, struct snapshot_writer *writer)
@@ -269,16 +267,15 @@ static int take(struct salvage *s)
         .snapshot = s->snapshot,
         .seq = UINT64_MAX,
         .as_far_as_it_goes = true,
-        .lane_bytes_max = LANE_BYTES_MAX,
-        .shard_bytes_max = SHARD_BYTES_MAX,
         .lane_directory = s->to,
     };
     struct snapshot_writer writer = {.file = -1};
-    void *memory = log_memory(fold_bytes(&options)), *block = log_memory(SNAPSHOT_BLOCK_BYTES);
+    size_t bytes;
+    void *memory = log_fold_memory(s->command, &options, &bytes);
     enum fold_state now;
     int32_t error = 0;
-    if (memory == NULL || block == NULL)
-        return log_fail(s->command, EXIT_OS, "not enough memory");
+    if (memory == NULL)
+        return EXIT_OS;
     fold_begin(&s->fold, memory, s->env, &options);
     while (error == 0 && (now = fold_step(&s->fold)) != FOLD_DONE) {
         if (now == FOLD_FAILED) {
@@ -286,17 +283,18 @@ static int take(struct salvage *s)
             return fold_failed(s);
         }
         if (now == FOLD_SLOT && writer.file < 0)
-            error = begin_writing(s, &writer, block);
+            error = begin_writing(s, &writer);
         if (now == FOLD_SLOT && error == 0)
             error = add_slot(s, &writer);
         log_progress_fold(&s->progress, &s->fold, s->acknowledged + 1);
     }
     log_progress_end(&s->progress);
     if (error == 0 && writer.file < 0)
-        error = begin_writing(s, &writer, block);
+        error = begin_writing(s, &writer);
     if (error == 0)
         error = finish(s, &writer);
     fold_end(&s->fold);
+    munmap(memory, bytes);
     return error == 0 ? 0 : write_failed(s, error);
 }
 
@@ -367,13 +365,15 @@ static int run(struct salvage *s)
     s->from = open(s->from_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (s->from < 0)
         return log_fail(s->command, EXIT_CANNOT_CREATE, "%s: %s", s->from_path, strerror(errno));
-    exit_code = log_make_empty(s->command, s->to_path, &s->to);
+    exit_code = log_make_empty(s->command, s->to_path, s->from, &s->to);
     if (exit_code != 0)
         return exit_code;
     if (!env_uring_open(&s->world, 0, QUEUE_ENTRIES, &s->env, message, &exit_code))
         return log_fail(s->command, exit_code, "%s", message);
-    s->names = log_memory(NAMES_BYTES);
-    CHECK(s->names != NULL);
+    s->names = log_memory(s->command, NAMES_BYTES);
+    s->block = log_memory(s->command, SNAPSHOT_BLOCK_BYTES);
+    if (s->names == NULL || s->block == NULL)
+        return EXIT_OS;
     int32_t count = env_list(s->env, s->from, s->names, NAMES_BYTES);
     s->name_count = count < 0 ? 0 : (uint32_t)count;
     if (!understand(s))
@@ -419,6 +419,8 @@ int log_salvage(int argc, char **argv)
         return log_fail(salvage.command, EXIT_USAGE_ERROR, "--to DIR is missing");
     salvage.from_path = argv[0];
     end = run(&salvage);
+    if (end > EXIT_SOME_LOST && salvage.to > 0)
+        log_make_empty_again(salvage.to);
     if (salvage.env != NULL)
         env_uring_close(salvage.env);
     return end;

@@ -1,5 +1,6 @@
 #include "tools/log_state.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -12,8 +13,8 @@
 #include <unistd.h>
 
 enum { QUEUE_ENTRIES = 16, NAMES_BYTES = 4 << 20, LOCK_TRIES = 100, LOCK_RETRY_US = 5000 };
-static const uint64_t LANE_BYTES_MAX = UINT64_C(1) << 42;
-static const uint64_t SHARD_BYTES_MAX = UINT64_C(1) << 36;
+static const uint64_t LANE_BYTES_MAX = UINT64_C(1) << 40;
+static const uint64_t SHARD_BYTES_MAX = UINT64_C(64) << 30, SHARD_BYTES_MIN = UINT64_C(256) << 20;
 
 int log_fail(const char *command, int exit_code, const char *format, ...)
 {
@@ -26,7 +27,7 @@ int log_fail(const char *command, int exit_code, const char *format, ...)
     return exit_code;
 }
 
-void *log_memory(size_t bytes)
+static void *map(size_t bytes)
 {
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -36,7 +37,50 @@ void *log_memory(size_t bytes)
     return memory;
 }
 
-int log_make_empty(const char *command, const char *path, int32_t *file)
+void *log_memory(const char *command, size_t bytes)
+{
+    void *memory = map(bytes);
+    if (memory == NULL)
+        (void)log_fail(
+            command, EXIT_OS,
+            "there is no room for %zu MiB of memory, most of which is only reserved: look "
+            "at `ulimit -v` and vm.overcommit_memory",
+            (bytes >> 20) + 1);
+    return memory;
+}
+
+void *log_fold_memory(const char *command, struct fold_options *options, size_t *bytes)
+{
+    void *memory = NULL;
+    options->lane_bytes_max = LANE_BYTES_MAX;
+    options->shard_bytes_max = SHARD_BYTES_MAX;
+    while ((memory = map(fold_bytes(options))) == NULL &&
+           options->shard_bytes_max > SHARD_BYTES_MIN)
+        options->shard_bytes_max /= 4;
+    *bytes = fold_bytes(options);
+    return memory != NULL ? memory : log_memory(command, *bytes);
+}
+
+/* Whether a directory is `outer`, or lies in it at any depth. */
+static bool lies_in(int directory, int outer)
+{
+    struct stat wanted, last = {0}, at;
+    int file = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool inside = false, goes_on = file >= 0 && fstat(outer, &wanted) == 0;
+    while (goes_on && !inside && fstat(file, &at) == 0) {
+        inside = at.st_ino == wanted.st_ino && at.st_dev == wanted.st_dev;
+        goes_on = at.st_ino != last.st_ino || at.st_dev != last.st_dev; /* until the root */
+        last = at;
+        int above = openat(file, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        close(file);
+        file = above;
+    }
+    if (file >= 0)
+        close(file);
+    return inside;
+}
+
+int log_make_empty(const char *command, const char *path, int32_t source, int32_t *file)
 {
     if (mkdir(path, 0700) != 0 && errno != EEXIST)
         return log_fail(command, EXIT_CANNOT_CREATE, "%s cannot be made: %s", path,
@@ -45,7 +89,24 @@ int log_make_empty(const char *command, const char *path, int32_t *file)
         return log_fail(command, EXIT_CANNOT_CREATE, "%s must be empty, or not there: %s", path,
                         strerror(errno));
     *file = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return *file >= 0 ? 0 : log_fail(command, EXIT_CANNOT_CREATE, "%s: %s", path, strerror(errno));
+    if (*file < 0)
+        return log_fail(command, EXIT_CANNOT_CREATE, "%s: %s", path, strerror(errno));
+    if (!lies_in(*file, source))
+        return 0;
+    (void)rmdir(path);
+    return log_fail(command, EXIT_CANNOT_CREATE,
+                    "%s lies in the data directory that is read: choose another place", path);
+}
+
+void log_make_empty_again(int32_t directory)
+{
+    int file = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *all = file >= 0 ? fdopendir(file) : NULL;
+    const struct dirent *entry;
+    while (all != NULL && (entry = readdir(all)) != NULL)
+        (void)unlinkat(directory, entry->d_name, 0); /* not "." and "..": they are directories */
+    if (all != NULL)
+        closedir(all);
 }
 
 static enum start_visit pass_over(struct start_visitor *visitor, const struct group_head *head)
@@ -77,9 +138,9 @@ int log_state_open(struct log_state *state, const char *command, const char *dir
                                 .progress = {.command = command, .file = STDERR_FILENO}};
     if (!env_uring_open(&state->world, 0, QUEUE_ENTRIES, &state->env, message, &exit_code))
         return log_fail(command, exit_code, "%s", message);
-    void *scratch = log_memory(start_scratch_bytes(&options));
+    void *scratch = log_memory(command, start_scratch_bytes(&options));
     if (scratch == NULL)
-        return log_fail(command, EXIT_OS, "not enough memory");
+        return EXIT_OS;
     bool good = start_open(&state->start, state->env, &options, scratch,
                            visitor != NULL ? visitor : &nobody, &state->report);
     munmap(scratch, start_scratch_bytes(&options));
@@ -125,21 +186,39 @@ int log_state_lock(struct log_state *state)
 
 /* ---- slots --------------------------------------------------------------------------------------- */
 
-void log_state_begin(struct log_state *state, uint64_t snapshot, uint64_t seq)
+/* A server, or somebody else who looks, may have lanes in the directory itself. */
+static int open_lane_directory(struct log_state *state)
 {
+    const char *path = getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/var/tmp";
+    if (state->lane_directory == 0)
+        state->lane_directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (state->lane_directory > 0)
+        return 0;
+    state->lane_directory = 0;
+    return log_fail(state->command, EXIT_CANNOT_CREATE,
+                    "%s, where temporary files go, cannot be opened: %s; TMPDIR says another place",
+                    path, strerror(errno));
+}
+
+int log_state_begin(struct log_state *state, uint64_t snapshot)
+{
+    int end = open_lane_directory(state);
+    if (end != 0)
+        return end;
     struct fold_options options = {
         .directory = state->start.directory,
         .manifest = &state->manifest,
         .snapshot = snapshot,
-        .seq = seq,
-        .lane_bytes_max = LANE_BYTES_MAX,
-        .shard_bytes_max = SHARD_BYTES_MAX,
+        .seq = UINT64_MAX,
+        .lane_directory = state->lane_directory,
     };
-    state->memory_bytes = fold_bytes(&options);
+    if (state->memory != NULL)
+        munmap(state->memory, state->memory_bytes);
+    state->memory = log_fold_memory(state->command, &options, &state->memory_bytes);
     if (state->memory == NULL)
-        state->memory = log_memory(state->memory_bytes);
-    CHECK(state->memory != NULL);
+        return EXIT_OS;
     fold_begin(&state->fold, state->memory, state->env, &options);
+    return 0;
 }
 
 struct shard *log_state_next(struct log_state *state, int *exit_code)

@@ -19,6 +19,7 @@ struct log_state {
     uint64_t snapshots[SNAPSHOTS_MAX]; /* newest first */
     uint32_t snapshot_count;
     struct fold fold;
+    int32_t lane_directory; /* 0: that of temporary files */
     void *memory;
     size_t memory_bytes;
     struct log_progress progress;
@@ -28,11 +29,17 @@ struct log_state {
 int log_fail(const char *command, int exit_code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Zeros that cost nothing before they are touched. */
-void *log_memory(size_t bytes);
+/* Zeros that cost nothing before they are touched; NULL: there is no room for them, which has been said:
+ * EXIT_OS. */
+void *log_memory(const char *command, size_t bytes);
+/* For a fold of that log, which gets its limits: a slot may be as large as there is room for. */
+void *log_fold_memory(const char *command, struct fold_options *options, size_t *bytes);
 
-/* Makes an empty directory, or takes one that is, and opens it; 0, or the exit code after saying why. */
-int log_make_empty(const char *command, const char *path, int32_t *file) MUST_LOOK;
+/* Makes an empty directory, or takes one that is, and opens it; 0, or the exit code after saying why: also
+ * if it lies in `source`. */
+int log_make_empty(const char *command, const char *path, int32_t source, int32_t *file) MUST_LOOK;
+/* Whoever fails leaves nothing half done in it. */
+void log_make_empty_again(int32_t directory);
 
 /* Reads the whole log and shows every group to the visitor (NULL: nobody looks). 0, or the exit code
  * after saying why. */
@@ -46,9 +53,10 @@ int log_state_lock(struct log_state *state) MUST_LOOK;
 /* Reads every byte of every snapshot, and says which are whole; the exit code. */
 int log_verify_snapshots(struct log_state *state, bool loud);
 
-/* Begins the fold up to `seq`, from a snapshot or (0) from the log alone; log_state_next goes on to
- * the next slot: its shard, or NULL at the end, or when *exit_code is not 0. */
-void log_state_begin(struct log_state *state, uint64_t snapshot, uint64_t seq);
+/* Begins the fold of all there is, from a snapshot or (0) from the log alone: 0, or the exit code after
+ * saying why. log_state_next goes on to the next slot: its shard, or NULL at the end, or when *exit_code is
+ * not 0. Nothing in the directory is touched. */
+int log_state_begin(struct log_state *state, uint64_t snapshot) MUST_LOOK;
 struct shard *log_state_next(struct log_state *state, int *exit_code);
 
 #endif

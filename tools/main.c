@@ -1,7 +1,10 @@
 /* spate - one program, a file for each subcommand. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
+#include "persist/start.h"
 #include "tools/tools.h"
 #include "tools/version.h"
 
@@ -18,7 +21,18 @@ static const struct tool {
     {"trace", "invent a peak day, and look at one", tool_trace},
 };
 
-enum { TOOLS = sizeof tools / sizeof *tools };
+enum { TOOLS = sizeof tools / sizeof *tools, ROOM_BYTES = 16 << 20 };
+
+/* An allocator that cannot even begin ends the process without a word: so it begins here, or nowhere. */
+static bool has_room(void)
+{
+    void *room = mmap(NULL, ROOM_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (room == MAP_FAILED)
+        return false;
+    munmap(room, ROOM_BYTES);
+    free(malloc(1));
+    return true;
+}
 
 static int help(void)
 {
@@ -44,6 +58,11 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "--version") == 0) {
         version_print();
         return 0;
+    }
+    if (!has_room()) {
+        fprintf(stderr, "spate: there is no room for %d MiB of memory: look at `ulimit -v`\n",
+                ROOM_BYTES >> 20);
+        return EXIT_OS;
     }
     for (int i = 0; i < TOOLS; i++)
         if (strcmp(argv[1], tools[i].name) == 0)

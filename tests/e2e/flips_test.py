@@ -208,6 +208,8 @@ def a_flip_anywhere_in_the_newest_snapshot_is_told_and_the_older_one_serves(dire
     assert code == 0 and f"{newest} is damaged: left out" in said, (code, said)
     code, said = tool("log", "verify", "--state", shop.left + "/backup")
     assert code == 0 and "the server stopped with that state" in said, (code, said)
+    code, said = tool("log", "export", shop.left + "/data", "--csv", shop.left + "/csv")
+    assert code == 0 and f"{newest}: it is damaged" in said, (code, said)
     print(f"# {len(places)} places")
 
 

@@ -5,6 +5,7 @@ step of persist/RUNBOOK.md.  usage: snapshot_test.py BUILD_DIR [TEST...]
 Prints TAP. Each test gets an empty directory of its own."""
 import contextlib
 import csv
+import filecmp
 import json
 import os
 import pty
@@ -26,6 +27,13 @@ def tool(*arguments, code=0):
     done = subprocess.run([spate.PROGRAM, *arguments], capture_output=True, text=True, timeout=spate.PATIENCE_S)
     assert done.returncode == code, f"spate {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
     return done.stdout + done.stderr
+
+
+def tool_within(mib, *words):
+    """With so much address space: how it ends and what it says."""
+    limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (mib << 20, mib << 20))
+    done = subprocess.run([spate.PROGRAM, *words], capture_output=True, text=True, preexec_fn=limit, timeout=spate.PATIENCE_S)
+    return done.returncode, done.stdout + done.stderr
 
 
 class Server(spate.Server):
@@ -209,6 +217,51 @@ def segments_go_to_the_archive_and_are_whole_there(directory):
     server.stop()
 
 
+def an_archive_is_no_data_directory_and_of_one_log_only(directory):
+    """So a new log that begins to count anew, as one that was salvaged does, writes nothing of the old one over."""
+    data, archive = directory + "/data", directory + "/archive"
+    os.mkdir(archive)
+    server = Server(data, "--archive", archive)
+    server.set_up()
+    for life in range(3):
+        server.orders(range(life * 600, life * 600 + 600))
+        server.snapshot()
+    server.kill()
+    kept = {name: open(f"{archive}/{name}", "rb").read() for name in os.listdir(archive)}
+    assert kept
+    for words in (["log", "compact", data], ["serve", "--data", data, "--memory", "64M", "--http", "127.0.0.1:0"]):
+        assert "it is a data directory" in tool(*words, "--archive", data, code=73)
+    tool("log", "salvage", data, "--to", directory + "/new")
+    server = Server(directory + "/new", "--archive", archive)
+    for life in range(3, 6):
+        server.orders(range(life * 600, life * 600 + 600))
+        server.ask_for_a_snapshot()
+    server.says("the archive has a segment of that name from another log")
+    server.kill()
+    assert kept == {name: open(f"{archive}/{name}", "rb").read() for name in kept}
+
+
+def who_looks_at_a_directory_touches_nothing_in_it(directory):
+    """Not even what the server's own rounds write there meanwhile."""
+    data = directory + "/data"
+    server = Server(data)
+    server.set_up()
+    server.orders(range(600))
+    server.snapshot()
+    server.orders(range(600, 1200))
+    server.kill()
+    with open(data + "/lanes.tmp", "w") as lanes:
+        lanes.write("another's")
+    names = sorted(os.listdir(data))
+    shutil.copytree(data, directory + "/kept")
+    for words in (["info"], ["verify"], ["verify", "--state"], ["dump"], ["export", "--csv", directory + "/e"],
+                  ["backup", "--to", directory + "/b"], ["salvage", "--to", directory + "/s"]):
+        tool("log", words[0], data, *words[1:])
+        assert sorted(os.listdir(data)) == names, words
+        assert not filecmp.cmpfiles(data, directory + "/kept", names, shallow=False)[1], words
+    assert len(os.listdir(directory + "/s")) == 2  # a manifest and a snapshot
+
+
 def a_log_that_uses_up_its_budget_is_felt_in_steps_and_goes_on_by_itself(directory):
     os.makedirs(directory + "/data/snapshot.tmp")  # no snapshot can be made
     server = Server(directory + "/data", "--log-budget", "8M", "--snapshot-every", "0")
@@ -250,14 +303,39 @@ def a_round_needs_no_more_memory_than_the_readme_says(directory):
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "persist", "README.md")) as file:
         said = int(re.search(r"a round of compaction has (\d+) MiB of address space", file.read())[1])
 
-    def fits(mib, *words):
-        limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (mib << 20, mib << 20))
-        return subprocess.run([spate.PROGRAM, *words], capture_output=True, preexec_fn=limit,
-                              timeout=spate.PATIENCE_S).returncode == 0
-
+    fits = lambda mib, *words: tool_within(mib, *words)[0] == 0
     program = next(mib for mib in range(16, 512) if fits(mib, "log", "info", data))
     assert not fits(said // 2, "log", "compact", data)
     assert fits(program + said, "log", "compact", data), (program, said)
+
+
+def whoever_gets_no_memory_says_so_and_leaves_nothing_half_done(directory):
+    data, copy, to = directory + "/data", directory + "/copy", directory + "/to"
+    server = Server(data)
+    server.set_up()
+    server.orders(range(40))
+    server.snapshot()
+    server.orders(range(40, 80))
+    server.kill()
+    program = next(mib for mib in range(8, 512) if tool_within(mib, "--help")[0] == 0)
+    for words in (["info", copy], ["verify", copy], ["verify", "--state", copy], ["compact", copy], ["dump", copy],
+                  ["backup", copy, "--to", to], ["export", copy, "--csv", to], ["salvage", copy, "--to", to]):
+        codes = set()
+        for mib in (program + more for more in (2, 8, 16, 32, 64, 128, 256, 320, 600, 1200)):
+            for place in (copy, to):
+                shutil.rmtree(place, ignore_errors=True)
+            shutil.copytree(data, copy)
+            code, said = tool_within(mib, "log", *words)
+            codes.add(code)
+            if code == 0:
+                continue
+            assert code == 71 and "there is no room for" in said and "ulimit -v" in said, (words, mib, code, said)
+            same = filecmp.dircmp(data, copy)
+            assert not same.left_only and not same.diff_files and set(same.right_only) <= {"lock"}, (words, mib, same.report())
+            assert not os.path.exists(to) or not os.listdir(to), (words, mib, os.listdir(to))
+        assert codes == {0, 71}, (words, codes)
+    code, said = tool_within(program + 32, "serve", "--data", copy, "--memory", "64M", "--http", "127.0.0.1:0")
+    assert code == 71 and "not enough memory; lower --memory or --connections" in said, (code, said)
 
 
 def compaction_from_outside_does_the_same(directory):
@@ -375,14 +453,20 @@ def a_backup_under_load_has_what_was_acknowledged_before_it_and_starts(directory
     server.stop()
 
 
-def a_backup_goes_nowhere_but_into_an_empty_directory(directory):
-    server = Server(directory + "/data")
-    server.stop()
-    os.mkdir(directory + "/full")
-    open(directory + "/full/something", "w").close()
-    assert "must be empty" in tool("log", "backup", directory + "/data", "--to", directory + "/full", code=73)
-    assert "--to DIR is missing" in tool("log", "backup", directory + "/data", code=2)
-    assert "no manifest" in tool("log", "backup", directory + "/full", "--to", directory + "/b", code=73)
+def what_is_made_of_a_directory_goes_nowhere_but_into_an_empty_one_outside_it(directory):
+    data, full = directory + "/data", directory + "/full"
+    Server(data).stop()
+    os.mkdir(full)
+    open(full + "/something", "w").close()
+    for verb, option in (("backup", "--to"), ("salvage", "--to"), ("export", "--csv")):
+        for place in (full, data, "/proc/version"):
+            assert "must be empty" in tool("log", verb, data, option, place, code=73)
+        assert "lies in the data directory" in tool("log", verb, data, option, data + "/inside", code=73)
+        assert "cannot be made" in tool("log", verb, data, option, directory + "/no/where", code=73)
+        assert not os.path.exists(data + "/inside")
+        assert f"{option} DIR is missing" in tool("log", verb, data, code=2)
+        tool("log", verb, directory + "/nowhere", option, directory + "/b", code=73)
+    assert "no manifest" in tool("log", "backup", full, "--to", directory + "/b", code=73)
 
 
 def a_sale_that_comes_back(server, number):
@@ -575,12 +659,15 @@ TESTS = [
     snapshot_and_log_the_whole_log_and_the_server_itself_come_to_one_hash,
     a_snapshot_is_made_when_enough_time_has_passed,
     segments_go_to_the_archive_and_are_whole_there,
+    an_archive_is_no_data_directory_and_of_one_log_only,
+    who_looks_at_a_directory_touches_nothing_in_it,
     a_log_that_uses_up_its_budget_is_felt_in_steps_and_goes_on_by_itself,
     a_round_needs_no_more_memory_than_the_readme_says,
+    whoever_gets_no_memory_says_so_and_leaves_nothing_half_done,
     compaction_from_outside_does_the_same,
     an_orders_history_and_a_skus_movements_come_from_the_log_and_its_archive,
     a_backup_under_load_has_what_was_acknowledged_before_it_and_starts,
-    a_backup_goes_nowhere_but_into_an_empty_directory,
+    what_is_made_of_a_directory_goes_nowhere_but_into_an_empty_one_outside_it,
     an_export_has_every_order_line_and_movement,
     a_lost_snapshot_is_made_up_for_by_the_older_one,
     without_any_snapshot_the_server_says_what_to_restore,
