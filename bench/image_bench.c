@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "core/image.h"
-#include "core/order.h"
+#include "core/order_record.h"
 
 enum { ORDERS = 1000000, RECORD_ROOM = 512, AHEAD = 32, MEMORY_BYTES = 512 << 20 };
 
@@ -26,37 +26,33 @@ static void write_record(uint8_t *at, uint32_t number)
                                   number * 2654435761u % (ORDERS / 8));
     struct pile pile = {.at = memset(at, 0, RECORD_ROOM), .capacity_bytes = RECORD_ROOM};
     struct record *record = record_begin(&pile, 0);
-    uint32_t slice_bytes =
-        (uint32_t)(sizeof(struct slice_order_placed) + 2 * sizeof(struct slice_order_line) +
-                   (size_t)id_bytes + (size_t)customer_bytes + 7) &
-        ~7u;
-    struct part_order *part = record_part(&pile, record, PART_ORDER, sizeof *part + slice_bytes);
+    struct part_order *part = record_part(&pile, record, PART_ORDER,
+                                          sizeof *part + 2 * sizeof(struct order_line) +
+                                              (size_t)id_bytes + (size_t)customer_bytes);
+    record->slot = (uint16_t)hash_slot(key_hash((struct text){texts, (uint32_t)id_bytes}));
     part->created_ns = UINT64_C(1605052800000000000) + number;
-    part->position_seq = 1 + number / 100;
+    part->position = (UINT64_C(1) + number / 100) << 16;
     part->time_ns = part->created_ns + UINT64_C(1800000000000);
     part->version = 1;
-    part->state = ORDER_PENDING_PAYMENT;
-    part->timer_runs = true;
-    struct slice_order_placed *placed = (void *)(part + 1);
-    placed->id_hash = key_hash((struct text){texts, (uint32_t)id_bytes});
-    placed->customer_hash = key_hash((struct text){texts + id_bytes, (uint32_t)customer_bytes});
-    record->slot = (uint16_t)hash_slot(placed->id_hash);
-    placed->head = (struct slice){slice_bytes, record->slot, SLICE_ORDER_PLACED};
-    placed->currency = CURRENCY('C', 'N', 'Y');
-    placed->line_count = 2;
-    placed->state = ORDER_PENDING_PAYMENT;
-    placed->text_bytes[ORDER_ID] = (uint8_t)id_bytes;
-    placed->text_bytes[ORDER_CUSTOMER] = (uint8_t)customer_bytes;
+    part->line_count = 2;
+    part->currency = (uint16_t)order_pack_currency(CURRENCY('C', 'N', 'Y'));
+    part->states = ORDER_PENDING_PAYMENT | ORDER_PENDING_PAYMENT << 4;
+    part->has = PART_HAS_TIMER;
+    part->text_bytes[ORDER_ID] = (uint8_t)id_bytes;
+    part->text_bytes[ORDER_CUSTOMER] = (uint8_t)customer_bytes;
+    struct order_line *lines = (void *)(part + 1);
     for (uint32_t i = 0; i < 2; i++)
-        placed->lines[i] =
-            (struct slice_order_line){.sku = number % 9999 + i, .units = 1, .unit_price = 1999};
-    memcpy(placed->lines + 2, texts, (size_t)(id_bytes + customer_bytes));
+        lines[i] = order_make_line(
+            &(struct slice_order_line){.sku = number % 9999 + i, .units = 1, .unit_price = 1999});
+    memcpy(lines + 2, texts, (size_t)(id_bytes + customer_bytes));
+    CHECK(record_valid(record, record->bytes));
 }
 
 static uint64_t id_hash_of(const void *record)
 {
     const struct part_order *part = (const void *)record_first(record);
-    return ((const struct slice_order_placed *)(const void *)(part + 1))->id_hash;
+    const char *id = (const char *)(part + 1) + 2 * sizeof(struct order_line);
+    return key_hash((struct text){id, part->text_bytes[ORDER_ID]});
 }
 
 /* By slot, then as a table has them. */

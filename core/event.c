@@ -16,10 +16,8 @@
 
 static bool placed_valid(const struct slice_order_placed *placed)
 {
-    if (placed->head.bytes < sizeof *placed || placed->line_count > ORDER_LINES_MAX ||
-        placed->is_remainder > 1 || placed->is_remainder != (placed->line_count == 0) ||
-        placed->adjustment_count > ADJUSTMENTS_MAX ||
-        (placed->is_remainder && placed->adjustment_count != REMAINDER_TOTALS) ||
+    if (placed->head.bytes < sizeof *placed || placed->line_count == 0 ||
+        placed->line_count > ORDER_LINES_MAX || placed->adjustment_count > ADJUSTMENTS_MAX ||
         placed->state == 0 || placed->state >= ORDER_STATES)
         return false;
     uint32_t bytes = (uint32_t)sizeof *placed + placed->rule_bytes + placed->reason_bytes;

@@ -251,8 +251,7 @@ static bool keeps_pay_by(const struct slice_order_placed *placed)
 
 /* What a record is to have before its texts, and how long that is. */
 struct parts {
-    bool windows;
-    bool large;
+    uint32_t has;
     uint32_t before_lines_bytes;
     uint32_t bytes;
 };
@@ -265,34 +264,24 @@ static struct parts parts_of(const struct slice_order_placed *placed)
         windows |= line->window_s;
         large |= line->units >> LINE_UNITS_BITS | (uint64_t)line->unit_price >> LINE_PRICE_BITS;
     }
-    uint32_t bytes = placed->adjustment_count * (uint32_t)sizeof(int64_t);
-    if (keeps_pay_by(placed))
-        bytes += (uint32_t)sizeof(uint64_t);
-    if (windows != 0)
-        bytes += placed->line_count * (uint32_t)sizeof(uint32_t);
-    if (large != 0)
-        bytes += placed->line_count * (uint32_t)sizeof(struct large_line);
+    uint32_t has = (keeps_pay_by(placed) ? PART_HAS_PAY_BY : 0u) |
+                   (windows != 0 ? PART_HAS_WINDOWS : 0u) | (large != 0 ? PART_HAS_LARGE : 0u);
+    uint32_t bytes = order_before_lines_bytes(has, placed->adjustment_count, placed->line_count);
     return (struct parts){
-        .windows = windows != 0,
-        .large = large != 0,
+        .has = has,
         .before_lines_bytes = bytes,
         .bytes = bytes + placed->line_count * (uint32_t)sizeof(struct order_line),
     };
 }
 
-struct kept_texts {
-    uint32_t bytes;
-    uint32_t mask;
-    uint8_t at[ORDER_TEXTS * (1 + TEXT_BYTES_MAX)];
-};
-
-static void keep_texts(struct kept_texts *out, const struct slice_order_placed *placed)
+void order_keep_texts(struct order_texts *out, const uint8_t text_bytes[ORDER_TEXTS],
+                      const char *from)
 {
-    struct text text = {slice_texts(placed), 0};
+    struct text text = {from, 0};
     uint64_t lengths;
     out->bytes = 0;
     out->mask = 0;
-    memcpy(&lengths, placed->text_bytes, sizeof lengths);
+    memcpy(&lengths, text_bytes, sizeof lengths);
     for (uint32_t i = 0; lengths != 0; i++, lengths >>= 8) {
         text.at += text.bytes;
         text.bytes = lengths & UINT8_MAX;
@@ -315,9 +304,7 @@ static void fill_adjustments(struct order *order, const struct slice_order_place
 {
     const struct adjustment *adjustments = (const void *)(placed->lines + placed->line_count);
     for (uint32_t i = 0; i < placed->adjustment_count; i++)
-        order_adjustments(order)[i] =
-            placed->is_remainder ? adjustments[i].amount
-                                 : order_with_byte(adjustments[i].amount, adjustments[i].kind);
+        order_adjustments(order)[i] = order_with_byte(adjustments[i].amount, adjustments[i].kind);
 }
 
 static APART void fill_before_lines(struct order *order, const struct slice_order_placed *placed)
@@ -343,7 +330,7 @@ struct order_kept {
 };
 
 static void fill(struct order *order, const struct slice_order_placed *placed, struct parts parts,
-                 const struct kept_texts *texts, const struct order_kept *kept)
+                 const struct order_texts *texts, const struct order_kept *kept)
 {
     *order = (struct order){
         .timer.deadline_ns = placed->state == ORDER_REJECTED ? kept->at_ns : 0,
@@ -352,10 +339,9 @@ static void fill(struct order *order, const struct slice_order_placed *placed, s
         .line_count = placed->line_count & 0x7ffu,
         .adjustment_count = placed->adjustment_count & 31u,
         .texts = texts->mask & 63u,
-        .has_windows = parts.windows,
-        .has_large = parts.large,
-        .has_pay_by = keeps_pay_by(placed),
-        .is_remainder = placed->is_remainder & 1u,
+        .has_windows = (parts.has & PART_HAS_WINDOWS) != 0,
+        .has_large = (parts.has & PART_HAS_LARGE) != 0,
+        .has_pay_by = (parts.has & PART_HAS_PAY_BY) != 0,
         .prefer = placed->prefer & 1u,
         .state = placed->state & 15u,
         .first_state = placed->state & 15u,
@@ -372,14 +358,24 @@ static void fill(struct order *order, const struct slice_order_placed *placed, s
     memcpy((uint8_t *)order->parts + parts.bytes, texts->at, texts->bytes);
 }
 
-static bool link_customer(struct orders *orders, uint32_t record, const uint8_t *customer,
-                          uint64_t hash)
+enum shard_table orders_take(struct orders *orders, uint64_t id_hash, uint32_t before_texts_bytes,
+                             const struct order_texts *texts, uint32_t *out)
 {
-    uint32_t newest = find_newest_of(orders, customer, hash);
+    *out = memory_take(&orders->records, record_bytes(before_texts_bytes, texts->bytes));
+    if (*out == 0)
+        return SHARD_TABLE_ORDER_BYTES;
+    return table_insert(&orders->by_id, id_hash, *out) ? SHARD_TABLE_NONE : SHARD_TABLE_ORDERS;
+}
+
+bool orders_link(struct orders *orders, uint32_t record, const struct order_texts *texts,
+                 uint64_t customer_hash)
+{
+    const uint8_t *customer = texts->at + key_bytes(texts->at);
+    uint32_t newest = find_newest_of(orders, customer, customer_hash);
     order_at(orders, record)->customer_next = newest;
     if (newest == 0)
-        return table_insert(&orders->by_customer, hash, record);
-    table_replace(&orders->by_customer, hash, newest, record);
+        return table_insert(&orders->by_customer, customer_hash, record);
+    table_replace(&orders->by_customer, customer_hash, newest, record);
     return true;
 }
 
@@ -404,40 +400,27 @@ void orders_count_out(struct orders *orders, const struct order *order)
     order_count(orders, order, -1);
 }
 
-enum shard_table orders_keep_placed(struct orders *orders, struct position position,
-                                    const struct slice_order_placed *placed,
-                                    const struct order_placing *placing, uint32_t *out)
-{
-    struct kept_texts texts;
-    keep_texts(&texts, placed);
-    struct parts parts = parts_of(placed);
-    uint32_t record = memory_take(&orders->records, record_bytes(parts.bytes, texts.bytes));
-    if (record == 0)
-        return SHARD_TABLE_ORDER_BYTES;
-    if (!table_insert(&orders->by_id, placed->id_hash, record))
-        return SHARD_TABLE_ORDERS;
-    struct order *order = order_at(orders, record);
-    const struct order_kept kept = {placing->at_ns, orders_keep_name(orders, placing->by)};
-    fill(order, placed, parts, &texts, &kept);
-    if (!link_customer(orders, record, texts.at + key_bytes(texts.at), placed->customer_hash))
-        return SHARD_TABLE_ORDERS;
-    if (placed->deadline_ns != 0)
-        timers_set(&orders->timers, record, placed->deadline_ns);
-    set_position(orders, record, position);
-    *out = record;
-    return SHARD_TABLE_NONE;
-}
-
 static enum shard_table apply_placed(struct orders *orders, struct position position,
                                      const struct event *event,
                                      const struct slice_order_placed *placed)
 {
+    struct order_texts texts;
+    order_keep_texts(&texts, placed->text_bytes, slice_texts(placed));
+    struct parts parts = parts_of(placed);
     uint32_t record;
-    enum shard_table full = orders_keep_placed(
-        orders, position, placed, &(struct order_placing){event->at_ns, event_by(event)}, &record);
-    if (full == SHARD_TABLE_NONE)
-        orders_count_in(orders, order_at(orders, record));
-    return full;
+    enum shard_table full = orders_take(orders, placed->id_hash, parts.bytes, &texts, &record);
+    if (full != SHARD_TABLE_NONE)
+        return full;
+    struct order *order = order_at(orders, record);
+    const struct order_kept kept = {event->at_ns, orders_keep_name(orders, event_by(event))};
+    fill(order, placed, parts, &texts, &kept);
+    if (!orders_link(orders, record, &texts, placed->customer_hash))
+        return SHARD_TABLE_ORDERS;
+    if (placed->deadline_ns != 0)
+        timers_set(&orders->timers, record, placed->deadline_ns);
+    set_position(orders, record, position);
+    orders_count_in(orders, order);
+    return SHARD_TABLE_NONE;
 }
 
 uint32_t order_known(const struct orders *orders, struct text id)

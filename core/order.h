@@ -55,7 +55,7 @@ struct slice_order_placed {
     uint8_t prefer;
     uint8_t rule_bytes;
     uint8_t reason_bytes;
-    uint8_t is_remainder;  /* in images, 1: it has no lines, and its totals for adjustments */
+    uint8_t zero;
     uint32_t rules_number; /* which set of rules was in force; 0: none */
     struct slice_order_line lines[];
 };
@@ -86,24 +86,37 @@ struct slice_lines_cancelled {
 };
 _Static_assert(sizeof(struct slice_lines_cancelled) == 16, "as it stands in the log");
 
-/* An order in images: what placed it, and what has become of it since. Behind it: the slice that
- * placed it, without what only its own event needed (the deadline, the total, the rule); if
- * has_progress, struct line_progress for each line; the names of who made and last changed it. */
+/* An order in images: what its record in memory keeps, with its texts in plain. Behind it, of what it
+ * says that it has, without gaps: adjustments, pay_by, windows, large lines and lines, each as
+ * core/order_record.h lays them out; struct line_progress for each line; its texts; the name of who made
+ * it; and if another one changed it last, that name behind its length. */
 struct part_order {
     struct part head;
     uint64_t created_ns;
-    uint64_t position_seq; /* of its last event */
-    uint64_t time_ns;      /* as in struct timer */
+    uint64_t position; /* of its last event: the sequence, below it 16 bits of the index */
+    uint64_t time_ns;  /* as in struct timer */
+    uint32_t digest;   /* of the request: the lower half */
     uint32_t version;
-    uint16_t position_index;
-    uint8_t state;
-    bool timer_runs;
-    bool has_progress;
+    uint16_t line_count; /* 0: it is a remainder, and its totals stand for adjustments */
+    uint16_t currency;   /* three letters, 5 bits each, the first lowest */
+    uint8_t adjustment_count;
+    uint8_t states; /* the present one; above it, 4 bits each, the first */
+    uint8_t has;    /* PART_HAS_... */
     uint8_t created_by_bytes;
-    uint8_t modified_by_bytes;
-    uint8_t zero[5];
+    uint8_t text_bytes[ORDER_TEXTS];
 };
-_Static_assert(sizeof(struct part_order) == 48, "as it stands in images");
+_Static_assert(sizeof(struct part_order) == 56, "as it stands in images");
+
+enum {
+    PART_HAS_PAY_BY = 1,
+    PART_HAS_WINDOWS = 2,
+    PART_HAS_LARGE = 4,
+    PART_HAS_PROGRESS = 8,
+    PART_HAS_TIMER = 16, /* which runs */
+    PART_HAS_PREFER = 32,
+    PART_HAS_OTHER = 64, /* who changed it last */
+    PART_HAS_ALL = 127,
+};
 
 enum { STAGES_KEPT = STAGE_DELIVERED - STAGE_REVIEWED + 1 };
 
@@ -358,6 +371,7 @@ void order_answer_placed(const struct order *order, int64_t total, struct turn *
 
 /* See core/image.h. */
 bool orders_image(const struct orders *orders, uint64_t *at, struct pile *out);
+struct text order_part_id(const struct part_order *part);
 bool order_part_valid(const struct part_order *part, uint32_t slot);
 enum shard_table order_load(struct orders *orders, const struct part_order *part) MUST_LOOK;
 bool stages_part_valid(const struct part_stages *part);

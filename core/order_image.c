@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "core/answer.h"
 #include "core/chain.h"
 #include "core/image.h"
 #include "core/order_record.h"
@@ -14,78 +15,47 @@ enum {
     SHORT_CHAIN = 64,
 };
 
-static const struct slice_order_placed *part_placed(const struct part_order *part)
+static uint32_t part_before_texts_bytes(const struct part_order *part)
 {
-    return (const void *)(part + 1);
+    return order_before_texts_bytes(part->has, part->adjustment_count, part->line_count);
 }
 
-static const struct line_progress *part_progress(const struct part_order *part)
+/* Of its lines; not aligned. */
+static const char *part_progress(const struct part_order *part)
 {
-    return (const void *)slice_next(&part_placed(part)->head);
+    return (const char *)(part + 1) + part_before_texts_bytes(part);
 }
 
-static const char *part_names(const struct part_order *part)
+static const char *part_texts(const struct part_order *part)
 {
-    return (const char *)(part_progress(part) +
-                          (part->has_progress ? part_placed(part)->line_count : 0));
+    uint32_t lines = part->has & PART_HAS_PROGRESS ? part->line_count : 0;
+    return part_progress(part) + lines * sizeof(struct line_progress);
 }
 
-static uint32_t placed_bytes(const struct order *order, const struct order_unpacked *unpacked)
+static struct text part_created_by(const struct part_order *part)
 {
-    uint32_t bytes = (uint32_t)sizeof(struct slice_order_placed);
-    bytes += order->line_count * (uint32_t)sizeof(struct slice_order_line);
-    bytes += order->adjustment_count * (uint32_t)sizeof(struct adjustment);
-    for (uint32_t i = 0; i < ORDER_TEXTS; i++)
-        bytes += unpacked->text[i].bytes;
-    return bytes_padded(bytes);
+    return (struct text){part_texts(part) + texts_bytes(part->text_bytes), part->created_by_bytes};
 }
 
-/* The inverse of `fill`. */
-static void write_placed(struct slice_order_placed *placed, const struct order *order,
-                         const struct order_unpacked *unpacked)
+/* Behind its length. */
+static const char *part_other(const struct part_order *part)
 {
-    placed->digest = order->digest;
-    placed->id_hash = key_hash(unpacked->text[ORDER_ID]);
-    placed->customer_hash = key_hash(unpacked->text[ORDER_CUSTOMER]);
-    placed->currency = order_currency(order);
-    placed->line_count = (uint16_t)order->line_count;
-    placed->adjustment_count = (uint8_t)order->adjustment_count;
-    placed->state = (uint8_t)order->first_state;
-    placed->prefer = (uint8_t)order->prefer;
-    placed->is_remainder = order->is_remainder;
-    placed->pay_by_ns = order_pay_by_ns(order);
-    for (uint32_t i = 0; i < order->line_count; i++) {
-        placed->lines[i] = (struct slice_order_line){
-            .sku = order_line_sku(order, i),
-            .units = order_line_placed(order, i),
-            .unit_price = order_line_price(order, i),
-            .window_s = order_line_window(order, i),
-            .warehouse = (uint8_t)order_line_warehouse(order, i),
-            .capped = order_line_capped(order, i),
-        };
-    }
-    struct adjustment *adjustments = (void *)(placed->lines + order->line_count);
-    for (uint32_t i = 0; i < order->adjustment_count; i++) {
-        int64_t kept = order_adjustments(order)[i];
-        bool packed = !order->is_remainder; /* with its kind in the low bits */
-        adjustments[i] = (struct adjustment){.amount = packed ? order_amount(kept) : kept,
-                                             .kind = packed ? (uint8_t)kept : 0};
-    }
-    char *at = (char *)(adjustments + order->adjustment_count);
-    for (uint32_t i = 0; i < ORDER_TEXTS; i++) {
-        placed->text_bytes[i] = (uint8_t)unpacked->text[i].bytes;
-        memcpy(at, unpacked->text[i].at, unpacked->text[i].bytes);
-        at += unpacked->text[i].bytes;
-    }
+    return part_created_by(part).at + part->created_by_bytes;
 }
 
-static void write_names(struct part_order *part, struct text created_by, struct text modified_by)
+struct text order_part_id(const struct part_order *part)
 {
-    char *at = (char *)(uintptr_t)part_names(part);
-    part->created_by_bytes = (uint8_t)created_by.bytes;
-    part->modified_by_bytes = (uint8_t)modified_by.bytes;
-    memcpy(at, created_by.at, created_by.bytes);
-    memcpy(at + created_by.bytes, modified_by.at, modified_by.bytes);
+    return (struct text){part_texts(part), part->text_bytes[ORDER_ID]};
+}
+
+static uint64_t id_hash(const struct part_order *part)
+{
+    return key_hash(order_part_id(part));
+}
+
+static uint64_t customer_hash(const struct part_order *part)
+{
+    return key_hash(text_nth(part_texts(part), part->text_bytes, ORDER_CUSTOMER));
 }
 
 /* Nothing of an order_more that has not entered any of its stages. */
@@ -113,6 +83,69 @@ static void fetch_later(const struct orders *orders, uint64_t at)
     __builtin_prefetch(order + 64);
 }
 
+static uint8_t part_has(const struct order *order, const struct line_progress *progress)
+{
+    return (uint8_t)((order->has_pay_by ? PART_HAS_PAY_BY : 0) |
+                     (order->has_windows ? PART_HAS_WINDOWS : 0) |
+                     (order->has_large ? PART_HAS_LARGE : 0) |
+                     (progress != NULL ? PART_HAS_PROGRESS : 0) |
+                     (timer_is_running(&order->timer) ? PART_HAS_TIMER : 0) |
+                     (order->prefer ? PART_HAS_PREFER : 0) |
+                     (order->modified_by != order->created_by ? PART_HAS_OTHER : 0));
+}
+
+/* Of all its texts and names. */
+static uint32_t written_bytes(const struct order *order, const struct order_unpacked *unpacked)
+{
+    uint32_t bytes =
+        order->modified_by != order->created_by ? 1 + unpacked->text[ORDER_TEXTS + 1].bytes : 0;
+    for (uint32_t i = 0; i <= ORDER_TEXTS; i++)
+        bytes += unpacked->text[i].bytes;
+    return bytes;
+}
+
+static void write_texts(struct part_order *part, const struct order_unpacked *unpacked)
+{
+    char *at = (char *)(uintptr_t)part_texts(part);
+    for (uint32_t i = 0; i < ORDER_TEXTS; i++) {
+        part->text_bytes[i] = (uint8_t)unpacked->text[i].bytes;
+        at = text_put(at, unpacked->text[i]);
+    }
+    part->created_by_bytes = (uint8_t)unpacked->text[ORDER_TEXTS].bytes;
+    at = text_put(at, unpacked->text[ORDER_TEXTS]);
+    if (part->has & PART_HAS_OTHER) {
+        *at = (char)unpacked->text[ORDER_TEXTS + 1].bytes;
+        (void)text_put(at + 1, unpacked->text[ORDER_TEXTS + 1]);
+    }
+}
+
+/* The inverse of `restore`. */
+static void write_order(struct pile *out, struct record *record, const struct orders *orders,
+                        const struct order *order, const struct order_unpacked *unpacked)
+{
+    const struct line_progress *progress = order_progress(orders, order);
+    uint32_t progress_bytes = progress != NULL ? order_progress_bytes(order) : 0;
+    uint32_t before_texts_bytes =
+        (uint32_t)(order_packed_texts(order) - (const uint8_t *)order->parts);
+    struct part_order *part = record_part(out, record, PART_ORDER,
+                                          sizeof *part + before_texts_bytes + progress_bytes +
+                                              written_bytes(order, unpacked));
+    part->created_ns = order->created_ns;
+    part->position = order->position;
+    part->time_ns = order->timer.deadline_ns;
+    part->digest = order->digest;
+    part->version = order->version;
+    part->line_count = (uint16_t)order->line_count;
+    part->currency = (uint16_t)order->currency;
+    part->adjustment_count = (uint8_t)order->adjustment_count;
+    part->states = (uint8_t)(order->state | order->first_state << 4);
+    part->has = part_has(order, progress);
+    memcpy(part + 1, order->parts, before_texts_bytes);
+    if (progress != NULL)
+        memcpy((char *)(part + 1) + before_texts_bytes, progress, progress_bytes);
+    write_texts(part, unpacked);
+}
+
 bool orders_image(const struct orders *orders, uint64_t *at, struct pile *out)
 {
     uint32_t number = table_each(&orders->by_id, at);
@@ -122,51 +155,67 @@ bool orders_image(const struct orders *orders, uint64_t *at, struct pile *out)
     const struct order *order = order_at(orders, number);
     struct order_unpacked unpacked;
     (void)order_unpack(&unpacked, orders, order);
-    struct text created_by = unpacked.text[ORDER_TEXTS];
-    struct text modified_by = unpacked.text[ORDER_TEXTS + 1];
-    uint32_t slice_bytes = placed_bytes(order, &unpacked);
-    const struct line_progress *progress = order_progress(orders, order);
-    uint32_t line_bytes = progress != NULL ? order_progress_bytes(order) : 0;
-    struct record *record = record_begin(out, 0);
-    struct part_order *part =
-        record_part(out, record, PART_ORDER,
-                    sizeof *part + slice_bytes + line_bytes + created_by.bytes + modified_by.bytes);
-    struct position position = order_position(order);
-    part->created_ns = order->created_ns;
-    part->position_seq = position.seq;
-    part->position_index = position.index;
-    part->time_ns = order->timer.deadline_ns;
-    part->version = order->version;
-    part->state = (uint8_t)order->state;
-    part->timer_runs = timer_is_running(&order->timer);
-    part->has_progress = progress != NULL;
-    struct slice_order_placed *placed = (void *)(part + 1);
-    write_placed(placed, order, &unpacked);
-    record->slot = (uint16_t)hash_slot(placed->id_hash);
-    placed->head = (struct slice){slice_bytes, record->slot, SLICE_ORDER_PLACED};
-    if (part->has_progress)
-        memcpy((void *)(uintptr_t)part_progress(part), progress, line_bytes);
-    write_names(part, created_by, modified_by);
-    write_stages(out, record, order_more(orders, order), unpacked.text[ORDER_ID]);
-    payments_image(orders, order, unpacked.text[ORDER_ID], record, out);
-    shipments_image(orders, order, unpacked.text[ORDER_ID], record, out);
-    returns_image(orders, order, unpacked.text[ORDER_ID], record, out);
+    struct text id = unpacked.text[ORDER_ID];
+    struct record *record = record_begin(out, hash_slot(key_hash(id)));
+    write_order(out, record, orders, order, &unpacked);
+    write_stages(out, record, order_more(orders, order), id);
+    payments_image(orders, order, id, record, out);
+    shipments_image(orders, order, id, record, out);
+    returns_image(orders, order, id, record, out);
     return true;
+}
+/* What stood in memory as it is. */
+static bool lines_valid(const struct part_order *part)
+{
+    const struct order_line *lines =
+        (const void *)(part_progress(part) - part->line_count * sizeof *lines);
+    bool reserved = part->states >> 4 != ORDER_REJECTED;
+    for (uint32_t i = 0; i < part->line_count; i++)
+        if (((lines[i].warehouse_and_capped & kept_warehouse) < WAREHOUSES_MAX) != reserved)
+            return false;
+    return true;
+}
+
+static bool lengths_valid(const struct part_order *part)
+{
+    for (uint32_t i = 0; i < ORDER_TEXTS; i++)
+        if (part->text_bytes[i] > (i <= ORDER_PAY_METHOD ? ID_BYTES_MAX : TEXT_BYTES_MAX))
+            return false;
+    return part->text_bytes[ORDER_ID] > 0 && part->text_bytes[ORDER_CUSTOMER] > 0 &&
+           part->created_by_bytes <= TEXT_BYTES_MAX;
+}
+
+/* What is left of an order has two totals and nothing else. */
+static bool counts_valid(const struct part_order *part)
+{
+    const uint32_t pieces = PART_HAS_PAY_BY | PART_HAS_WINDOWS | PART_HAS_LARGE | PART_HAS_PROGRESS;
+    if (part->line_count == 0)
+        return part->adjustment_count == REMAINDER_TOTALS && (part->has & pieces) == 0;
+    return part->line_count <= ORDER_LINES_MAX && part->adjustment_count <= ADJUSTMENTS_MAX &&
+           part->has <= PART_HAS_ALL;
+}
+
+static bool fields_valid(const struct part_order *part)
+{
+    uint32_t state = part->states & 15, first_state = part->states >> 4;
+    return state > 0 && state < ORDER_STATES && first_state > 0 && first_state < ORDER_STATES &&
+           part->version <= ORDER_VERSION_MAX && part->currency <= ORDER_CURRENCY_MAX &&
+           part->position >> 16 != 0 && part->position >> 63 == 0;
 }
 
 bool order_part_valid(const struct part_order *part, uint32_t slot)
 {
-    uint32_t bytes = (uint32_t)(sizeof *part + sizeof(struct slice_order_placed));
-    const struct slice_order_placed *placed = part_placed(part);
-    if (part->head.bytes < bytes || placed->head.bytes > part->head.bytes - sizeof *part ||
-        placed->head.kind != SLICE_ORDER_PLACED || placed->head.slot != slot ||
-        !slice_valid(&placed->head) || part->state == 0 || part->state >= ORDER_STATES)
+    if (part->head.bytes < sizeof *part || !counts_valid(part) || !lengths_valid(part) ||
+        !fields_valid(part))
         return false;
-    bytes = (uint32_t)(part_names(part) - (const char *)part);
-    bytes += part->created_by_bytes + (uint32_t)part->modified_by_bytes;
-    return part->head.bytes == bytes_padded(bytes) && part->created_by_bytes <= TEXT_BYTES_MAX &&
-           part->modified_by_bytes <= TEXT_BYTES_MAX && part->position_seq != 0 &&
-           part->version <= ORDER_VERSION_MAX;
+    uint32_t bytes = (uint32_t)(part_other(part) - (const char *)part);
+    if (part->has & PART_HAS_OTHER) {
+        if (bytes >= part->head.bytes || (uint8_t)*part_other(part) > TEXT_BYTES_MAX)
+            return false;
+        bytes += 1 + (uint8_t)*part_other(part);
+    }
+    return part->head.bytes == bytes_padded(bytes) && lines_valid(part) &&
+           hash_slot(id_hash(part)) == slot;
 }
 
 bool stages_part_valid(const struct part_stages *part)
@@ -189,7 +238,7 @@ enum shard_table stages_load(struct orders *orders, const struct part_stages *pa
 static enum shard_table load_progress(struct orders *orders, struct order *order,
                                       const struct part_order *part)
 {
-    if (!part->has_progress)
+    if (!(part->has & PART_HAS_PROGRESS))
         return SHARD_TABLE_NONE;
     if (order_make_progress(orders, order) == NULL)
         return SHARD_TABLE_ORDER_BYTES;
@@ -202,28 +251,62 @@ static bool is_newer(void *orders, uint32_t a, uint32_t b)
     return order_at(orders, a)->created_ns > order_at(orders, b)->created_ns;
 }
 
-/* As it was placed; then what has become of it. */
+static uint32_t keep_other(struct orders *orders, const struct part_order *part,
+                           uint32_t created_by)
+{
+    const char *other = part_other(part);
+    if (!(part->has & PART_HAS_OTHER))
+        return created_by;
+    return orders_keep_name(orders, (struct text){other + 1, (uint8_t)*other});
+}
+
+static void restore(struct orders *orders, struct order *order, const struct part_order *part,
+                    const struct order_texts *texts)
+{
+    uint32_t before_texts_bytes = part_before_texts_bytes(part);
+    uint32_t created_by = orders_keep_name(orders, part_created_by(part));
+    *order = (struct order){
+        .timer.deadline_ns = part->time_ns,
+        .position = part->position,
+        .created_ns = part->created_ns,
+        .digest = part->digest,
+        .line_count = part->line_count & 0x7ffu,
+        .adjustment_count = part->adjustment_count & 31u,
+        .texts = texts->mask & 63u,
+        .has_windows = (part->has & PART_HAS_WINDOWS) != 0,
+        .has_large = (part->has & PART_HAS_LARGE) != 0,
+        .has_pay_by = (part->has & PART_HAS_PAY_BY) != 0,
+        .is_remainder = part->line_count == 0,
+        .prefer = (part->has & PART_HAS_PREFER) != 0,
+        .state = part->states & 15u,
+        .first_state = (part->states >> 4) & 15u,
+        .created_by = created_by & (ORDER_NAMES_MAX - 1u),
+        .modified_by = keep_other(orders, part, created_by) & (ORDER_NAMES_MAX - 1u),
+        .currency = part->currency & 0x7fffu,
+        .version = part->version & ORDER_VERSION_MAX,
+    };
+    memcpy(order->parts, part + 1, before_texts_bytes);
+    memcpy((uint8_t *)order->parts + before_texts_bytes, texts->at, texts->bytes);
+}
+
 enum shard_table order_load(struct orders *orders, const struct part_order *part)
 {
-    const struct slice_order_placed *placed = part_placed(part);
-    const char *names = part_names(part);
-    struct text created_by = {names, part->created_by_bytes};
-    struct text modified_by = {names + created_by.bytes, part->modified_by_bytes};
-    struct position position = {part->position_seq, part->position_index};
+    struct order_texts texts;
     uint32_t record;
-    enum shard_table full = orders_keep_placed(
-        orders, position, placed, &(struct order_placing){part->created_ns, created_by}, &record);
+    uint64_t customer = customer_hash(part);
+    order_keep_texts(&texts, part->text_bytes, part_texts(part));
+    enum shard_table full =
+        orders_take(orders, id_hash(part), part_before_texts_bytes(part), &texts, &record);
     if (full != SHARD_TABLE_NONE)
         return full;
     struct order *order = order_at(orders, record);
+    restore(orders, order, part, &texts);
+    if (!orders_link(orders, record, &texts, customer))
+        return SHARD_TABLE_ORDERS;
     if (part->created_ns > orders->newest_ns)
         orders->newest_ns = part->created_ns;
     orders->unsorted |= order->customer_next != 0 && is_newer(orders, order->customer_next, record);
-    order->version = part->version & ORDER_VERSION_MAX;
-    order->state = part->state & 15u;
-    order->modified_by = orders_keep_name(orders, modified_by) & (ORDER_NAMES_MAX - 1u);
-    order->timer.deadline_ns = part->time_ns;
-    if (part->timer_runs)
+    if (part->has & PART_HAS_TIMER)
         timers_set(&orders->timers, record, part->time_ns);
     full = load_progress(orders, order, part);
     orders_count_in(orders, order);
@@ -232,12 +315,13 @@ enum shard_table order_load(struct orders *orders, const struct part_order *part
 
 void order_load_fetch(const struct orders *orders, const struct part_order *part)
 {
-    order_fetch(orders, &part_placed(part)->head);
+    table_prefetch(&orders->by_id, id_hash(part));
+    table_prefetch(&orders->by_customer, customer_hash(part));
 }
 
 void order_load_fetch_behind(const struct orders *orders, const struct part_order *part)
 {
-    order_fetch_behind(orders, &part_placed(part)->head);
+    orders_prefetch_newest(orders, customer_hash(part));
 }
 
 static uint32_t *next_of_customer(void *orders, uint32_t record)

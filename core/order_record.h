@@ -5,7 +5,10 @@
  * What an order does not have takes no room: its header says which parts are there; pay_by is kept of
  * those that are reviewed first. Ids are packed (core/key.h), other texts stand behind their length, in
  * the order of enum order_text. An adjustment's amount shares its word with its kind. What stands before
- * the texts takes ORDER_PARTS_MIN at least, so that what is left of an order has room in its record. */
+ * the texts takes ORDER_PARTS_MIN at least, so that what is left of an order has room in its record.
+ *
+ * From the adjustments to the lines these are also the bytes in images (struct part_order): whoever
+ * changes them there changes SNAPSHOT_VERSION. */
 #ifndef SPATE_CORE_ORDER_RECORD_H
 #define SPATE_CORE_ORDER_RECORD_H
 
@@ -33,10 +36,31 @@ struct large_line *order_large_lines(const struct order *order);
 struct order_line *order_lines(const struct order *order);
 uint8_t *order_packed_texts(const struct order *order);
 
+/* How long what stands before the lines is, of an order that has these of PART_HAS_...; and with them. */
+static inline uint32_t order_before_lines_bytes(uint32_t has, uint32_t adjustment_count,
+                                                uint32_t line_count)
+{
+    uint32_t bytes = adjustment_count * (uint32_t)sizeof(int64_t);
+    if (has & PART_HAS_PAY_BY)
+        bytes += (uint32_t)sizeof(uint64_t);
+    if (has & PART_HAS_WINDOWS)
+        bytes += line_count * (uint32_t)sizeof(uint32_t);
+    if (has & PART_HAS_LARGE)
+        bytes += line_count * (uint32_t)sizeof(struct large_line);
+    return bytes;
+}
+static inline uint32_t order_before_texts_bytes(uint32_t has, uint32_t adjustment_count,
+                                                uint32_t line_count)
+{
+    return order_before_lines_bytes(has, adjustment_count, line_count) +
+           line_count * (uint32_t)sizeof(struct order_line);
+}
+
 /* The totals of a remainder stand there. */
 enum { ORDER_PARTS_MIN = REMAINDER_TOTALS * sizeof(int64_t) };
 
 /* Three letters, 5 bits each. */
+enum { ORDER_CURRENCY_MAX = (1 << 15) - 1 };
 static inline uint32_t order_pack_currency(uint32_t currency)
 {
     return (currency & 31) | (currency >> 8 & 31) << 5 | (currency >> 16 & 31) << 10;
@@ -71,16 +95,22 @@ uint64_t order_units_kept(const struct orders *orders, const struct order *order
 
 /* ---- in core/order.c --------------------------------------------------------------------------- */
 
-/* When an order was made, and by whom. */
-struct order_placing {
-    uint64_t at_ns;
-    struct text by;
+/* Texts as they are kept, one behind the other; from lengths and characters, one behind the other. */
+struct order_texts {
+    uint32_t bytes;
+    uint32_t mask; /* as in struct order */
+    uint8_t at[ORDER_TEXTS * (1 + TEXT_BYTES_MAX)];
 };
-/* A new record, found under its id and at the head of its customer's chain. When it is what it is going
- * to be, orders_count_in. */
-enum shard_table orders_keep_placed(struct orders *orders, struct position position,
-                                    const struct slice_order_placed *placed,
-                                    const struct order_placing *placing, uint32_t *out) MUST_LOOK;
+void order_keep_texts(struct order_texts *out, const uint8_t text_bytes[ORDER_TEXTS],
+                      const char *from);
+
+/* A new record, found under its id, with room for so much before its texts; nothing stands in it. Then,
+ * when its texts stand there, to the head of its customer's chain; false: there is no room. When it is
+ * what it is going to be, orders_count_in. */
+enum shard_table orders_take(struct orders *orders, uint64_t id_hash, uint32_t before_texts_bytes,
+                             const struct order_texts *texts, uint32_t *out) MUST_LOOK;
+bool orders_link(struct orders *orders, uint32_t record, const struct order_texts *texts,
+                 uint64_t customer_hash) MUST_LOOK;
 /* Sums by state, before and after a change to the order. */
 void orders_count_in(struct orders *orders, const struct order *order);
 void orders_count_out(struct orders *orders, const struct order *order);

@@ -70,7 +70,7 @@ static void add_order_slice(struct shard *shard, struct turn *turn, struct event
     placed->rule_bytes = judgement->rule_bytes;
     placed->reason_bytes = judgement->reason_bytes;
     placed->rules_number = judgement->rules_number;
-    placed->is_remainder = 0;
+    placed->zero = 0;
     memcpy(placed->text_bytes, create->text_bytes, sizeof placed->text_bytes);
     put_lines(placed, granted);
     char *at = (char *)(placed->lines + line_count);

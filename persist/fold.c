@@ -61,8 +61,7 @@ static enum fold_state fail_snapshot(struct fold *fold, int32_t error)
     char name[SNAPSHOT_NAME_BYTES];
     snapshot_name(name, fold->options.snapshot);
     fold->bad_snapshot = error == -EBADMSG || error == -EIO || error == -ENOENT;
-    return fail(fold, error, "%s: %s", name,
-                error == -EBADMSG ? "it is damaged" : strerror(-error));
+    return fail(fold, error, "%s: %s", name, snapshot_fault(error));
 }
 
 /* What was only sorted is no damage: it is there once more. */

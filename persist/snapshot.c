@@ -199,7 +199,7 @@ static int32_t read_head(struct snapshot_reader *reader, uint64_t log_id)
     memcpy(&head, reader->block, sizeof head);
     if (head.magic != SNAPSHOT_MAGIC || head.checksum != head_sum(head))
         return -EBADMSG;
-    if (head.version > SNAPSHOT_VERSION)
+    if (head.version != SNAPSHOT_VERSION)
         return -EPROTO;
     if (head.log_id != log_id)
         return -EXDEV;
@@ -328,6 +328,20 @@ const struct snapshot_block *snapshot_next(struct snapshot_reader *reader, int32
         return NULL;
     reader->next_block++;
     return reader->block;
+}
+
+const char *snapshot_fault(int32_t error)
+{
+    switch (error) {
+    case -EBADMSG:
+        return "it is damaged";
+    case -EPROTO:
+        return "it was written by a version of Spate with another format of snapshots; start that "
+               "one";
+    case -EXDEV:
+        return "it belongs to another log";
+    }
+    return strerror(-error);
 }
 
 void snapshot_close(struct snapshot_reader *reader)

@@ -26,7 +26,7 @@
 #define SNAPSHOT_MAKING "snapshot.tmp"
 
 enum {
-    SNAPSHOT_VERSION = 1,
+    SNAPSHOT_VERSION = 2,
     SNAPSHOT_BLOCK_BYTES = 1 << 20,
     SNAPSHOT_NAME_BYTES = 40,
     SNAPSHOTS_KEPT = 2,
@@ -107,12 +107,14 @@ struct snapshot_reader {
     uint64_t record_hash; /* of those that have been read from the first on */
 };
 
-/* -EBADMSG: damaged; -EPROTO: written by a newer version; -EXDEV: of another log. */
+/* -EBADMSG: damaged; -EPROTO: of another SNAPSHOT_VERSION; -EXDEV: of another log. */
 int32_t snapshot_open(struct snapshot_reader *reader, struct env *env, int32_t directory,
                       const char *name, uint64_t log_id, void *block) MUST_LOOK;
 /* The next block, its records all valid; it lives until the next call. NULL: that was the last one,
  * or *error is negative. */
 const struct snapshot_block *snapshot_next(struct snapshot_reader *reader, int32_t *error);
+/* What a negative error says of a snapshot, behind its name. */
+const char *snapshot_fault(int32_t error);
 void snapshot_close(struct snapshot_reader *reader);
 
 /* Reads all of it. 0: it is whole; or as above. The reader is closed, and has the head, if that was right, and

@@ -442,17 +442,13 @@ static enum loaded load_failed(struct starting *s, uint64_t seq, const char *nam
 {
     char line[160];
     if (error == -EPROTO) {
-        (void)refuse(s, EXIT_DAMAGED,
-                     "%s/%s was written by a newer version of Spate; start that one",
-                     s->options->directory, name);
+        (void)refuse(s, EXIT_DAMAGED, "%s/%s: %s", s->options->directory, name,
+                     snapshot_fault(error));
         return LOADED_REFUSED;
     }
     SOMETIMES("start: a snapshot is passed over");
     note_unread(s, seq, error);
-    snprintf(line, sizeof line, "%s is passed over: %s", name,
-             error == -EBADMSG ? "it is damaged"
-             : error == -EXDEV ? "it belongs to another log"
-                               : strerror(-error));
+    snprintf(line, sizeof line, "%s is passed over: %s", name, snapshot_fault(error));
     env_say_at(s->env, ENV_WARNING, line);
     return LOADED_NOT;
 }

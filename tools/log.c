@@ -75,11 +75,7 @@ static int verify_snapshot(struct log_state *state, uint64_t seq, void *block, b
     if (error < 0)
         return log_fail(state->command, damaged ? EXIT_DAMAGED : EXIT_IO,
                         "%s/%s, block %" PRIu64 ": %s%s", state->directory, name, reader.next_block,
-                        error == -EBADMSG  ? "it is damaged"
-                        : error == -EXDEV  ? "it belongs to another log"
-                        : error == -EPROTO ? "it was written by a newer version of Spate"
-                                           : "it cannot be read: ",
-                        damaged ? "" : strerror(-error));
+                        damaged ? "" : "it cannot be read: ", snapshot_fault(error));
     if (loud)
         printf("%s is whole: %" PRIu64 " records\n", name, reader.head.record_count);
     return 0;

@@ -13,6 +13,7 @@
 #include "core/payment.h"
 #include "core/refund.h"
 #include "core/return.h"
+#include "core/shard_state.h"
 #include "core/shipment.h"
 #include "core/stock.h"
 #include "core/topology.h"
@@ -45,6 +46,14 @@ struct sku_code {
     char code[ID_BYTES_MAX];
 };
 
+/* The longest struct slice_order_placed that placed_of makes. */
+enum {
+    PLACED_WORDS =
+        (sizeof(struct slice_order_placed) + ORDER_LINES_MAX * sizeof(struct slice_order_line) +
+         ORDER_TEXTS * TEXT_BYTES_MAX) /
+        sizeof(uint64_t)
+};
+
 struct export
 {
     struct start_visitor visitor; /* of movements */
@@ -57,7 +66,9 @@ struct export
     size_t sku_capacity;
     char warehouses[WAREHOUSES_MAX][ID_BYTES_MAX + 1];
     uint64_t rows;
-    bool progress; /* the order at hand has struct line_progress behind its slice */
+    const struct orders *orders;   /* of the shard whose records are shown */
+    const struct order *order;     /* the one at hand */
+    uint64_t placed[PLACED_WORDS]; /* and its slice */
 };
 
 /* ---- cells ------------------------------------------------------------------------------------------- */
@@ -194,7 +205,6 @@ static void put_lines(struct export *export, enum sheet sheet, const struct slic
     if (at == NULL)
         return;
     bool of_order = slice->kind == SLICE_ORDER_PLACED;
-    const struct line_progress *progress = (const void *)slice_next(slice);
     FILE *file = export->files[sheet];
     for (uint64_t i = 0, count = shape_number(item, slice); i < count;
          i++, at += item->element_bytes) {
@@ -206,10 +216,10 @@ static void put_lines(struct export *export, enum sheet sheet, const struct slic
             if (is_column(e))
                 put_item(export, file, e, at);
         if (of_order) {
-            struct line_progress none = {0};
-            const struct line_progress *line = export->progress ? &progress[i] : &none;
-            fprintf(file, ",%u,%u,%u,%u,%u", line->cancelled, line->shipped, line->delivered,
-                    line->returning, line->returned);
+            struct line_progress line =
+                order_line_progress(export->orders, export->order, (uint32_t)i);
+            fprintf(file, ",%u,%u,%u,%u,%u", line.cancelled, line.shipped, line.delivered,
+                    line.returning, line.returned);
         }
         fputc('\n', file);
         export->rows++;
@@ -218,31 +228,50 @@ static void put_lines(struct export *export, enum sheet sheet, const struct slic
 
 /* ---- records ----------------------------------------------------------------------------------------- */
 
-/* As it was placed. */
-static int64_t total_of(const struct slice_order_placed *placed)
+/* As the slice that placed it, of what the tables show and memory has. */
+static const struct slice *placed_of(struct export *export)
 {
-    const struct adjustment *adjustments = (const void *)(placed->lines + placed->line_count);
-    int64_t total = 0;
-    for (uint32_t i = 0; i < placed->line_count; i++)
-        total += placed->lines[i].unit_price * (int64_t)placed->lines[i].units;
-    for (uint32_t i = 0; i < placed->adjustment_count; i++)
-        total += adjustments[i].amount;
-    return total;
+    const struct order *order = export->order;
+    struct slice_order_placed *placed = (void *)export->placed;
+    *placed = (struct slice_order_placed){
+        .head.kind = SLICE_ORDER_PLACED,
+        .pay_by_ns = order_pay_by_ns(order),
+        .currency = order_currency(order),
+        .line_count = (uint16_t)order->line_count,
+        .prefer = (uint8_t)order->prefer,
+    };
+    for (uint32_t i = 0; i < order->line_count; i++)
+        placed->lines[i] =
+            (struct slice_order_line){.sku = order_line_sku(order, i),
+                                      .units = order_line_placed(order, i),
+                                      .unit_price = order_line_price(order, i),
+                                      .window_s = order_line_window(order, i),
+                                      .warehouse = (uint8_t)order_line_warehouse(order, i),
+                                      .capped = order_line_capped(order, i)};
+    char *at = (char *)(placed->lines + order->line_count);
+    for (uint32_t i = 0; i < ORDER_TEXTS; i++) {
+        struct text text = order_text(order, (enum order_text)i, at);
+        placed->text_bytes[i] = (uint8_t)text.bytes;
+        at += text.bytes;
+    }
+    return &placed->head;
 }
 
 static void put_order(struct export *export, const struct part_order *part)
 {
-    const struct slice *slice = (const void *)(part + 1);
+    struct text id = order_part_id(part);
+    export->order = order_at(export->orders, order_find(export->orders, id, key_hash(id)));
+    const struct order *order = export->order;
+    const struct slice *slice = placed_of(export);
     FILE *file = export->files[ORDERS];
-    const char *state = order_state_name((enum order_state)part->state);
-    put(file, shape_order(slice));
+    const char *state = order_state_name((enum order_state)order->state);
+    put(file, id);
     put_next(file, (struct text){state, (uint32_t)strlen(state)});
-    fprintf(file, ",%u,%" PRId64, part->version, total_of((const void *)slice));
-    put_time(file, part->created_ns);
+    fprintf(file, ",%u,%" PRId64, order->version, order_first_total(order));
+    put_time(file, order->created_ns);
     put_columns(export, file, slice);
     fputc('\n', file);
     export->rows++;
-    export->progress = part->has_progress;
     put_lines(export, LINES, slice, (struct text){"", 0});
 }
 
@@ -346,6 +375,7 @@ static int each_record(struct log_state *state, struct export *export,
     while (end == 0 && (shard = log_state_next(state, &end)) != NULL) {
         struct image_walk walk = {0};
         const struct record *record;
+        export->orders = &shard->orders;
         while ((record = shard_image_next(shard, &walk)) != NULL)
             show(export, record);
     }

@@ -179,10 +179,8 @@ static bool is_whole(struct salvage *s, uint64_t seq)
     int32_t error = snapshot_verify(&reader, s->env, s->from, name, s->manifest.log_id, s->block);
     if (reader.head.seq > s->acknowledged)
         s->acknowledged = reader.head.seq;
-    if (error == -EBADMSG)
-        printf("%s is damaged: passed over\n", name);
-    else if (error < 0)
-        printf("%s cannot be read (%s): passed over\n", name, strerror(-error));
+    if (error < 0)
+        printf("%s is passed over: %s\n", name, snapshot_fault(error));
     if (error == -EIO)
         s->unread_error = error;
     return error == 0;

@@ -195,7 +195,7 @@ def a_flip_anywhere_in_the_newest_snapshot_is_told_and_the_older_one_serves(dire
         assert f"{newest} is passed over: it is damaged" in shop.start(), what
         shop.flip(("data/" + newest, offset))
         said, state = shop.salvage(0)
-        assert f"{newest} is damaged: passed over" in said and state == shop.state[1], (what, said)
+        assert f"{newest} is passed over: it is damaged" in said and state == shop.state[1], (what, said)
     shop.flip(*[("data/" + name, 4096) for name in shop.snapshots])
     said = shop.refused()
     assert f"restore {shop.snapshots[0]}" in said or f"restore {shop.snapshots[1]}" in said, said

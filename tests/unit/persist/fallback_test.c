@@ -30,7 +30,7 @@ static void a_damaged_snapshot_is_passed_over_for_the_older_one(void **state)
     memory_kill(f->env);
     memory_copy(f->before, f->env);
     uint32_t bytes = two[1]->bytes, older = 0, newest = 0;
-    for (uint32_t at = 0; at < bytes; at += 127) {
+    for (uint32_t at = 0; at < bytes; at += 61) {
         memory_copy(f->env, f->before);
         two[1]->data[at] ^= 4;
         assert_true(begin(f));
@@ -48,7 +48,7 @@ static void what_was_loaded_before_the_damage_was_found_is_forgotten(void **stat
     trade(f, 40);
     assert_true(compact(f));
     f->batch = 8;
-    trade(f, 7000);
+    trade(f, 11000);
     assert_true(compact(f));
     struct memory_file *file = newest_snapshot(f);
     assert_in_range(file->bytes, BLOCK_BYTES + SNAPSHOT_BLOCK_BYTES + 5000, MEMORY_BYTES_MAX);
