@@ -98,7 +98,7 @@ enum code check_transfer_ship(const struct transfer_ship *ship, struct command_f
         return check_wrong(fault, CODE_UNKNOWN_SKU, "sku", 0);
     if (!id_valid(from))
         return check_wrong(fault, CODE_INVALID, "from", 0);
-    if (!id_valid(to) || (to.bytes == from.bytes && memcmp(to.at, from.at, to.bytes) == 0))
+    if (!id_valid(to) || text_equals(to, from))
         return check_wrong(fault, CODE_INVALID, "to", 0);
     if (!id_valid((struct text){to.at + to.bytes, ship->id_bytes}))
         return check_wrong(fault, CODE_INVALID, "transfer_id", 0);

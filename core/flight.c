@@ -106,7 +106,7 @@ uint32_t flight_find(const struct flights *flights, struct text id, uint64_t id_
         struct text other = order_create_text(create, ORDER_ID);
         if (create->head.flags & COMMAND_QUOTE)
             continue; /* nobody's retry waits for it */
-        if (other.bytes == id.bytes && memcmp(other.at, id.at, id.bytes) == 0)
+        if (text_equals(other, id))
             return number;
     }
     return 0;

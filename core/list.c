@@ -41,7 +41,7 @@ static bool is_sent_as(const struct orders *orders, const struct order *order, s
 {
     for (uint32_t record = 0; (record = shipment_next(orders, order, record)) != 0;) {
         struct text text = shipment_text(shipment_at(orders, record), SHIPMENT_TRACKING);
-        if (text.bytes == tracking.bytes && memcmp(text.at, tracking.at, text.bytes) == 0)
+        if (text_equals(text, tracking))
             return true;
     }
     return false;
@@ -132,7 +132,7 @@ static bool find_start(const struct orders *orders, const struct order_list *lis
         return false;
     struct text owner = order_text(order_at(orders, last), ORDER_CUSTOMER, at);
     *record = order_at(orders, last)->customer_next;
-    return owner.bytes == customer.bytes && memcmp(owner.at, customer.at, owner.bytes) == 0;
+    return text_equals(owner, customer);
 }
 
 static void answer_found(const struct shard *shard, struct turn *turn,

@@ -30,7 +30,7 @@ uint32_t return_find(const struct orders *orders, const struct order *order, str
     uint32_t record = 0;
     while ((record = return_next(orders, order, record)) != 0) {
         struct text other = return_id(return_at(orders, record));
-        if (other.bytes == id.bytes && memcmp(other.at, id.at, id.bytes) == 0)
+        if (text_equals(other, id))
             break;
     }
     return record;

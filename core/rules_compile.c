@@ -197,7 +197,7 @@ static bool verdict(struct compiler *c, struct rule *rule)
 static bool name_is_new(struct compiler *c, struct text name)
 {
     for (uint32_t i = 0; i < c->rule_count; i++)
-        if (c->names[i].bytes == name.bytes && memcmp(c->names[i].at, name.at, name.bytes) == 0)
+        if (text_equals(c->names[i], name))
             return tokens_wrong_at(c->tokens, name.at, "there is a rule `%` already", name, name);
     return true;
 }

@@ -42,8 +42,7 @@ static bool is_known(const struct deal *deal, uint32_t which)
         return true;
     for (uint32_t i = 0; i < which; i++) {
         struct text other = scan_code(deal, i);
-        if (scans->scans[i].at_ns == scans->scans[which].at_ns && other.bytes == code.bytes &&
-            memcmp(other.at, code.at, code.bytes) == 0)
+        if (scans->scans[i].at_ns == scans->scans[which].at_ns && text_equals(other, code))
             return true;
     }
     return false;

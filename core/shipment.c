@@ -24,16 +24,11 @@ struct text shipment_text(const struct shipment *shipment, enum shipment_text wh
     return text_nth(texts_of(shipment), shipment->text_bytes, which);
 }
 
-static bool same_text(struct text a, struct text b)
-{
-    return a.bytes == b.bytes && (a.bytes == 0 || memcmp(a.at, b.at, a.bytes) == 0);
-}
-
 uint32_t shipment_find(const struct orders *orders, const struct order *order, struct text id)
 {
     uint32_t record = 0;
     while ((record = shipment_next(orders, order, record)) != 0)
-        if (same_text(shipment_text(shipment_at(orders, record), SHIPMENT_ID), id))
+        if (text_equals(shipment_text(shipment_at(orders, record), SHIPMENT_ID), id))
             break;
     return record;
 }
@@ -77,7 +72,7 @@ bool shipment_has_scan(const struct orders *orders, const struct shipment *shipm
 {
     for (uint32_t record = shipment->scans; record != 0; record = scan_at(orders, record)->next) {
         const struct kept_scan *scan = scan_at(orders, record);
-        if (scan->at_ns == at_ns && same_text(scan_code(scan), code))
+        if (scan->at_ns == at_ns && text_equals(scan_code(scan), code))
             return true;
     }
     return false;

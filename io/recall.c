@@ -159,7 +159,7 @@ static bool is_wanted(const struct past_get *get, const struct slice *slice)
     struct text asked = past_get_order(get), order = shape_order(slice);
     if (get->sku != 0)
         return shape_sku(slice) == get->sku;
-    return order.bytes == asked.bytes && memcmp(order.at, asked.at, asked.bytes) == 0;
+    return text_equals(order, asked);
 }
 
 static uint32_t wanted_bytes(const struct past_get *get, const struct event *event)

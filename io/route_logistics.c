@@ -3,8 +3,6 @@
 #include "io/answers.h"
 #include "io/routes.h"
 
-#include <string.h>
-
 struct form_warehouse {
     int64_t priority;
 };
@@ -49,8 +47,7 @@ static bool place_of_warehouse(struct route_request *request, uint32_t *place)
         return true;
     }
     for (uint32_t i = 0; i < count; i++)
-        if (request->warehouses[i].bytes == name.bytes &&
-            memcmp(request->warehouses[i].at, name.at, name.bytes) == 0)
+        if (text_equals(request->warehouses[i], name))
             return schema_refuse(&request->reader, CODE_MALFORMED, "duplicate", NULL);
     if (count == WAREHOUSES_MAX)
         return schema_refuse(&request->reader, CODE_INVALID, "too_many", NULL);
