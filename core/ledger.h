@@ -59,6 +59,13 @@ struct ledger_entry *ledger_entry(struct ledger *ledger, uint32_t payment);
 /* NULL: the order has as many payments as it may have. */
 struct ledger_entry *ledger_add(struct ledger *ledger, struct text id, struct text method);
 
+/* Amounts of a payment only grow. */
+static inline void ledger_raise(int64_t *amount, int64_t to)
+{
+    if (*amount < to)
+        *amount = to;
+}
+
 /* What has been captured and is neither refunded nor about to be. */
 int64_t ledger_kept_of(const struct ledger_entry *entry);
 int64_t ledger_kept(const struct ledger *ledger);
