@@ -26,6 +26,7 @@ struct memory_file {
     char name[64]; /* "": none */
     int32_t directory;
     bool unreadable; /* reading it fails, though nothing is known to be wrong with it */
+    bool replaced;   /* another file was given its name */
     uint32_t bytes;
     uint32_t links; /* 0: unlinked, but maybe still open */
     uint8_t *data;
@@ -104,19 +105,75 @@ static inline void memory_kill(struct env *env)
     memset(env->open, 0, sizeof env->open);
 }
 
-/* And the power with it: the bytes are as they were synced, and so are the names, unless those happen
- * to have reached the device before they had to. */
-static inline void memory_cut(struct env *env, bool names_survive)
+static inline bool memory_has_its_name(const struct memory_file *file)
 {
+    return file->links == file->synced_links &&
+           (file->links == 0 || strcmp(file->name, file->synced_name) == 0);
+}
+
+/* It may come back by its old name or by its new one; what was replaced does as another file's name wants. */
+static inline bool memory_is_undecided(const struct memory_file *file)
+{
+    return !file->replaced && !memory_has_its_name(file);
+}
+
+static inline uint32_t memory_undecided_names(const struct env *env)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < MEMORY_FILES; i++)
+        count += memory_is_undecided(&env->files[i]);
+    return count;
+}
+
+static inline void memory_forget_name(struct memory_file *file)
+{
+    file->links = file->synced_links;
+    strcpy(file->name, file->synced_name);
+}
+
+/* Another file of the same name; NULL: there is none. */
+static inline struct memory_file *memory_double(struct env *env, const struct memory_file *file,
+                                                const char *name)
+{
+    for (uint32_t i = 0; i < MEMORY_FILES; i++) {
+        struct memory_file *other = &env->files[i];
+        if (other != file && other->links > 0 && other->directory == file->directory &&
+            strcmp(other->name, name) == 0)
+            return other;
+    }
+    return NULL;
+}
+
+enum { NAMES_LOST = 0 };
+#define NAMES_KEPT UINT64_MAX
+
+/* And the power with it: the bytes are as they were synced, and so are the names, but for those that happen
+ * to have reached the device before they had to: a bit in `kept` for each that is undecided. */
+static inline void memory_cut(struct env *env, uint64_t kept)
+{
+    uint32_t undecided = 0;
     memory_kill(env);
     for (uint32_t i = 0; i < MEMORY_FILES; i++) {
         struct memory_file *file = &env->files[i];
         file->bytes = file->synced_bytes;
         memcpy(file->data, file->synced_data, file->bytes);
-        if (names_survive)
-            continue;
-        file->links = file->synced_links;
-        strcpy(file->name, file->synced_name);
+        if (memory_is_undecided(file) && (kept >> undecided++ % 64 & 1) == 0)
+            memory_forget_name(file);
+    }
+    /* A name is one file's: where an old one has come back to it, the new one has not. */
+    for (uint32_t i = 0; i < MEMORY_FILES; i++) {
+        struct memory_file *file = &env->files[i], *newer;
+        if (file->links > 0 && memory_has_its_name(file))
+            while ((newer = memory_double(env, file, file->name)) != NULL)
+                memory_forget_name(newer);
+    }
+    for (uint32_t i = 0; i < MEMORY_FILES; i++) {
+        struct memory_file *file = &env->files[i];
+        if (file->replaced && memory_double(env, file, file->synced_name) == NULL)
+            memory_forget_name(file);
+        file->replaced = false;
+        file->synced_links = file->links;
+        strcpy(file->synced_name, file->name);
     }
 }
 
@@ -143,7 +200,7 @@ static struct memory_file *memory_create(struct env *env, int32_t directory, con
             continue;
         file->directory = directory;
         file->bytes = file->synced_bytes = 0;
-        file->unreadable = false;
+        file->unreadable = file->replaced = false;
         file->links = 1;
         strcpy(file->name, name);
         return file;
@@ -207,6 +264,7 @@ static void memory_sync_names(struct env *env, int32_t directory)
         struct memory_file *file = &env->files[i];
         if (file->directory != directory)
             continue;
+        file->replaced = false;
         file->synced_links = file->links;
         strcpy(file->synced_name, file->name);
     }
@@ -257,6 +315,9 @@ static int32_t memory_do_rename(struct env *env, const struct env_op *op)
     struct memory_file *file = memory_find_in(env, op->file, op->path);
     if (file == NULL)
         return -ENOENT;
+    struct memory_file *replaced = memory_find_in(env, op->file, op->path_to);
+    if (replaced != NULL)
+        replaced->replaced = true;
     (void)memory_do_unlink(env, op->file, op->path_to);
     strcpy(file->name, op->path_to);
     return 0;

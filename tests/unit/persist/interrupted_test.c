@@ -3,7 +3,12 @@
  * lost, and the next round succeeds. And each of its syncs is needed: without it, that is not so. */
 #include "tests/unit/persist/shop_log.h"
 
-enum ending { KILLED, POWER_CUT, POWER_CUT_BUT_FOR_NAMES };
+struct ending {
+    bool power_cut;      /* or the process killed */
+    uint64_t names_kept; /* as memory_cut has it */
+};
+static const struct ending killed, power_cut = {true, NAMES_LOST},
+                                   power_cut_but_for_names = {true, NAMES_KEPT};
 
 /* Every step of a round that changes or syncs anything, in their order; `name` is how a name begins. */
 static const struct memory_step steps[] = {
@@ -17,12 +22,12 @@ static const struct memory_step steps[] = {
 };
 enum { STEPS = sizeof steps / sizeof *steps };
 
-static void end(struct fixture *f, enum ending ending)
+static void end(struct fixture *f, struct ending ending)
 {
-    if (ending == KILLED)
-        memory_kill(f->env);
+    if (ending.power_cut)
+        memory_cut(f->env, ending.names_kept);
     else
-        memory_cut(f->env, ending == POWER_CUT_BUT_FOR_NAMES);
+        memory_kill(f->env);
 }
 
 static bool same_bytes(const struct memory_file *a, const struct memory_file *b)
@@ -85,7 +90,7 @@ static bool goes_on(struct fixture *f)
 }
 
 /* So much of the past that a round has everything to do. */
-static void prepare(struct fixture *f, enum ending ending)
+static void prepare(struct fixture *f, struct ending ending)
 {
     f->archive = MEMORY_ARCHIVE;
     restart(f);
@@ -100,12 +105,13 @@ static void prepare(struct fixture *f, enum ending ending)
 
 /* One round that may change so much. */
 struct trial {
-    enum ending ending;
+    struct ending ending;
     struct memory_step deaf;
     uint64_t changes;
     bool finished;             /* none of that has stopped it */
     struct memory_step before; /* what it was stopped before */
     uint32_t archived;
+    uint32_t names; /* that were undecided when it ended */
 };
 
 static bool survives(struct fixture *f, struct trial *trial)
@@ -119,6 +125,7 @@ static bool survives(struct fixture *f, struct trial *trial)
     trial->before = f->env->stopped_at;
     if (trial->finished && strcmp(trial->deaf.name, MEMORY_DATA_NAME) != 0)
         memory_sync_names(f->env, MEMORY_DIRECTORY); /* as the log does for its next segment */
+    trial->names = memory_undecided_names(f->env);
     end(f, trial->ending);
     if (!starts_again(f) || !files_are_whole(f, &trial->archived))
         return false;
@@ -138,7 +145,7 @@ static uint32_t step_of(const struct trial *trial)
     return 0;
 }
 
-static void interrupt_everywhere(struct fixture *f, enum ending ending)
+static void interrupt_everywhere(struct fixture *f, struct ending ending)
 {
     uint32_t interrupted[STEPS] = {0};
     struct trial trial = {.ending = ending};
@@ -158,21 +165,40 @@ static void interrupt_everywhere(struct fixture *f, enum ending ending)
 
 static void a_round_can_be_killed_before_each_of_its_steps(void **state)
 {
-    interrupt_everywhere(*state, KILLED);
+    interrupt_everywhere(*state, killed);
 }
 
 static void power_can_be_cut_before_each_step_of_a_round(void **state)
 {
-    interrupt_everywhere(*state, POWER_CUT);
+    interrupt_everywhere(*state, power_cut);
 }
 
 static void power_can_be_cut_when_names_have_reached_the_device_before_bytes(void **state)
 {
-    interrupt_everywhere(*state, POWER_CUT_BUT_FOR_NAMES);
+    interrupt_everywhere(*state, power_cut_but_for_names);
+}
+
+/* Each name alone, and all but each. */
+static void power_can_be_cut_when_some_names_have_reached_the_device_and_others_not(void **state)
+{
+    struct fixture *f = *state;
+    struct trial trial = {.ending = power_cut};
+    uint32_t mixed = 0;
+    prepare(f, power_cut);
+    for (; !trial.finished; trial.changes++)
+        for (uint32_t number = 0; number == 0 || number < 2 * trial.names; number++) {
+            uint64_t one = UINT64_C(1) << number / 2;
+            trial.ending.names_kept = number % 2 == 0 ? one : ~one;
+            if (!survives(f, &trial))
+                fail_msg("ended before %u of %s: %s", trial.before.kind, trial.before.name,
+                         f->report.message);
+            mixed += trial.names > 1;
+        }
+    assert_in_range(mixed, 20, 100000);
 }
 
 /* Whether some cut of power is felt when this sync is left out. */
-static bool is_felt(struct fixture *f, const struct memory_step *sync, enum ending ending)
+static bool is_felt(struct fixture *f, const struct memory_step *sync, struct ending ending)
 {
     struct trial trial = {.ending = ending, .deaf = *sync};
     for (; !trial.finished; trial.changes++)
@@ -184,10 +210,10 @@ static bool is_felt(struct fixture *f, const struct memory_step *sync, enum endi
 static void a_cut_of_power_is_felt_if_any_sync_of_a_round_is_left_out(void **state)
 {
     struct fixture *f = *state;
-    prepare(f, POWER_CUT);
+    prepare(f, power_cut);
     for (uint32_t i = 0; i < STEPS; i++)
-        if (steps[i].kind == ENV_FSYNC && !is_felt(f, &steps[i], POWER_CUT) &&
-            !is_felt(f, &steps[i], POWER_CUT_BUT_FOR_NAMES))
+        if (steps[i].kind == ENV_FSYNC && !is_felt(f, &steps[i], power_cut) &&
+            !is_felt(f, &steps[i], power_cut_but_for_names))
             fail_msg("nobody misses the sync of %s", steps[i].name);
 }
 
@@ -198,6 +224,7 @@ int main(void)
         TEST(a_round_can_be_killed_before_each_of_its_steps),
         TEST(power_can_be_cut_before_each_step_of_a_round),
         TEST(power_can_be_cut_when_names_have_reached_the_device_before_bytes),
+        TEST(power_can_be_cut_when_some_names_have_reached_the_device_and_others_not),
         TEST(a_cut_of_power_is_felt_if_any_sync_of_a_round_is_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
