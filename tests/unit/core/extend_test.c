@@ -39,15 +39,20 @@ static enum order_state state_of(struct shop *shop, const char *id)
     return (enum order_state)((const struct result_order *)(const void *)shop_get(shop, id))->state;
 }
 
-/* The same shop again, so much later. */
-static struct shop *start_again(struct shop *shop, uint64_t down_ns)
+/* `again` is the shop after its end: so much later. */
+static struct shop *start_later(struct shop *again, uint64_t down_ns)
 {
-    struct shop *again = shop_kill(shop, 2);
     again->now_ns += down_ns;
     again->clock_ns = 5;
     shop_wake(again);
     shop_run(again);
     return again;
+}
+
+/* The same shop again, from its log. */
+static struct shop *start_again(struct shop *shop, uint64_t down_ns)
+{
+    return start_later(shop_kill(shop, 2), down_ns);
 }
 
 static void after_down_time_deadlines_are_extended_by_it(void **state)
@@ -62,6 +67,27 @@ static void after_down_time_deadlines_are_extended_by_it(void **state)
     assert_int_equal(state_of(shop, "o-1"), ORDER_PENDING_PAYMENT);
     pass(shop, 2 * minute_ns);
     assert_int_equal(state_of(shop, "o-1"), ORDER_EXPIRED);
+    shop_assert_replays(shop);
+    shop_close(shop);
+}
+
+/* A snapshot does not say when somebody was there for the last time: its newest order does. */
+static void
+after_down_time_a_loaded_shop_extends_by_what_has_passed_since_its_newest_order(void **state)
+{
+    (void)state;
+    struct shop *shop = open_shop(1, 1);
+    uint32_t sku;
+    shop_stock_up(shop, &sku, 1, 10);
+    place(shop, "o-1");
+    pass(shop, 5 * minute_ns);
+    place(shop, "o-2");
+    shop = start_later(shop_reopen(shop, 1), 10 * minute_ns);
+    pass(shop, 24 * minute_ns);
+    assert_int_equal(state_of(shop, "o-1"), ORDER_PENDING_PAYMENT);
+    pass(shop, 2 * minute_ns);
+    assert_int_equal(state_of(shop, "o-1"), ORDER_EXPIRED);
+    assert_int_equal(state_of(shop, "o-2"), ORDER_PENDING_PAYMENT);
     shop_assert_replays(shop);
     shop_close(shop);
 }
@@ -166,6 +192,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(after_down_time_deadlines_are_extended_by_it),
+        cmocka_unit_test(
+            after_down_time_a_loaded_shop_extends_by_what_has_passed_since_its_newest_order),
         cmocka_unit_test(deadlines_are_extended_by_no_more_than_the_grace),
         cmocka_unit_test(two_times_of_down_time_count_both),
         cmocka_unit_test(a_clock_that_jumps_forward_does_not_end_everything_at_once),
