@@ -32,6 +32,12 @@ uint64_t record_hash(const struct record *record)
     return digest(record, record->bytes, 0);
 }
 
+struct text record_order(const struct record *record)
+{
+    const struct part *first = record_first(record);
+    return first->kind == PART_ORDER ? order_part_id((const void *)first) : (struct text){NULL, 0};
+}
+
 enum walk_stage {
     WALK_TOPOLOGY,
     WALK_RULES,

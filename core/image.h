@@ -89,6 +89,10 @@ bool record_valid(const struct record *record, uint64_t available);
 
 uint64_t record_hash(const struct record *record);
 
+/* The id of the order that a record is of; none, if it is of something else. An order changes by slices that
+ * name it alone, and when deadlines are extended. */
+struct text record_order(const struct record *record);
+
 /* ---- a shard's ---------------------------------------------------------------------------------- */
 
 /* Where a walk over all records of a shard is; zeroed at the beginning. */

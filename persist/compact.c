@@ -214,6 +214,7 @@ static bool write_failed(struct compact *compact, struct env *env, int32_t error
 static void begin_writing(struct compact *compact, struct env *env)
 {
     const struct place *place = &compact->fold.place;
+    compact->fold.writer = &compact->writer;
     const struct snapshot_head facts = {
         .log_id = compact->manifest.log_id,
         .seq = place->seq - 1,
@@ -253,10 +254,7 @@ static void fold_failed(struct compact *compact, struct env *env)
 
 static void finish_writing(struct compact *compact, struct env *env)
 {
-    if (compact->writer.file < 0)
-        begin_writing(compact, env); /* there is nothing in any slot */
-    if (compact->phase == PHASE_IDLE ||
-        write_failed(compact, env, snapshot_finish(&compact->writer)))
+    if (write_failed(compact, env, snapshot_finish(&compact->writer)))
         return;
     fold_end(&compact->fold);
     int32_t error = snapshot_open(&compact->check, env, compact->options.directory, SNAPSHOT_MAKING,
@@ -270,12 +268,12 @@ static void step_fold(struct compact *compact, struct env *env)
 {
     switch (fold_step(&compact->fold)) {
     case FOLD_ON:
+        if (!compact->fold.reading)
+            begin_writing(compact, env);
         break;
     case FOLD_SLOT:
         compact->walk = (struct image_walk){0};
         compact->phase = PHASE_WRITING;
-        if (compact->writer.file < 0)
-            begin_writing(compact, env);
         break;
     case FOLD_DONE:
         finish_writing(compact, env);

@@ -309,11 +309,34 @@ static int32_t go_back(struct fold *fold, const struct mark *mark, bool had_snap
     return error;
 }
 
+static bool stays_as_it_is(const struct fold *fold)
+{
+    struct text id = record_order(fold->record);
+    return fold->writer != NULL && id.bytes > 0 && !lane_may_change(&fold->lanes, fold->slot, id);
+}
+
+/* To the writer, unless it has it from a time before, when there was too little room for others. */
+static bool pass_on(struct fold *fold, uint64_t number)
+{
+    if (number < fold->passed)
+        return true;
+    fold->passed++;
+    int32_t error = snapshot_add(fold->writer, fold->record);
+    if (error < 0)
+        (void)fail(fold, error, "%s cannot be written: %s", SNAPSHOT_MAKING, strerror(-error));
+    return error == 0;
+}
+
+/* What the snapshot has of the slot; an error is of the snapshot's. */
 static int32_t load_records(struct fold *fold, enum shard_table *full)
 {
     int32_t error = 0;
+    uint64_t passed = 0;
     while (error == 0 && *full == SHARD_TABLE_NONE && record_is_ours(fold)) {
-        *full = shard_load(fold->shard, fold->record);
+        if (!stays_as_it_is(fold))
+            *full = shard_load(fold->shard, fold->record);
+        else if (!pass_on(fold, passed++))
+            return 0;
         record_done(fold);
         error = open_block(fold);
     }
@@ -342,6 +365,7 @@ static enum fold_state fold_slot(struct fold *fold)
     struct mark mark = take_mark(fold);
     bool had_snapshot = fold->has_snapshot;
     expect_size(fold);
+    fold->passed = 0;
     for (;;) {
         enum shard_table full = SHARD_TABLE_NONE;
         if (!make_shard(fold))
@@ -349,6 +373,8 @@ static enum fold_state fold_slot(struct fold *fold)
         int32_t error = load_records(fold, &full);
         if (error < 0)
             return fail_snapshot(fold, error);
+        if (fold->state == FOLD_FAILED)
+            return fold->state;
         if (full == SHARD_TABLE_NONE && (error = apply_lane(fold, &full)) < 0)
             return fail_lane(fold, error);
         if (full == SHARD_TABLE_NONE)

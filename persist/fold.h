@@ -6,7 +6,8 @@
  *                                                  loaded, then moved on by the same apply as live
  *
  * Compaction, `spate log verify --state` and `export` are loops around it. A step is a megabyte of log,
- * or a slot, so that whoever runs it may do something else between two of them. */
+ * or a slot, so that whoever runs it may do something else between two of them. Whoever only wants the
+ * records again gives a writer: an order that no event changes goes there as it stands. */
 #ifndef SPATE_PERSIST_FOLD_H
 #define SPATE_PERSIST_FOLD_H
 
@@ -45,7 +46,9 @@ struct fold {
     struct env *env;
     struct fold_options options;
     enum fold_state state;
-    bool reading;      /* the log; then the slots come */
+    bool reading; /* the log; then the slots come */
+    struct snapshot_writer
+        *writer;       /* set then by who has one: orders that stay as they are go there */
     char message[256]; /* when it has failed: what, where, what to do */
     int32_t error;     /* -EBADMSG: something is damaged */
     bool bad_snapshot; /* and it is the snapshot */
@@ -58,6 +61,7 @@ struct fold {
     const struct snapshot_block *block; /* NULL: none is open */
     const struct record *record;        /* the next one in it */
     uint32_t records_left;
+    uint64_t passed; /* records of this slot that the writer has */
 
     uint32_t slot;
     struct shard *shard;

@@ -6,9 +6,10 @@
 
 #include "core/digest.h"
 #include "core/prefetch.h"
+#include "core/shape.h"
 #include "persist/segment.h"
 
-enum { FETCHED_BYTES = 256 };
+enum { FETCHED_BYTES = 256, NAMES_BYTES = LANE_NAMES / 8 };
 
 static uint32_t chunk_count_for(uint64_t file_bytes_max)
 {
@@ -28,7 +29,8 @@ static size_t table_bytes(uint64_t file_bytes_max)
 
 size_t lanes_bytes(uint64_t file_bytes_max)
 {
-    return (size_t)(SLOT_COUNT + LANE_BATCH) * LANE_CHUNK_BYTES + table_bytes(file_bytes_max);
+    return (size_t)(SLOT_COUNT + LANE_BATCH) * LANE_CHUNK_BYTES + SLOT_COUNT * NAMES_BYTES +
+           table_bytes(file_bytes_max);
 }
 
 void lanes_init(struct lanes *lanes, void *memory, uint64_t file_bytes_max, struct env *env,
@@ -40,7 +42,9 @@ void lanes_init(struct lanes *lanes, void *memory, uint64_t file_bytes_max, stru
     lanes->file = -1;
     lanes->chunks = memory;
     lanes->batch = lanes->chunks + (size_t)SLOT_COUNT * LANE_CHUNK_BYTES;
-    lanes->table = (void *)(lanes->batch + (size_t)LANE_BATCH * LANE_CHUNK_BYTES);
+    lanes->names = (void *)(lanes->batch + (size_t)LANE_BATCH * LANE_CHUNK_BYTES);
+    memset(lanes->names, 0, (size_t)SLOT_COUNT * NAMES_BYTES);
+    lanes->table = (void *)((uint8_t *)lanes->names + (size_t)SLOT_COUNT * NAMES_BYTES);
     lanes->chunk_count_max = chunk_count_for(file_bytes_max);
 }
 
@@ -156,13 +160,48 @@ static int32_t put_head(struct lanes *lanes, struct position position, const str
     return error < 0 ? error : put_bytes(lanes, slice->slot, event + 1, by_bytes(event));
 }
 
-static void count(struct lane *lane, const struct slice *slice)
+/* A bit of those that its id's hash has not given to slot or table. */
+static uint64_t name_bit(uint64_t hash, uint32_t *word)
 {
+    uint32_t bit = (hash >> 32) % LANE_NAMES;
+    *word = bit / 64;
+    return UINT64_C(1) << bit % 64;
+}
+
+static uint64_t *names_of(const struct lanes *lanes, uint32_t slot)
+{
+    return lanes->names + (size_t)slot * (LANE_NAMES / 64);
+}
+
+static void note_name(struct lanes *lanes, const struct slice *slice)
+{
+    struct text id = shape_order(slice);
+    uint32_t word;
+    if (id.bytes == 0) {
+        lanes->lane[slice->slot].names_all = true;
+        return;
+    }
+    uint64_t bit = name_bit(key_hash(id), &word);
+    names_of(lanes, slice->slot)[word] |= bit;
+}
+
+bool lane_may_change(const struct lanes *lanes, uint32_t slot, struct text order_id)
+{
+    uint32_t word;
+    uint64_t bit = name_bit(key_hash(order_id), &word);
+    return lanes->lane[slot].names_all || (names_of(lanes, slot)[word] & bit) != 0;
+}
+
+static void note(struct lanes *lanes, const struct slice *slice)
+{
+    struct lane *lane = &lanes->lane[slice->slot];
+    lane->retry_count += slice->kind == SLICE_RETRY;
     if (slice->kind == SLICE_ORDER_PLACED) {
         lane->order_count++;
         lane->order_bytes += slice->bytes;
+    } else if (!slice_stands_alone(slice)) {
+        note_name(lanes, slice);
     }
-    lane->retry_count += slice->kind == SLICE_RETRY;
 }
 
 int32_t lanes_put(struct lanes *lanes, struct position position, const struct event *event)
@@ -175,7 +214,7 @@ int32_t lanes_put(struct lanes *lanes, struct position position, const struct ev
             error = put_bytes(lanes, slice->slot, slice, slice->bytes);
         if (error < 0)
             return error;
-        count(lane, slice);
+        note(lanes, slice);
         fetch_end(chunk_of(lanes, slice->slot) + lane->used_bytes);
     }
     return 0;

@@ -15,8 +15,9 @@
 enum {
     LANE_CHUNK_BYTES = 32 << 10,
     LANE_ENTRY_BYTES_MAX = 16 + EVENT_BYTES_MAX + TEXT_BYTES_MAX,
-    LANE_BATCH = 32, /* chunks that are written at once */
-    LANE_AHEAD = 8,  /* chunks of a lane that are read at once */
+    LANE_BATCH = 32,      /* chunks that are written at once */
+    LANE_AHEAD = 8,       /* chunks of a lane that are read at once */
+    LANE_NAMES = 1 << 16, /* bits */
     LANE_READER_BYTES = LANE_AHEAD * LANE_CHUNK_BYTES + LANE_ENTRY_BYTES_MAX,
 };
 
@@ -31,6 +32,7 @@ struct lane {
     uint32_t first_chunk; /* counted from 1 */
     uint32_t last_chunk;
     uint32_t used_bytes;  /* of its chunk in memory */
+    bool names_all;       /* there is a slice that may concern any order */
     uint32_t order_count; /* placed in it, */
     uint32_t retry_count; /* and keys: so that tables can be sized */
     uint64_t order_bytes;
@@ -48,6 +50,7 @@ struct lanes {
         uint32_t sum;
     } * table;
     uint8_t *chunks; /* by lane */
+    uint64_t *names; /* likewise, LANE_NAMES bits: of the orders that its slices change */
     uint8_t *batch;  /* the last chunks of the file, before they are written */
     uint32_t batched;
     struct lane lane[SLOT_COUNT];
@@ -63,6 +66,9 @@ bool lanes_have_room(const struct lanes *lanes);
 /* 0, or a negative errno. */
 int32_t lanes_put(struct lanes *lanes, struct position position,
                   const struct event *event) MUST_LOOK;
+
+/* False: no slice there changes the order of this id, which is of this slot; it may be placed there. */
+bool lane_may_change(const struct lanes *lanes, uint32_t slot, struct text order_id);
 
 /* Reads one lane from its beginning to its end. Until it is closed the actor must have nothing else in
  * flight. */

@@ -20,10 +20,78 @@ static void a_snapshot_and_the_log_behind_it_are_the_state_that_is_served(void *
 static void a_slot_that_everybody_wants_goes_through_the_file_of_lanes(void **state)
 {
     struct fixture *f = *state;
-    trade(f, 450);
+    trade(f, 900);
     assert_true(compact(f));
     restart(f);
     assert_int_equal(f->report.groups, 0);
+}
+
+enum { CROWD = 300, CROWD_CHANGES = 120 };
+
+/* The ids of so many orders that share a slot. */
+static void choose_crowd(char ids[CROWD][16])
+{
+    uint32_t number = 0;
+    for (uint32_t i = 0; i < CROWD; number++) {
+        int bytes = snprintf(ids[i], sizeof ids[i], "c-%u", number);
+        i += hash_slot(key_hash((struct text){ids[i], (uint32_t)bytes})) == 77;
+    }
+}
+
+/* The orders that had to be loaded; all others are in the writer. */
+static uint64_t fold_orders(struct fixture *f, struct snapshot_writer *writer)
+{
+    struct manifest *manifest = malloc(sizeof *manifest);
+    struct fold *fold = malloc(sizeof *fold);
+    struct fold_options options = {.directory = f->start.directory,
+                                   .manifest = manifest,
+                                   .snapshot = compact_counts(f->compact).seq,
+                                   .seq = log_watermark(f->log),
+                                   .lane_bytes_max = LANE_BYTES,
+                                   .shard_bytes_max = SHARD_BYTES};
+    void *memory = aligned_alloc(BLOCK_BYTES, fold_bytes(&options));
+    uint64_t loaded = 0;
+    enum fold_state now;
+    assert_int_equal(manifest_read(f->env, f->start.directory, manifest), 0);
+    fold_begin(fold, memory, f->env, &options);
+    while ((now = fold_step(fold)) == FOLD_ON || now == FOLD_SLOT) {
+        if (!fold->reading)
+            fold->writer = writer;
+        loaded += now == FOLD_SLOT ? shard_counts(fold->shard).orders : 0;
+    }
+    assert_int_equal(now, FOLD_DONE);
+    fold_end(fold);
+    free(memory);
+    free(fold);
+    free(manifest);
+    return loaded;
+}
+
+static void an_order_that_no_event_changes_is_passed_on_once_and_not_loaded(void **state)
+{
+    struct fixture *f = *state;
+    char ids[CROWD][16];
+    struct shop_line line = {f->skus[0], 1, 100};
+    struct snapshot_writer writer;
+    struct snapshot_head facts = {.log_id = 1, .seq = 1};
+    void *block = aligned_alloc(BLOCK_BYTES, SNAPSHOT_BLOCK_BYTES);
+    choose_crowd(ids);
+    trade(f, 20);
+    for (uint32_t i = 0; i < CROWD; i++)
+        assert_int_equal(shop_order(f->shop, ids[i], &line, 1)->code, CODE_CREATED);
+    publish(f);
+    assert_true(compact(f));
+    /* More of one slot than it was expected to need room for: it is begun again. */
+    for (uint32_t i = 0; i < CROWD_CHANGES; i++)
+        assert_int_equal(shop_cancel(f->shop, ids[2 * i], NULL, 0, "")->code, CODE_OK);
+    trade(f, 7);
+    assert_int_equal(snapshot_create(&writer, f->env, f->start.directory, block, &facts), 0);
+    assert_int_equal(fold_orders(f, &writer), CROWD_CHANGES + 7);
+    assert_int_equal(writer.head.record_count, 20 + CROWD - CROWD_CHANGES);
+    snapshot_abandon(&writer);
+    assert_true(compact(f));
+    restart(f);
+    free(block);
 }
 
 static void nothing_new_makes_no_snapshot(void **state)
@@ -178,6 +246,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_snapshot_and_the_log_behind_it_are_the_state_that_is_served),
         TEST(a_slot_that_everybody_wants_goes_through_the_file_of_lanes),
+        TEST(an_order_that_no_event_changes_is_passed_on_once_and_not_loaded),
         TEST(nothing_new_makes_no_snapshot),
         TEST(two_snapshots_are_kept_and_the_log_behind_the_older_one),
         TEST(a_full_disk_only_puts_it_off),
