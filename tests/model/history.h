@@ -9,7 +9,8 @@
 #ifndef SPATE_TESTS_MODEL_HISTORY_H
 #define SPATE_TESTS_MODEL_HISTORY_H
 
-#include "tests/unit/core/shop.h"
+#include "tests/unit/core/shop_again.h"
+#include "tests/unit/core/shop_ask.h"
 
 #include "tests/model/naive.h"
 

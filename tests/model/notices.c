@@ -6,7 +6,8 @@
  * or a new one; all are shuffled, with the client's calls, cancels and expiry among them. At the end
  * the books of every order are compared with what happened, and the journal is put through recovery
  * into another number of shards. */
-#include "tests/unit/core/shop.h"
+#include "tests/unit/core/shop_again.h"
+#include "tests/unit/core/shop_ask.h"
 
 #include "tools/options.h"
 

@@ -1,6 +1,6 @@
 #include "core/audit.h"
 
-#include "tests/unit/core/shop.h"
+#include "tests/unit/core/shop_ask.h"
 
 enum { SKUS = 6 };
 

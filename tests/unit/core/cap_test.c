@@ -1,4 +1,5 @@
-#include "tests/unit/core/shop.h"
+#include "tests/unit/core/shop_again.h"
+#include "tests/unit/core/shop_ask.h"
 
 static void cap_sku(struct shop *shop, const char *code, const char *channel, uint64_t units)
 {

@@ -1,5 +1,6 @@
 #include "core/order.h"
-#include "tests/unit/core/shop.h"
+#include "tests/unit/core/shop_again.h"
+#include "tests/unit/core/shop_ask.h"
 
 static const uint64_t minute_ns = UINT64_C(60) * 1000000000;
 

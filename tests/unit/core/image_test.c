@@ -2,7 +2,8 @@
 #include "core/image.h"
 
 #include "core/shard_state.h"
-#include "tests/unit/core/shop.h"
+#include "tests/unit/core/shop_again.h"
+#include "tests/unit/core/shop_ask.h"
 
 enum { SKUS = 4 };
 

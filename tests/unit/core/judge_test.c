@@ -1,4 +1,5 @@
-#include "tests/unit/core/shop.h"
+#include "tests/unit/core/shop_again.h"
+#include "tests/unit/core/shop_ask.h"
 
 #include "core/order.h"
 

@@ -1,5 +1,6 @@
 #include "core/order.h"
-#include "tests/unit/core/shop.h"
+#include "tests/unit/core/shop_again.h"
+#include "tests/unit/core/shop_ask.h"
 
 struct listed {
     uint32_t count;

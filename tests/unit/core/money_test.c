@@ -1,5 +1,6 @@
 /* Payments and refunds: through commands, on one to four shards, and again after recovery. */
-#include "tests/unit/core/shop.h"
+#include "tests/unit/core/shop_again.h"
+#include "tests/unit/core/shop_ask.h"
 
 static const struct result_order *order_of(struct shop *shop, const char *id)
 {

@@ -1,5 +1,5 @@
 /* Where the bytes of a live order go; this program says it. */
-#include "tests/unit/core/shop.h"
+#include "tests/unit/core/shop_ask.h"
 
 #include "core/key.h"
 #include "core/order_record.h"

@@ -2,7 +2,8 @@
 #ifndef SPATE_TESTS_UNIT_CORE_PARCELS_H
 #define SPATE_TESTS_UNIT_CORE_PARCELS_H
 
-#include "tests/unit/core/shop.h"
+#include "tests/unit/core/shop_again.h"
+#include "tests/unit/core/shop_ask.h"
 
 struct parcel_said {
     const char *order;

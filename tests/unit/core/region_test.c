@@ -1,5 +1,6 @@
 #include "core/shard_state.h"
-#include "tests/unit/core/shop.h"
+#include "tests/unit/core/shop_again.h"
+#include "tests/unit/core/shop_ask.h"
 
 /* The golden case: rows (distance, weight) of three centres cost 80, 94, 80. */
 static const struct shop_cost golden[] = {

@@ -1,6 +1,6 @@
 /* The ring between the one who reads a log and the shards that apply it, with real threads and rings;
  * under TSan too. More goes through it than it can hold, in groups from tiny to the largest there are. */
-#include "tests/unit/core/shop.h"
+#include "tests/unit/core/shop_again.h"
 
 #include <pthread.h>
 

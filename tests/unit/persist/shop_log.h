@@ -5,7 +5,8 @@
 #define SPATE_TESTS_UNIT_PERSIST_SHOP_LOG_H
 
 #include "core/shard_state.h"
-#include "tests/unit/core/shop.h"
+#include "tests/unit/core/shop_again.h"
+#include "tests/unit/core/shop_ask.h"
 
 #include "persist/compact.h"
 #include "persist/log.h"
