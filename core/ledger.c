@@ -149,11 +149,6 @@ void ledger_end(struct ledger *ledger, const char *why)
 
 /* ---- writing ----------------------------------------------------------------------------------- */
 
-static struct text text_of(const char *at)
-{
-    return (struct text){at, (uint32_t)strlen(at)};
-}
-
 static const char own_prefix[] = "auto-";
 enum { OWN_PREFIX_BYTES = sizeof own_prefix - 1 };
 

@@ -87,7 +87,7 @@ static uint32_t new_term(struct terms *t, struct term term)
 static bool is_field(struct text text, uint32_t *which)
 {
     for (*which = 0; *which < FIELDS; ++*which)
-        if (text_is(text, fields[*which].name))
+        if (text_equals(text, text_of(fields[*which].name)))
             return true;
     return false;
 }
@@ -129,7 +129,7 @@ static bool is_reserved(struct text text)
 {
     static const char *const words[] = {"rule", "on", "when", "then", "and", "or", "not", "in"};
     for (uint32_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (text_is(text, words[i]))
+        if (text_equals(text, text_of(words[i])))
             return true;
     return false;
 }
@@ -327,19 +327,19 @@ static uint32_t ordered(struct terms *t, enum term_kind kind, uint32_t left, uin
 static uint32_t compared(struct terms *t, uint32_t left)
 {
     struct text sign = t->tokens->here.text;
-    if (text_is(sign, "="))
+    if (text_equals(sign, text_of("=")))
         return tokens_wrong(t->tokens, &t->tokens->here,
                             "`%` is no comparison; did you mean `==`?");
     uint32_t right = tokens_next(t->tokens) ? sum(t) : 0;
-    if (text_is(sign, "=="))
+    if (text_equals(sign, text_of("==")))
         return same(t, left, right);
-    if (text_is(sign, "!="))
+    if (text_equals(sign, text_of("!=")))
         return negated(t, same(t, left, right));
-    if (text_is(sign, "<"))
+    if (text_equals(sign, text_of("<")))
         return ordered(t, TERM_LESS, left, right);
-    if (text_is(sign, "<="))
+    if (text_equals(sign, text_of("<=")))
         return ordered(t, TERM_AT_MOST, left, right);
-    if (text_is(sign, ">"))
+    if (text_equals(sign, text_of(">")))
         return negated(t, ordered(t, TERM_AT_MOST, left, right));
     return negated(t, ordered(t, TERM_LESS, left, right));
 }

@@ -1,5 +1,7 @@
 #include "core/rules_tokens.h"
 
+#include <string.h>
+
 /* ---- faults ------------------------------------------------------------------------------------ */
 
 struct sentence {
@@ -161,7 +163,7 @@ bool tokens_next(struct tokens *t)
 
 bool tokens_see(const struct tokens *t, enum token_kind kind, const char *string)
 {
-    return t->here.kind == kind && text_is(t->here.text, string);
+    return t->here.kind == kind && text_equals(t->here.text, text_of(string));
 }
 
 bool tokens_pass(struct tokens *t, const char *word, const char *quoted)

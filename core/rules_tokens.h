@@ -6,8 +6,6 @@
 #ifndef SPATE_CORE_RULES_TOKENS_H
 #define SPATE_CORE_RULES_TOKENS_H
 
-#include <string.h>
-
 #include "core/rules.h"
 
 enum token_kind { TOKEN_END, TOKEN_WORD, TOKEN_NUMBER, TOKEN_QUOTED, TOKEN_SIGN };
@@ -41,15 +39,5 @@ bool tokens_wrong_at(struct tokens *t, const char *at, const char *sentence, str
                      struct text second);
 bool tokens_wrong(struct tokens *t, const struct token *token, const char *sentence);
 bool tokens_expected(struct tokens *t, const char *what);
-
-static inline struct text text_of(const char *string)
-{
-    return (struct text){string, (uint32_t)strlen(string)};
-}
-
-static inline bool text_is(struct text text, const char *string)
-{
-    return text.bytes == strlen(string) && memcmp(text.at, string, text.bytes) == 0;
-}
 
 #endif

@@ -38,6 +38,11 @@ static inline struct text text_nth(const char *at, const uint8_t *text_bytes, ui
     return (struct text){at, text_bytes[which]};
 }
 
+static inline struct text text_of(const char *string)
+{
+    return (struct text){string, (uint32_t)__builtin_strlen(string)};
+}
+
 static inline bool text_equals(struct text a, struct text b)
 {
     return a.bytes == b.bytes && (a.bytes == 0 || __builtin_memcmp(a.at, b.at, a.bytes) == 0);

@@ -156,9 +156,4 @@ static inline void json_member_unsigned(struct json_writer *writer, const char *
 /* The bytes of the number's digits. */
 uint32_t json_decimal(uint64_t value, char out[20]);
 
-static inline struct text text_of(const char *string)
-{
-    return (struct text){string, (uint32_t)strlen(string)};
-}
-
 #endif

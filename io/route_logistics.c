@@ -8,12 +8,8 @@ struct form_warehouse {
 };
 
 static const struct schema_field warehouse_fields[] = {
-    {.name = "priority",
-     .type = SCHEMA_INTEGER,
-     .required = true,
-     .offset = offsetof(struct form_warehouse, priority),
-     .max = UINT32_MAX,
-     .about = "Among warehouses that cost the same, the lower number ships."},
+    FIELD(form_warehouse, priority, .type = SCHEMA_INTEGER, .required = true, .max = UINT32_MAX,
+          .about = "Among warehouses that cost the same, the lower number ships."),
 };
 static SCHEMA(warehouse_schema, "WarehouseRequest", warehouse_fields, struct form_warehouse);
 

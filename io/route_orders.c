@@ -68,22 +68,10 @@ struct form_line {
 };
 
 static const struct schema_field line_fields[] = {
-    {.name = "sku",
-     .type = SCHEMA_SKU,
-     .required = true,
-     .offset = offsetof(struct form_line, sku)},
-    {.name = "units",
-     .type = SCHEMA_INTEGER,
-     .required = true,
-     .offset = offsetof(struct form_line, units),
-     .min = 1,
-     .max = UINT32_MAX},
-    {.name = "unit_price",
-     .type = SCHEMA_INTEGER,
-     .required = true,
-     .offset = offsetof(struct form_line, unit_price),
-     .max = JSON_INTEGER_MAX,
-     .about = "In minor units of the order's currency."},
+    FIELD(form_line, sku, .type = SCHEMA_SKU, .required = true),
+    FIELD(form_line, units, .type = SCHEMA_INTEGER, .required = true, .min = 1, .max = UINT32_MAX),
+    FIELD(form_line, unit_price, .type = SCHEMA_INTEGER, .required = true, .max = JSON_INTEGER_MAX,
+          .about = "In minor units of the order's currency."),
 };
 static SCHEMA(line_schema, "OrderLine", line_fields, struct form_line);
 
@@ -109,18 +97,11 @@ struct form_adjustment {
 static const char *const adjustment_kinds[] = {"discount", "shipping", "tax", "fee", "other", NULL};
 
 static const struct schema_field adjustment_fields[] = {
-    {.name = "kind",
-     .type = SCHEMA_CHOICE,
-     .required = true,
-     .offset = offsetof(struct form_adjustment, kind),
-     .choices = adjustment_kinds},
-    {.name = "amount",
-     .type = SCHEMA_INTEGER,
-     .required = true,
-     .offset = offsetof(struct form_adjustment, amount),
-     .min = -JSON_INTEGER_MAX,
-     .max = JSON_INTEGER_MAX,
-     .about = "Added to the total; negative takes away from it."},
+    FIELD(form_adjustment, kind, .type = SCHEMA_CHOICE, .required = true,
+          .choices = adjustment_kinds),
+    FIELD(form_adjustment, amount, .type = SCHEMA_INTEGER, .required = true,
+          .min = -JSON_INTEGER_MAX, .max = JSON_INTEGER_MAX,
+          .about = "Added to the total; negative takes away from it."),
 };
 static SCHEMA(adjustment_schema, "Adjustment", adjustment_fields, struct form_adjustment);
 
@@ -154,10 +135,7 @@ static const struct schema_field order_fields[] = {
      .about = "Chosen by the caller, it makes retries safe. Without it the server makes one, from "
               "the Idempotency-Key if there is one."},
     {.name = "customer", .type = SCHEMA_ID, .required = true, .offset = ORDER_TEXT(ORDER_CUSTOMER)},
-    {.name = "currency",
-     .type = SCHEMA_CURRENCY,
-     .required = true,
-     .offset = offsetof(struct form_order, currency)},
+    FIELD(form_order, currency, .type = SCHEMA_CURRENCY, .required = true),
     {.name = "lines",
      .type = SCHEMA_LIST,
      .required = true,
@@ -195,10 +173,7 @@ static const struct schema_field order_fields[] = {
      .type = SCHEMA_TIME,
      .offset = offsetof(struct form_order, issued_at_ns),
      .about = "A request older than the window for retries is never executed."},
-    {.name = "prefer",
-     .type = SCHEMA_CHOICE,
-     .offset = offsetof(struct form_order, prefer),
-     .choices = order_prefers},
+    FIELD(form_order, prefer, .type = SCHEMA_CHOICE, .choices = order_prefers),
 };
 static SCHEMA(order_schema, "OrderRequest", order_fields, struct form_order);
 

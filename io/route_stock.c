@@ -13,18 +13,10 @@ struct form_customer_limit {
 };
 
 static const struct schema_field customer_limit_fields[] = {
-    {.name = "units",
-     .type = SCHEMA_INTEGER,
-     .required = true,
-     .offset = offsetof(struct form_customer_limit, units),
-     .min = 1,
-     .max = UINT32_MAX},
-    {.name = "window_s",
-     .type = SCHEMA_INTEGER,
-     .required = true,
-     .offset = offsetof(struct form_customer_limit, window_s),
-     .min = 1,
-     .max = UINT32_MAX},
+    FIELD(form_customer_limit, units, .type = SCHEMA_INTEGER, .required = true, .min = 1,
+          .max = UINT32_MAX),
+    FIELD(form_customer_limit, window_s, .type = SCHEMA_INTEGER, .required = true, .min = 1,
+          .max = UINT32_MAX),
 };
 static SCHEMA(customer_limit_schema, "CustomerLimit", customer_limit_fields,
               struct form_customer_limit);
@@ -111,10 +103,7 @@ struct form_stock_query {
 };
 
 static const struct schema_field stock_query_fields[] = {
-    {.name = "sku",
-     .type = SCHEMA_SKU,
-     .required = true,
-     .offset = offsetof(struct form_stock_query, sku)},
+    FIELD(form_stock_query, sku, .type = SCHEMA_SKU, .required = true),
 };
 static SCHEMA(stock_query_schema, "StockQuery", stock_query_fields, struct form_stock_query);
 
@@ -141,29 +130,13 @@ struct form_receive {
 };
 
 static const struct schema_field receive_fields[] = {
-    {.name = "sku",
-     .type = SCHEMA_SKU,
-     .required = true,
-     .offset = offsetof(struct form_receive, sku)},
-    {.name = "warehouse",
-     .type = SCHEMA_ID,
-     .required = true,
-     .offset = offsetof(struct form_receive, warehouse)},
-    {.name = "units",
-     .type = SCHEMA_INTEGER,
-     .offset = offsetof(struct form_receive, units),
-     .min = 1,
-     .max = JSON_INTEGER_MAX,
-     .about = "The same as `ok`, where nothing is damaged."},
-    {.name = "ok",
-     .type = SCHEMA_INTEGER,
-     .offset = offsetof(struct form_receive, ok),
-     .max = JSON_INTEGER_MAX},
-    {.name = "damaged",
-     .type = SCHEMA_INTEGER,
-     .offset = offsetof(struct form_receive, damaged),
-     .max = JSON_INTEGER_MAX,
-     .about = "Units that go to quarantine."},
+    FIELD(form_receive, sku, .type = SCHEMA_SKU, .required = true),
+    FIELD(form_receive, warehouse, .type = SCHEMA_ID, .required = true),
+    FIELD(form_receive, units, .type = SCHEMA_INTEGER, .min = 1, .max = JSON_INTEGER_MAX,
+          .about = "The same as `ok`, where nothing is damaged."),
+    FIELD(form_receive, ok, .type = SCHEMA_INTEGER, .max = JSON_INTEGER_MAX),
+    FIELD(form_receive, damaged, .type = SCHEMA_INTEGER, .max = JSON_INTEGER_MAX,
+          .about = "Units that go to quarantine."),
     {.name = "issued_at",
      .type = SCHEMA_TIME,
      .offset = offsetof(struct form_receive, issued_at_ns),

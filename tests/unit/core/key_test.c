@@ -6,11 +6,6 @@
 #include "tests/unit/random.h"
 #include "tests/unit/test.h"
 
-static struct text text_of(const char *id)
-{
-    return (struct text){id, (uint32_t)strlen(id)};
-}
-
 /* Packs into a buffer filled with noise, so that nothing beyond the packed bytes may count. */
 static uint32_t round_trip(struct text id, uint8_t packed[KEY_BYTES_MAX])
 {

@@ -6,11 +6,6 @@
 
 #include "core/rules.h"
 
-static struct text text_of(const char *string)
-{
-    return (struct text){string, (uint32_t)strlen(string)};
-}
-
 /* Compiled as a shard does it. */
 static struct rules *rules_of(const char *text)
 {

@@ -7,11 +7,6 @@
 #include "tests/unit/random.h"
 #include "tests/unit/test.h"
 
-static struct text text_of(const char *at)
-{
-    return (struct text){at, (uint32_t)strlen(at)};
-}
-
 static const char *const by_exponent[] = {
     [0] = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
     [2] = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BOV BRL BSD BTN "
