@@ -1,63 +1,10 @@
 /* io/route_orders.c - what is asked of orders: reading it into commands. */
 #include "io/answers.h"
+#include "io/order_id.h"
 #include "io/routes.h"
 #include "io/walk.h"
 
 #include <string.h>
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
-/* ---- ids that are made here ---------------------------------------------------------------------- */
-
-/* The 128 bits as 26 characters that sort like the number (Crockford's base 32). */
-enum { MADE_ID_BYTES = 26 };
-
-static struct text print_id(uint64_t high, uint64_t low, char out[MADE_ID_BYTES])
-{
-    static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-    for (uint32_t i = MADE_ID_BYTES; i > 0; i--) {
-        out[i - 1] = digits[low & 31];
-        low = low >> 5 | high << 59;
-        high >>= 5;
-    }
-    return (struct text){out, MADE_ID_BYTES};
-}
-
-/* Depends on caller and key alone, so that a retry finds the same order wherever it arrives. */
-static struct text id_from_key(const struct route_request *request, char out[MADE_ID_BYTES])
-{
-    uint8_t bytes[1 + 2 * 256 + sizeof request->item];
-    uint32_t caller_bytes = request->caller.bytes;
-    CHECK(caller_bytes <= 255 && request->key.bytes <= 255);
-    bytes[0] = (uint8_t)caller_bytes;
-    if (caller_bytes > 0)
-        memcpy(bytes + 1, request->caller.at, caller_bytes);
-    uint32_t used = 1 + caller_bytes;
-    memcpy(bytes + used, request->key.at, request->key.bytes);
-    used += request->key.bytes;
-    if (request->item > 0) { /* the orders of a batch share their key */
-        memcpy(bytes + used, &request->item, sizeof request->item);
-        used += sizeof request->item;
-    }
-    XXH128_hash_t hash = XXH3_128bits(bytes, used);
-    return print_id(hash.high64, hash.low64, out);
-}
-
-/* Milliseconds, then 80 random bits: chosen so that this shard is the order's home. */
-static struct text id_from_time(const struct route_request *request, char out[MADE_ID_BYTES])
-{
-    const struct http_server *server = request->server;
-    uint64_t high = (request->now_ns / 1000000) << 16 | request->id_random[0] >> 48;
-    uint64_t low = request->id_random[1];
-    struct text id = print_id(high, low, out);
-    for (uint32_t tries = 0; tries < SLOT_COUNT * SHARDS_MAX; tries++) {
-        if (server->slot_shard[hash_slot(key_hash(id))] == server->shard_number)
-            break;
-        id = print_id(high, ++low, out);
-    }
-    return id;
-}
 
 /* ---- orders ------------------------------------------------------------------------------------ */
 
@@ -179,13 +126,13 @@ static SCHEMA(order_schema, "OrderRequest", order_fields, struct form_order);
 
 static void append_order_texts(struct route_request *request, const struct form_order *form)
 {
-    char made[MADE_ID_BYTES];
+    char made[ORDER_ID_MADE_BYTES];
     uint8_t text_bytes[ORDER_TEXTS];
     for (uint32_t i = 0; i < ORDER_TEXTS; i++) {
         struct text text = form->texts[i];
         if (i == ORDER_ID && text.bytes == 0)
-            text =
-                request->key.bytes > 0 ? id_from_key(request, made) : id_from_time(request, made);
+            text = request->key.bytes > 0 ? order_id_from_key(request, made)
+                                          : order_id_from_time(request, made);
         text_bytes[i] = route_append_text(request, text);
     }
     memcpy(((struct order_create *)route_command(request))->text_bytes, text_bytes, ORDER_TEXTS);
