@@ -6,6 +6,7 @@
 
 #include "core/check.h"
 #include "io/json.h"
+#include "io/json_write.h"
 
 static const char order[] =
     "{\"order_id\":\"20200001-10000001\",\"customer\":\"c778812\",\"currency\":\"CNY\",\"lines\":"

@@ -90,25 +90,32 @@ bool sku_code_valid(struct text code)
     return valid;
 }
 
-/* The bytes of the character that begins here, if it is well-formed UTF-8 and none of U+0000..001F
- * and U+007F..009F; otherwise 0. The second byte's range keeps out what could be said shorter,
- * surrogates, and what lies beyond U+10FFFF. */
-static uint32_t character_bytes(const uint8_t *at, uint32_t available)
+/* The second byte's range keeps out what could be said shorter, surrogates, and what lies beyond
+ * U+10FFFF. */
+uint32_t utf8_bytes(const char *at, uint32_t available)
 {
-    uint8_t lead = at[0];
+    const uint8_t *byte = (const uint8_t *)at;
+    uint8_t lead = byte[0];
     if (lead < 0x80)
-        return lead >= ' ' && lead != 0x7f;
+        return 1;
     uint32_t bytes = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
     if (lead < 0xc2 || lead > 0xf4 || bytes > available)
         return 0;
-    uint8_t low = lead == 0xc2 || lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+    uint8_t low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
     uint8_t high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
-    if (at[1] < low || at[1] > high)
+    if (byte[1] < low || byte[1] > high)
         return 0;
     for (uint32_t i = 2; i < bytes; i++)
-        if (at[i] >> 6 != 2)
+        if (byte[i] >> 6 != 2)
             return 0;
     return bytes;
+}
+
+/* U+0000..001F and U+007F..009F. */
+static bool is_control(const char *at)
+{
+    uint8_t lead = (uint8_t)at[0];
+    return lead < ' ' || lead == 0x7f || (lead == 0xc2 && (uint8_t)at[1] < 0xa0);
 }
 
 bool text_valid(struct text text)
@@ -116,8 +123,8 @@ bool text_valid(struct text text)
     if (text.bytes > TEXT_BYTES_MAX)
         return false;
     for (uint32_t used = 0; used < text.bytes;) {
-        uint32_t bytes = character_bytes((const uint8_t *)text.at + used, text.bytes - used);
-        if (bytes == 0)
+        uint32_t bytes = utf8_bytes(text.at + used, text.bytes - used);
+        if (bytes == 0 || is_control(text.at + used))
             return false;
         used += bytes;
     }

@@ -105,6 +105,9 @@ bool sku_code_valid(struct text code);
 enum { WHO_MARK = '@', WHO_BYTES_MAX = TEXT_BYTES_MAX + 1 + 46 };
 struct text who_name(struct text who);
 
+/* Of the character that begins here; 0: it is no well-formed UTF-8. */
+uint32_t utf8_bytes(const char *at, uint32_t available);
+
 /* 0..TEXT_BYTES_MAX bytes of UTF-8 without control characters: whatever else somebody says. */
 bool text_valid(struct text text);
 

@@ -5,7 +5,7 @@
 
 #include "core/result.h"
 #include "io/http.h"
-#include "io/json.h"
+#include "io/json_write.h"
 
 void member_sku(struct json_writer *writer, const struct http_server *server, uint32_t sku);
 void member_currency(struct json_writer *writer, uint32_t currency);

@@ -4,7 +4,7 @@
 
 #include "core/result.h"
 #include "io/http.h"
-#include "io/json.h"
+#include "io/json_write.h"
 #include "io/schema.h"
 
 /* The resource, or the problem, as result->code says. */

@@ -1,16 +1,12 @@
-/* io/json.h - JSON texts: a strict reader that hands out one token at a time, and a writer.
+/* io/json.h - JSON texts: a strict reader that hands out one token at a time.
  *
- * Neither allocates. The reader takes what RFC 8259 allows but for: numbers that are integers beyond
+ * It does not allocate, and takes what RFC 8259 allows but for: numbers that are integers beyond
  * 2^53, nesting deeper than JSON_DEPTH_MAX, bad UTF-8 and lone surrogates, and U+0000 in a text. It
  * unescapes texts in place, so the bytes must be writable; what was read stays valid with them. Once
  * something was wrong, every later call says so again. */
 #ifndef SPATE_IO_JSON_H
 #define SPATE_IO_JSON_H
 
-#include <string.h>
-
-#include "core/check.h"
-#include "core/turn.h"
 #include "core/values.h"
 
 enum { JSON_DEPTH_MAX = 16, JSON_POINTER_BYTES_MAX = 256 };
@@ -76,84 +72,5 @@ const char *json_fault_name(enum json_fault fault);
 
 /* RFC 6901 pointer to what was read last; cut off if it is longer than there is room. */
 struct text json_pointer(const struct json *json, char out[JSON_POINTER_BYTES_MAX]);
-
-/* Appends JSON to a pile that has room for it: to run out of room is our own mistake. */
-struct json_writer {
-    struct pile *pile;
-    bool comma; /* something stands before what comes next */
-};
-
-void json_write_open(struct json_writer *writer, char bracket);
-void json_write_close(struct json_writer *writer, char bracket);
-/* Bytes that are no UTF-8 come out as U+FFFD. */
-void json_write_text(struct json_writer *writer, struct text text);
-void json_write_integer(struct json_writer *writer, int64_t value);
-void json_write_unsigned(struct json_writer *writer, uint64_t value);
-void json_write_bool(struct json_writer *writer, bool value);
-
-/* Room for that many bytes more, which the caller now fills. */
-static inline char *json_take(struct json_writer *writer, uint32_t count)
-{
-    struct pile *pile = writer->pile;
-    CHECK(pile->capacity_bytes - pile->used_bytes >= count);
-    char *at = (char *)pile->at + pile->used_bytes;
-    pile->used_bytes += count;
-    return at;
-}
-
-/* Bytes as they are. */
-static inline void json_write_raw(struct json_writer *writer, const void *bytes, uint32_t count)
-{
-    memcpy(json_take(writer, count), bytes, count);
-}
-
-/* Here, so that the length of a key that stands in the source is known when it is compiled. */
-static inline void json_write_key(struct json_writer *writer, const char *key)
-{
-    uint32_t bytes = (uint32_t)strlen(key);
-    uint32_t comma = writer->comma;
-    char *at = json_take(writer, comma + bytes + 3);
-    *at = ',';
-    at += comma;
-    *at++ = '"';
-    memcpy(at, key, bytes);
-    at[bytes] = '"';
-    at[bytes + 1] = ':';
-    writer->comma = false;
-}
-
-/* A member in one go. */
-static inline void json_member_text(struct json_writer *writer, const char *key, struct text text)
-{
-    json_write_key(writer, key);
-    json_write_text(writer, text);
-}
-
-static inline void json_member_open(struct json_writer *writer, const char *key, char bracket)
-{
-    json_write_key(writer, key);
-    json_write_open(writer, bracket);
-}
-
-static inline void json_member_bool(struct json_writer *writer, const char *key, bool value)
-{
-    json_write_key(writer, key);
-    json_write_bool(writer, value);
-}
-
-static inline void json_member_integer(struct json_writer *writer, const char *key, int64_t value)
-{
-    json_write_key(writer, key);
-    json_write_integer(writer, value);
-}
-
-static inline void json_member_unsigned(struct json_writer *writer, const char *key, uint64_t value)
-{
-    json_write_key(writer, key);
-    json_write_unsigned(writer, value);
-}
-
-/* The bytes of the number's digits. */
-uint32_t json_decimal(uint64_t value, char out[20]);
 
 #endif

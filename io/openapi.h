@@ -3,7 +3,7 @@
 #ifndef SPATE_IO_OPENAPI_H
 #define SPATE_IO_OPENAPI_H
 
-#include "io/json.h"
+#include "io/json_write.h"
 
 void openapi_write(struct json_writer *writer);
 

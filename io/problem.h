@@ -3,7 +3,7 @@
 #define SPATE_IO_PROBLEM_H
 
 #include "core/code.h"
-#include "io/json.h"
+#include "io/json_write.h"
 #include "io/schema.h"
 
 /* Begins the object and leaves it open for what belongs to this kind of problem. `detail` may be

@@ -3,7 +3,7 @@
 #define SPATE_IO_RESPONSE_H
 
 #include "io/http.h"
-#include "io/json.h"
+#include "io/json_write.h"
 
 struct response {
     uint16_t status;

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "io/json.h"
+#include "io/json_write.h"
 #include "io/time_text.h"
 
 enum { LINE_WRITTEN_BYTES_MAX = 6 * LINE_BYTES_MAX + 160 };

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "io/json_write.h"
+
 /* ---- words ----------------------------------------------------------------------------------------- */
 
 struct words {

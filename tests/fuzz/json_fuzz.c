@@ -1,6 +1,7 @@
 /* tests/fuzz/json_fuzz.c - our reader of JSON against jansson's: both take a text or neither does,
  * and what they make of it is equal; what our writer writes, our reader reads. */
 #include "io/json.h"
+#include "io/json_write.h"
 
 #include "tests/fuzz/fuzz.h"
 

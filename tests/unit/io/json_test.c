@@ -1,4 +1,5 @@
 #include "io/json.h"
+#include "io/json_write.h"
 
 #include "tests/unit/test.h"
 
