@@ -23,6 +23,8 @@ struct process;
     X(PLANTED_WRITE_NOT_SYNCED,     "ack_before_sync",            "the log writes without DSYNC") \
     X(PLANTED_DIRECTORY_NOT_SYNCED, "directory_sync_skipped",     "a directory is not synced") \
     X(PLANTED_FILE_NOT_SYNCED,      "file_sync_skipped",          "a file is not synced") \
+    X(PLANTED_ARCHIVE_NOT_SYNCED,   "archive_sync_skipped",       "the names in the archive are not synced") \
+    X(PLANTED_COPY_NOT_SYNCED,      "archive_copy_not_synced",    "a copy gets its name there without a sync") \
     X(PLANTED_LOCK_NOT_KEPT,        "lock_not_kept",              "the lock does not outlive the writes in flight") \
     X(PLANTED_SHORT_WRITE,          "short_write_taken_for_whole","a short result is not looked at") \
     X(PLANTED_FAILED_WRITE,         "failed_write_ignored",       "a failed write is not looked at") \

@@ -63,6 +63,8 @@ static const struct pinned {
     {"nothing-in-flight", "shop", 60},
     {"seen-forgotten", "rush", 500},
     {"syncs-overlap", "log", 3000},
+    {"archive_copy_not_synced", "server", 30},
+    {"archive_sync_skipped", "server", 30},
     {"lock_not_kept", "log", 30},
     {"epoch-reused", "log", 30},
     {"stale-read", "server", 30},

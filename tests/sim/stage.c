@@ -1,6 +1,12 @@
 #include "tests/sim/stage.h"
 
+#include <fcntl.h>
 #include <string.h>
+
+#include "core/sometimes.h"
+#include "persist/archive.h"
+#include "persist/manifest.h"
+#include "persist/sparse.h"
 
 /* --- the server's actors --- */
 
@@ -71,17 +77,29 @@ static void doom_sometimes(struct stage *stage, uint32_t one_in, uint64_t calls_
         process_doom(stage->process, calls + 1, stage->driver);
 }
 
-/* In every other seed, lives end in the midst of a round of compaction: each in another step of it. Nothing
- * is drawn for that, and with a bug planted nothing is different. */
+/* What is planted in the archive's way is found where lives end in the midst of archiving. */
+static bool has_bug_of_archive(const struct run *run)
+{
+    enum planted planted = machine_knobs(run->machine)->planted;
+    return planted == PLANTED_ARCHIVE_NOT_SYNCED || planted == PLANTED_COPY_NOT_SYNCED;
+}
+
+/* In every other seed, lives end in the midst of a round of compaction: each in another step of it, or, where
+ * there is an archive, of archiving. Nothing is drawn for that, and with another bug planted nothing is
+ * different. */
 static bool ends_in_rounds(const struct run *run)
 {
-    return run_has(run, FAULT_KILLS, run->seed % 2 == 0 && !run->has_bug);
+    return run_has(run, FAULT_KILLS, run->has_bug ? has_bug_of_archive(run) : run->seed % 2 == 0);
 }
 
 static void doom_in_a_round(struct stage *stage)
 {
     uint64_t number = stage->run->seed / 2 + stage->run->totals->starts;
-    process_doom_in(stage->process, (enum step)(number % STEP_COUNT), stage->driver);
+    uint64_t step = number % STEPS_WITHOUT_ARCHIVE;
+    if (stage->has_archive)
+        step =
+            stage->run->has_bug ? STEP_RETIRE : STEP_RETIRE + number % (STEP_COUNT - STEP_RETIRE);
+    process_doom_in(stage->process, (enum step)step, stage->driver);
 }
 
 static void draw_shards(struct stage *stage)
@@ -201,6 +219,66 @@ void stage_live(struct stage *stage)
     die(stage);
 }
 
+/* --- the past --- */
+
+static int32_t open_directory(struct env *env, const char *path)
+{
+    return env_do(
+        env, &(struct env_op){
+                 .kind = ENV_OPEN, .file = ENV_CWD, .path = path, .flags = O_RDONLY | O_DIRECTORY});
+}
+
+/* The groups before it that were read along with it follow each other; the first of them. */
+static uint64_t first_of_stretch(struct stage *stage, struct sparse *sparse, uint64_t seq)
+{
+    const struct group_head *head = sparse_next(sparse, NULL);
+    uint64_t first = head != NULL ? head->seq : seq;
+    for (uint64_t at = first; head != NULL && at < seq; at++, head = sparse_next(sparse, head))
+        if (head->seq != at)
+            run_fail(stage->run, "behind group %llu stands group %llu", (unsigned long long)at - 1,
+                     (unsigned long long)head->seq);
+    return first;
+}
+
+static void look_back(void *argument)
+{
+    static struct manifest manifest;
+    struct stage *stage = argument;
+    struct env *env = process_env(stage->process, 0);
+    struct sparse sparse;
+    void *memory = run_memory(SPARSE_MEMORY_BYTES);
+    int32_t data = open_directory(env, stage->options.directory);
+    int32_t archive = archive_open(env, STAGE_ARCHIVE);
+    if (archive < 0 || manifest_read(env, data, &manifest) < 0)
+        run_fail(stage->run, "there is no archive, or no manifest");
+    sparse_init(&sparse, memory, data, archive, manifest.log_id);
+    sparse_begin(&sparse, env);
+    for (uint64_t seq = manifest.witness; seq > 0;
+         seq = first_of_stretch(stage, &sparse, seq) - 1) {
+        if (sparse_group(&sparse, seq) == NULL)
+            run_fail(stage->run, "group %llu is neither in the log nor in its archive",
+                     (unsigned long long)seq);
+        if (seq < manifest.begin_seq)
+            SOMETIMES("archive: it has what the log no longer has");
+    }
+    sparse_end(&sparse);
+    run_free(memory, SPARSE_MEMORY_BYTES);
+    stage->close_ended = true;
+    world_wake(stage->run->world, stage->driver, 0);
+}
+
+/* A bit that has rotted is archived like any other. */
+static void check_past(struct stage *stage)
+{
+    if (!stage->has_archive || stage->rot_one_in != 0)
+        return;
+    stage->close_ended = false;
+    stage->process = process_begin(stage->run->machine);
+    process_spawn(stage->process, 0, STAGE_STACK_BYTES, look_back, stage);
+    watch(stage, close_is_over, UINT64_MAX);
+    process_end(stage->process);
+}
+
 uint64_t stage_stop(struct stage *stage)
 {
     struct world *world = stage->run->world;
@@ -220,6 +298,7 @@ uint64_t stage_stop(struct stage *stage)
     process_end(stage->process);
     give_memory_back(stage);
     stage->is_clean = true;
+    check_past(stage);
     return hash;
 }
 
@@ -272,6 +351,24 @@ static void draw_log(struct run *run, struct server_options *options)
     options->compact.rate_bytes = stream_hit(swarm, 2) ? 0 : 1 + stream_skewed(swarm, 256 << 20);
 }
 
+/* In half of the seeds, and nothing is drawn for that either. */
+static bool has_archive(const struct run *run)
+{
+    return run->has_bug ? has_bug_of_archive(run) : run->seed % 4 < 2;
+}
+
+static void make_archive(struct stage *stage)
+{
+    struct disk *disk = machine_disk(stage->run->machine);
+    struct disk_knobs knobs = *disk_knobs(disk);
+    disk_knobs(disk)->failed_sync_one_in = 0; /* it is made before anything goes wrong */
+    CHECK(disk_mkdir(disk, disk_root(disk), STAGE_ARCHIVE) == 0);
+    CHECK(disk_sync(disk, disk_root(disk), disk_mark(disk)) == 0);
+    *disk_knobs(disk) = knobs;
+    stage->has_archive = true;
+    stage->options.archive = STAGE_ARCHIVE;
+}
+
 void stage_open(struct stage *stage, struct run *run)
 {
     struct stream *swarm = world_stream(run->world, STREAM_SWARM);
@@ -298,6 +395,8 @@ void stage_open(struct stage *stage, struct run *run)
         options->compact.every_ns = 1;
         options->compact.rate_bytes = 0;
     }
+    if (has_archive(run))
+        make_archive(stage);
     memcpy(options->bug, run->shard_bug, sizeof options->bug);
     stage->rot_one_in = run_knob(run, FAULT_ROT, 1, 4);
     stage->has_intruder = run_has(run, FAULT_INTRUDER, stream_hit(swarm, 2));

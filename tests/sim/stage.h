@@ -3,7 +3,7 @@
  *
  * Whoever drives it is an actor of the world. What must hold whatever is asked of the server is seen to
  * here: a start refuses only where a fault explains it, nothing ends by itself, a clean stop comes to
- * its end. */
+ * its end; and where there is an archive, it and the log have every group that there ever was. */
 #ifndef SPATE_TESTS_SIM_STAGE_H
 #define SPATE_TESTS_SIM_STAGE_H
 
@@ -11,8 +11,9 @@
 #include "tests/sim/intruder.h"
 #include "tests/sim/run.h"
 
-#define STAGE_BINARY "10.1.1.1:7001"
-#define STAGE_HTTP   "10.1.1.1:7002"
+#define STAGE_BINARY  "10.1.1.1:7001"
+#define STAGE_HTTP    "10.1.1.1:7002"
+#define STAGE_ARCHIVE "/archive"
 
 enum { STAGE_STACK_BYTES = 1 << 20, STAGE_SHARDS_MAX = 4, CREDITS_MIN = 8 /* a client's batch */ };
 
@@ -40,7 +41,8 @@ struct stage {
     bool has_small_tables; /* in some lives */
     bool is_small;         /* so has this one */
     uint32_t rot_one_in;   /* starts */
-    bool guests_end;       /* whoever uses the server shall leave */
+    bool has_archive;
+    bool guests_end; /* whoever uses the server shall leave */
     struct intruder intruder;
     bool has_intruder;
 };

@@ -16,14 +16,21 @@
     X(STEP_SYNC_MANIFEST, ENV_FSYNC,  "manifest.tmp", "a manifest is synced") \
     X(STEP_NAME_MANIFEST, ENV_RENAME, "manifest.tmp", "a manifest gets its name") \
     X(STEP_REMOVE,        ENV_UNLINK, "snapshot-",    "the oldest snapshot is removed") \
-    X(STEP_RETIRE,        ENV_RENAME, "log-",         "a segment is given away")
+    X(STEP_RETIRE,        ENV_RENAME, "log-",         "a segment is given away") \
+    X(STEP_ARCHIVE_MAKE,  ENV_OPEN,   "archiving.tmp", "a copy for the archive is begun") \
+    X(STEP_ARCHIVE_WRITE, ENV_WRITE,  "archiving.tmp", "a copy for the archive is written") \
+    X(STEP_ARCHIVE_SYNC,  ENV_FSYNC,  "archiving.tmp", "a copy for the archive is synced") \
+    X(STEP_ARCHIVE_READ,  ENV_READ,   "archiving.tmp", "a copy for the archive is read again") \
+    X(STEP_ARCHIVE_NAME,  ENV_RENAME, "archiving.tmp", "a segment gets its name in the archive") \
+    X(STEP_ARCHIVE_NAMES, ENV_FSYNC,  "/archive",      "the names in the archive are synced")
 /* clang-format on */
 
 enum step {
 #define X(id, kind, name, words) id,
     STEPS(X)
 #undef X
-        STEP_COUNT
+        STEP_COUNT,
+    STEPS_WITHOUT_ARCHIVE = STEP_ARCHIVE_MAKE,
 };
 
 #endif
