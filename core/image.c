@@ -153,13 +153,13 @@ static bool part_valid(const struct record *record, const struct part *part)
 bool record_valid(const struct record *record, uint64_t available)
 {
     if (available < sizeof *record || record->bytes > available || record->bytes % 8 != 0 ||
-        record->bytes > RECORD_BYTES_MAX || record->slot >= SLOT_COUNT)
+        record->bytes > RECORD_BYTES_MAX || record->slot >= SLOT_COUNT || record->zero != 0)
         return false;
     const struct part *first = record_first(record);
     uint64_t left = record->bytes - sizeof *record;
     for (const struct part *part = first; left > 0; part = part_next(part)) {
         if (left < sizeof *part || part->bytes < sizeof *part || part->bytes > left ||
-            part->bytes % 8 != 0 || !part_valid(record, part))
+            part->bytes % 8 != 0 || part->zero != 0 || !part_valid(record, part))
             return false;
         enum part_kind kind = (enum part_kind)part->kind;
         if (part == first ? !opens_record(kind) : !belongs_to((enum part_kind)first->kind, kind))

@@ -37,10 +37,16 @@ static struct text part_created_by(const struct part_order *part)
     return (struct text){part_texts(part) + texts_bytes(part->text_bytes), part->created_by_bytes};
 }
 
-/* Behind its length. */
-static const char *part_other(const struct part_order *part)
+static const char *part_created_by_end(const struct part_order *part)
 {
     return part_created_by(part).at + part->created_by_bytes;
+}
+
+/* Behind its length. */
+static struct text part_other(const struct part_order *part)
+{
+    const char *at = part_created_by_end(part);
+    return (struct text){at + 1, (uint8_t)*at};
 }
 
 struct text order_part_id(const struct part_order *part)
@@ -191,16 +197,34 @@ static bool counts_valid(const struct part_order *part)
     const uint32_t pieces = PART_HAS_PAY_BY | PART_HAS_WINDOWS | PART_HAS_LARGE | PART_HAS_PROGRESS;
     if (part->line_count == 0)
         return part->adjustment_count == REMAINDER_TOTALS && (part->has & pieces) == 0;
-    return part->line_count <= ORDER_LINES_MAX && part->adjustment_count <= ADJUSTMENTS_MAX &&
-           part->has <= PART_HAS_ALL;
+    return part->line_count <= ORDER_LINES_MAX && part->adjustment_count <= ADJUSTMENTS_MAX;
 }
 
 static bool fields_valid(const struct part_order *part)
 {
     uint32_t state = part->states & 15, first_state = part->states >> 4;
     return state > 0 && state < ORDER_STATES && first_state > 0 && first_state < ORDER_STATES &&
-           part->version <= ORDER_VERSION_MAX && part->currency <= ORDER_CURRENCY_MAX &&
-           part->position >> 16 != 0 && part->position >> 63 == 0;
+           part->has <= PART_HAS_ALL && part->version <= ORDER_VERSION_MAX &&
+           part->currency <= ORDER_CURRENCY_MAX && part->position >> 16 != 0 &&
+           part->position >> 63 == 0;
+}
+
+/* So long, with zeros behind it. */
+static bool ends_at(const struct part *part, uint32_t bytes)
+{
+    uint64_t last;
+    if (part->bytes != bytes_padded(bytes))
+        return false;
+    memcpy(&last, (const char *)part + part->bytes - sizeof last, sizeof last);
+    return bytes % 8 == 0 || last >> bytes % 8 * 8 == 0;
+}
+
+/* Another name than who made it has. */
+static bool other_valid(const struct part_order *part)
+{
+    struct text other = part_other(part), created_by = part_created_by(part);
+    return other.bytes <= TEXT_BYTES_MAX &&
+           (other.bytes != created_by.bytes || memcmp(other.at, created_by.at, other.bytes) != 0);
 }
 
 bool order_part_valid(const struct part_order *part, uint32_t slot)
@@ -208,13 +232,13 @@ bool order_part_valid(const struct part_order *part, uint32_t slot)
     if (part->head.bytes < sizeof *part || !counts_valid(part) || !lengths_valid(part) ||
         !fields_valid(part))
         return false;
-    uint32_t bytes = (uint32_t)(part_other(part) - (const char *)part);
-    if (part->has & PART_HAS_OTHER) {
-        if (bytes >= part->head.bytes || (uint8_t)*part_other(part) > TEXT_BYTES_MAX)
-            return false;
-        bytes += 1 + (uint8_t)*part_other(part);
-    }
-    return part->head.bytes == bytes_padded(bytes) && lines_valid(part) &&
+    uint32_t bytes = (uint32_t)(part_created_by_end(part) - (const char *)part);
+    bool has_other = part->has & PART_HAS_OTHER;
+    if (has_other && bytes >= part->head.bytes)
+        return false;
+    if (has_other)
+        bytes += 1 + part_other(part).bytes;
+    return ends_at(&part->head, bytes) && (!has_other || other_valid(part)) && lines_valid(part) &&
            hash_slot(id_hash(part)) == slot;
 }
 
@@ -254,10 +278,7 @@ static bool is_newer(void *orders, uint32_t a, uint32_t b)
 static uint32_t keep_other(struct orders *orders, const struct part_order *part,
                            uint32_t created_by)
 {
-    const char *other = part_other(part);
-    if (!(part->has & PART_HAS_OTHER))
-        return created_by;
-    return orders_keep_name(orders, (struct text){other + 1, (uint8_t)*other});
+    return part->has & PART_HAS_OTHER ? orders_keep_name(orders, part_other(part)) : created_by;
 }
 
 static void restore(struct orders *orders, struct order *order, const struct part_order *part,

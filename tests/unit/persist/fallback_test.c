@@ -1,5 +1,6 @@
 /* Snapshots and logs that are damaged, missing or cut short: a start finds the shop's state without
  * them, or refuses; and compaction goes on, or stops and keeps everything. */
+#include "core/digest.h"
 #include "persist/remedy.h"
 #include "tests/unit/persist/shop_log.h"
 
@@ -55,6 +56,29 @@ static void what_was_loaded_before_the_damage_was_found_is_forgotten(void **stat
     file->data[BLOCK_BYTES + SNAPSHOT_BLOCK_BYTES + 4000] ^= 1;
     restart(f);
     assert_int_not_equal(f->report.groups, 0);
+}
+
+/* The older one would serve, but whoever wrote the newer one can read both. */
+static void a_snapshot_of_another_format_is_refused_and_said_to_be_one(void **state)
+{
+    struct fixture *f = *state;
+    struct memory_file *two[2];
+    with_two_snapshots(f, two);
+    memory_kill(f->env);
+    memory_copy(f->before, f->env);
+    for (uint32_t version = SNAPSHOT_VERSION - 1; version <= SNAPSHOT_VERSION + 1; version++) {
+        memory_copy(f->env, f->before);
+        struct snapshot_head *head = (void *)two[1]->data;
+        head->version = version;
+        head->checksum = 0;
+        head->checksum = digest(head, sizeof *head, 0);
+        assert_int_equal(begin(f), version == SNAPSHOT_VERSION);
+        if (version == SNAPSHOT_VERSION)
+            continue;
+        assert_int_equal(f->report.exit_code, EXIT_DAMAGED);
+        assert_non_null(strstr(f->report.message, two[1]->name));
+        assert_non_null(strstr(f->report.message, "with another format of snapshots; start that"));
+    }
 }
 
 static void a_snapshot_that_is_cut_short_is_passed_over(void **state)
@@ -233,6 +257,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_damaged_snapshot_is_passed_over_for_the_older_one),
         TEST(what_was_loaded_before_the_damage_was_found_is_forgotten),
+        TEST(a_snapshot_of_another_format_is_refused_and_said_to_be_one),
         TEST(a_snapshot_that_is_cut_short_is_passed_over),
         TEST(a_log_without_a_whole_snapshot_that_it_goes_on_from_is_refused),
         TEST(a_snapshot_that_cannot_be_read_is_not_called_damaged),
