@@ -211,6 +211,14 @@ static bool write_failed(struct compact *compact, struct env *env, int32_t error
     return error < 0;
 }
 
+/* What nobody rests on yet may be made once more. */
+static void reads_differently(struct compact *compact, struct env *env, int32_t error)
+{
+    give_up(compact, env, error == -EBADMSG ? -EIO : error,
+            "what was written does not read the same: %s",
+            error == -EBADMSG ? "it is damaged" : strerror(-error));
+}
+
 static void begin_writing(struct compact *compact, struct env *env)
 {
     const struct place *place = &compact->fold.place;
@@ -260,8 +268,9 @@ static void finish_writing(struct compact *compact, struct env *env)
     int32_t error = snapshot_open(&compact->check, env, compact->options.directory, SNAPSHOT_MAKING,
                                   compact->manifest.log_id, compact->block);
     compact->check.hashes = true;
-    if (!write_failed(compact, env, error))
-        compact->phase = PHASE_VERIFYING;
+    compact->phase = PHASE_VERIFYING;
+    if (error < 0)
+        reads_differently(compact, env, error);
 }
 
 static void step_fold(struct compact *compact, struct env *env)
@@ -377,8 +386,7 @@ static void verify(struct compact *compact, struct env *env)
     if (error == 0)
         publish(compact, env);
     else
-        give_up(compact, env, error == -EBADMSG ? -EIO : error,
-                "what was written does not read the same: %s", strerror(-error));
+        reads_differently(compact, env, error);
 }
 
 /* Segments behind the older snapshot. */

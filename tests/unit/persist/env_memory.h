@@ -54,6 +54,9 @@ struct env {
         changes_left; /* after so many changes and syncs no more succeeds: the process is gone */
     struct memory_step stopped_at; /* what it would have done next */
     struct memory_step deaf;       /* a sync that does nothing and says that all is well */
+    const char *
+        rots; /* a file that does not hold what is written to it, from `rots_from` on; NULL: none */
+    uint64_t rots_from;
     uint32_t doorbells;
     int32_t locked; /* the file that is locked, or -1 */
     char said[256];
@@ -295,6 +298,8 @@ static int32_t memory_do_write(struct env *env, const struct env_op *op)
         file->bytes = (uint32_t)end;
     }
     memcpy(file->data + op->offset, op->data, op->bytes);
+    if (env->rots != NULL && op->offset >= env->rots_from && strcmp(file->name, env->rots) == 0)
+        file->data[op->offset + 20] ^= 1; /* among what a block or head begins with */
     if ((op->flags & ENV_DSYNC) != 0)
         memory_sync_bytes(file, op->offset, end);
     return (int32_t)op->bytes;

@@ -189,6 +189,43 @@ static void compaction_goes_on_from_the_older_snapshot_if_the_newer_has_rotted(v
     assert_int_equal(f->report.groups, 0);
 }
 
+/* A round ends as if nothing had happened, and a later one succeeds. */
+static void what_does_not_read_as_it_was_written_is_neither_published_nor_archived(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *name;
+        uint64_t from;
+        const char *said;
+    } files[] = {{"snapshot.tmp", 0, "does not read the same"},
+                 {"snapshot.tmp", BLOCK_BYTES, "does not read the same"},
+                 {"archiving.tmp", 0, "cannot be put away"}};
+    char last[64];
+    f->archive = MEMORY_ARCHIVE;
+    restart(f);
+    trade(f, 130);
+    assert_true(compact(f));
+    trade(f, 130);
+    assert_true(compact(f));
+    for (uint32_t i = 0; i < sizeof files / sizeof *files; i++) {
+        trade(f, 450);
+        uint32_t snapshots = files_like(f->env, "snapshot-", last);
+        uint32_t segments = files_like(f->env, "log-", last);
+        f->env->rots = files[i].name;
+        f->env->rots_from = files[i].from;
+        assert_false(compact(f));
+        assert_non_null(strstr(compact_message(f->compact), files[i].said));
+        assert_int_equal(compact_counts(f->compact).damaged, 0);
+        assert_int_equal(files_like(f->env, "log-", last), segments);
+        assert_int_equal(files_like(f->env, "snapshot-", last), snapshots);
+        f->env->rots = NULL;
+        restart(f);
+        trade(f, 1);
+        assert_true(compact(f));
+    }
+    assert_non_null(memory_find_in(f->env, MEMORY_ARCHIVE, "log-000000000001.seg"));
+}
+
 static void damage_the_log(struct fixture *f)
 {
     for (uint32_t i = 0; i < MEMORY_FILES; i++)
@@ -265,6 +302,7 @@ int main(void)
         TEST(compaction_does_not_stop_for_good_where_snapshots_cannot_be_read),
         TEST(a_lost_end_of_the_log_that_a_snapshot_has_seen_is_refused),
         TEST(compaction_goes_on_from_the_older_snapshot_if_the_newer_has_rotted),
+        TEST(what_does_not_read_as_it_was_written_is_neither_published_nor_archived),
         TEST(a_damaged_group_stops_compaction_and_everything_is_kept),
         TEST(what_is_in_memory_is_a_snapshot_that_a_damaged_log_goes_on_from),
     };

@@ -133,6 +133,18 @@ static void a_bit_turned_over_in_any_block_is_found_in_however_many_runs(void **
     }
 }
 
+static void records_that_do_not_come_to_the_hash_of_the_head_are_found(void **state)
+{
+    struct snapshot_reader reader;
+    struct fixture *f = *state;
+    open_in_runs(f, &reader, 1);
+    reader.hashes = true;
+    reader.head.state_hash ^= 1;
+    assert_int_equal(read_all(&reader), -EBADMSG);
+    assert_int_equal(reader.next_block, f->head.block_count);
+    snapshot_close(&reader);
+}
+
 static void two_blocks_that_have_changed_places_are_found(void **state)
 {
     struct fixture *f = *state;
@@ -154,6 +166,7 @@ int main(void)
         TEST(every_record_comes_once_in_however_many_runs),
         TEST(runs_are_read_by_turns_and_each_from_front_to_back),
         TEST(a_bit_turned_over_in_any_block_is_found_in_however_many_runs),
+        TEST(records_that_do_not_come_to_the_hash_of_the_head_are_found),
         TEST(two_blocks_that_have_changed_places_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
