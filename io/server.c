@@ -714,7 +714,7 @@ static int run_compact(struct server *server, struct env *env)
         set_pace(server, pressure);
         uint64_t answering = recall_work(server->shared.recall, env, log.watermark);
         bool waits = answering == UINT64_MAX && compact_is_running(server->compact) &&
-                     compact_has_time(server->compact, &log);
+                     compact_has_time(server->compact, &log, env_clock(env));
         if (waits != far)
             env_stand_back(env, far = waits);
         uint64_t until = compact_step(server->compact, env, &log);

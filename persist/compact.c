@@ -10,6 +10,7 @@
 
 enum { NAMES_BYTES = 4 << 20, STEP_BYTES = 1 << 20, WORTH_IT = 16, LAST_S = 10 };
 static const uint64_t RETRY_NS = UINT64_C(10) * 1000 * 1000 * 1000;
+static const uint64_t ASKED_NS = UINT64_C(30) * 1000 * 1000 * 1000;
 static const uint64_t LOOK_NS = UINT64_C(100) * 1000 * 1000;
 
 enum phase {
@@ -50,6 +51,7 @@ struct compact {
     uint64_t log_bytes_now;    /* when the round that is under way began */
     uint64_t log_bytes_at_end; /* when the last round began that has succeeded */
     uint64_t begun_ns;
+    bool was_asked; /* for the round that is under way */
     uint64_t ended_ns;
     uint64_t retry_ns;
     uint64_t said_bytes; /* of work, when the rate was last looked at */
@@ -409,9 +411,8 @@ static bool is_due(struct compact *compact, const struct compact_log *log, uint6
     const struct compact_options *options = &compact->options;
     if (now_ns < compact->retry_ns || log->watermark <= atomic_load(&compact->counts[COUNT_SEQ]))
         return false;
-    if (atomic_and(&compact->asked, 0) != 0) /* pairs with compact_ask */
-        return true;
-    return log->hurry ||
+    compact->was_asked = atomic_and(&compact->asked, 0) != 0; /* pairs with compact_ask */
+    return compact->was_asked || log->hurry ||
            (options->every_bytes > 0 &&
             log->bytes - compact->log_bytes_at_end >= options->every_bytes) ||
            (options->every_ns > 0 && now_ns - compact->ended_ns >= options->every_ns);
@@ -450,11 +451,13 @@ static void step(struct compact *compact, struct env *env)
     }
 }
 
-bool compact_has_time(const struct compact *compact, const struct compact_log *log)
+bool compact_has_time(const struct compact *compact, const struct compact_log *log, uint64_t now_ns)
 {
     uint64_t every_bytes = compact->options.every_bytes;
     bool behind = every_bytes > 0 && log->bytes - compact->log_bytes_now >= every_bytes;
-    return !log->hurry && !behind;
+    bool asked =
+        compact->was_asked || atomic_load(&compact->asked) != 0; /* pairs with compact_ask */
+    return !log->hurry && !behind && !(asked && now_ns - compact->begun_ns >= ASKED_NS);
 }
 
 uint64_t compact_step(struct compact *compact, struct env *env, const struct compact_log *log)
@@ -473,7 +476,7 @@ uint64_t compact_step(struct compact *compact, struct env *env, const struct com
     step(compact, env);
     uint64_t bytes = work_bytes(compact);
     uint64_t rate_bytes = compact->options.rate_bytes;
-    return rate_bytes > 0 && compact_has_time(compact, log)
+    return rate_bytes > 0 && compact_has_time(compact, log, now_ns)
                ? now_ns + bytes * UINT64_C(1000000000) / rate_bytes
                : 0;
 }

@@ -61,9 +61,11 @@ enum compact_pressure compact_pressure(const struct compact *compact, uint64_t l
 uint64_t compact_pace(const struct compact *compact);
 /* So much has been written since the last round that a start would feel it. */
 bool compact_is_worth_it(const struct compact *compact, const struct compact_log *log);
-/* It may be held back, and whoever makes it may wait for others: there is no hurry, and the next round
- * does not fall due before this one is over. */
-bool compact_has_time(const struct compact *compact, const struct compact_log *log);
+/* It may be held back, and whoever makes it may wait for others: there is no hurry, the next round does
+ * not fall due before this one is over, and nobody has asked for a snapshot while this one has been made
+ * for half a minute. */
+bool compact_has_time(const struct compact *compact, const struct compact_log *log,
+                      uint64_t now_ns);
 /* A round is under way. */
 bool compact_is_running(const struct compact *compact);
 /* How far that is: `done` of `all` of what it does just now. */

@@ -222,6 +222,37 @@ static void who_is_in_no_hurry_is_held_back_and_who_is_is_not(void **state)
     f->compact = compact_init(f->compact_memory, &options);
 }
 
+static void who_has_asked_for_a_snapshot_waits_for_others_for_half_a_minute(void **state)
+{
+    struct fixture *f = *state;
+    struct compact_options options = compact_options_default();
+    options.directory = f->start.directory;
+    options.lane_bytes_max = LANE_BYTES;
+    options.shard_bytes_max = SHARD_BYTES;
+    options.rate_bytes = 1; /* a second */
+    const uint64_t second = 1000000000;
+    for (int asked_meanwhile = 0; asked_meanwhile < 2; asked_meanwhile++) {
+        trade(f, 5);
+        const struct compact_log log = {.watermark = log_watermark(f->log), .bytes = 1};
+        options.every_bytes = (uint64_t)asked_meanwhile; /* so that it falls due by itself */
+        f->compact = compact_init(f->compact_memory, &options);
+        uint64_t begun_ns = env_clock(f->env);
+        if (!asked_meanwhile)
+            compact_ask(f->compact);
+        (void)compact_step(f->compact, f->env, &log);
+        assert_true(compact_is_running(f->compact));
+        if (asked_meanwhile) {
+            assert_true(compact_has_time(f->compact, &log, begun_ns + 3600 * second));
+            compact_ask(f->compact);
+        }
+        assert_true(compact_has_time(f->compact, &log, begun_ns + 29 * second));
+        assert_false(compact_has_time(f->compact, &log, begun_ns + 31 * second));
+        f->env->clock_ns += 31 * second;
+        while (compact_is_running(f->compact))
+            assert_int_equal(compact_step(f->compact, f->env, &log), 0);
+    }
+}
+
 static void epochs_behind_the_older_snapshot_are_forgotten(void **state)
 {
     struct fixture *f = *state;
@@ -253,6 +284,7 @@ int main(void)
         TEST(a_round_is_held_back_until_the_next_one_is_due),
         TEST(the_budget_has_its_steps),
         TEST(who_is_in_no_hurry_is_held_back_and_who_is_is_not),
+        TEST(who_has_asked_for_a_snapshot_waits_for_others_for_half_a_minute),
         TEST(epochs_behind_the_older_snapshot_are_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
