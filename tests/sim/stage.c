@@ -84,12 +84,12 @@ static bool has_bug_of_archive(const struct run *run)
     return planted == PLANTED_ARCHIVE_NOT_SYNCED || planted == PLANTED_COPY_NOT_SYNCED;
 }
 
-/* In every other seed, lives end in the midst of a round of compaction: each in another step of it, or, where
+/* In three of four seeds, lives end in the midst of a round of compaction: each in another step of it, or, where
  * there is an archive, of archiving. Nothing is drawn for that, and with another bug planted nothing is
  * different. */
 static bool ends_in_rounds(const struct run *run)
 {
-    return run_has(run, FAULT_KILLS, run->has_bug ? has_bug_of_archive(run) : run->seed % 2 == 0);
+    return run_has(run, FAULT_KILLS, run->has_bug ? has_bug_of_archive(run) : run->seed % 4 != 3);
 }
 
 static void doom_in_a_round(struct stage *stage)
@@ -354,7 +354,7 @@ static void draw_log(struct run *run, struct server_options *options)
 /* In half of the seeds, and nothing is drawn for that either. */
 static bool has_archive(const struct run *run)
 {
-    return run->has_bug ? has_bug_of_archive(run) : run->seed % 4 < 2;
+    return run->has_bug ? has_bug_of_archive(run) : run->seed % 8 < 2 || run->seed % 8 > 5;
 }
 
 static void make_archive(struct stage *stage)
