@@ -176,6 +176,14 @@ static bool list_files(struct compact *compact, struct env *env)
     return true;
 }
 
+/* Whether the log goes on from what the round begins with. */
+static bool reaches(const struct compact *compact)
+{
+    uint64_t begin_seq = compact->manifest.begin_seq;
+    return begin_seq == 1 || (compact->base < compact->snapshot_count &&
+                              compact->snapshots[compact->base] + 1 >= begin_seq);
+}
+
 static void begin_fold(struct compact *compact, struct env *env, uint64_t seq)
 {
     struct fold_options options = fold_options(compact, seq);
@@ -184,6 +192,11 @@ static void begin_fold(struct compact *compact, struct env *env, uint64_t seq)
     compact->writer.directory = compact->options.directory;
     fold_begin(&compact->fold, compact->fold_memory, env, &options);
     compact->phase = PHASE_FOLDING;
+    if (!reaches(compact))
+        give_up(compact, env, compact->base_error,
+                compact->base_error == -EIO
+                    ? "a snapshot that the log goes on from cannot be read, and no other is whole"
+                    : "no snapshot that the log goes on from is whole");
 }
 
 static void begin_round(struct compact *compact, struct env *env, uint64_t seq)
@@ -253,13 +266,7 @@ static void fold_failed(struct compact *compact, struct env *env)
     fold_end(fold);
     snapshot_abandon(&compact->writer);
     compact->base++;
-    bool reaches = compact->base < compact->snapshot_count || compact->manifest.begin_seq == 1;
     begin_fold(compact, env, fold->options.seq);
-    if (!reaches)
-        give_up(compact, env, compact->base_error,
-                compact->base_error == -EIO
-                    ? "a snapshot that the log goes on from cannot be read, and no other is whole"
-                    : "no snapshot that the log goes on from is whole");
 }
 
 static void finish_writing(struct compact *compact, struct env *env)

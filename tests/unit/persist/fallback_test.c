@@ -158,6 +158,26 @@ static void compaction_does_not_stop_for_good_where_snapshots_cannot_be_read(voi
     assert_true(compact(f));
 }
 
+/* Made of what is left of the log, a snapshot would be of a state that never was. */
+static void compaction_makes_no_snapshot_of_a_log_whose_snapshots_are_gone(void **state)
+{
+    struct fixture *f = *state;
+    struct memory_file *two[2];
+    char last[64];
+    with_two_snapshots(f, two);
+    trade(f, 40);
+    two[1]->links = 0;
+    snapshot_name(two[0]->name, 1); /* one from before the log's beginning is no better */
+    for (uint32_t left = 1; left <= 1; left--) {
+        two[0]->links = left;
+        assert_false(compact(f));
+        assert_non_null(
+            strstr(compact_message(f->compact), "no snapshot that the log goes on from is whole"));
+        assert_int_equal(files_like(f->env, "snapshot-", last), left);
+        f->env->clock_ns += UINT64_C(100000000000);
+    }
+}
+
 static void a_lost_end_of_the_log_that_a_snapshot_has_seen_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -300,6 +320,7 @@ int main(void)
         TEST(a_snapshot_that_cannot_be_read_is_not_called_damaged),
         TEST(a_snapshot_that_cannot_be_read_is_passed_over_for_one_that_can),
         TEST(compaction_does_not_stop_for_good_where_snapshots_cannot_be_read),
+        TEST(compaction_makes_no_snapshot_of_a_log_whose_snapshots_are_gone),
         TEST(a_lost_end_of_the_log_that_a_snapshot_has_seen_is_refused),
         TEST(compaction_goes_on_from_the_older_snapshot_if_the_newer_has_rotted),
         TEST(what_does_not_read_as_it_was_written_is_neither_published_nor_archived),
