@@ -81,9 +81,22 @@ static int verify_snapshot(struct log_state *state, uint64_t seq, void *block, b
     return 0;
 }
 
+int log_reaches(const struct log_state *state)
+{
+    uint64_t begin_seq = state->manifest.begin_seq;
+    for (uint32_t i = 0; i < state->snapshot_count; i++)
+        if (state->snapshots[i] + 1 >= begin_seq)
+            return 0;
+    return begin_seq == 1 ? 0
+                          : log_fail(state->command, EXIT_DAMAGED,
+                                     "%s has no snapshot that its log goes on from, which begins "
+                                     "with sequence %" PRIu64 ": restore one from a backup",
+                                     state->directory, begin_seq);
+}
+
 int log_verify_snapshots(struct log_state *state, bool loud)
 {
-    int worst = 0;
+    int worst = log_reaches(state);
     void *block = log_memory(state->command, SNAPSHOT_BLOCK_BYTES);
     if (block == NULL)
         return EXIT_OS;

@@ -244,10 +244,13 @@ static enum outcome put_manifest(struct backup *b)
 /* What is damaged at its source can be done without, if another one is whole. */
 static enum outcome leave_out_damaged(struct backup *b)
 {
-    uint32_t whole = 0;
+    uint32_t there = 0, whole = 0;
     for (uint32_t i = 0; i < b->snapshot_count; i++) {
         char name[SNAPSHOT_NAME_BYTES];
         struct snapshot_reader reader;
+        if (b->snapshots[i] + 1 < b->manifest.begin_seq)
+            continue;
+        there++;
         snapshot_name(name, b->snapshots[i]);
         int32_t error =
             snapshot_verify(&reader, b->env, b->from, name, b->manifest.log_id, (void *)b->block);
@@ -257,7 +260,8 @@ static enum outcome leave_out_damaged(struct backup *b)
         b->left_out[b->left_out_count++] = b->snapshots[i];
         fprintf(stderr, "%s: %s/%s is damaged: left out\n", b->command, b->from_path, name);
     }
-    if (whole > 0 || b->left_out_count == 0 || b->manifest.begin_seq == 1)
+    bool has_changed = b->left_out_count == 0 && there > 0;
+    if (whole > 0 || has_changed || b->manifest.begin_seq == 1)
         return AGAIN;
     b->exit_code = log_fail(b->command, EXIT_DAMAGED,
                             "no snapshot in %s is whole, so no server could start on a backup: let "

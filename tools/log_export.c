@@ -473,11 +473,9 @@ static const struct shape_item *elements_of(uint32_t slice_kind)
 static int learn_all_names(struct log_state *state, struct export *export)
 {
     bool from_log = state->manifest.begin_seq == 1;
-    int end = 0;
-    if (state->snapshot_count == 0 && !from_log)
-        return log_fail(state->command, EXIT_DAMAGED,
-                        "%s has no snapshot, and its log begins with sequence %" PRIu64 " only",
-                        state->directory, state->manifest.begin_seq);
+    int end = log_reaches(state);
+    if (end != 0)
+        return end;
     for (uint32_t i = 0; i < state->snapshot_count + from_log; i++) {
         export->snapshot = i < state->snapshot_count ? state->snapshots[i] : 0;
         export->sku_count = 0;

@@ -50,7 +50,11 @@ void log_state_close(struct log_state *state);
 /* Nobody else may have the directory from now on; 0, or the exit code after saying why. */
 int log_state_lock(struct log_state *state) MUST_LOOK;
 
-/* Reads every byte of every snapshot, and says which are whole; the exit code. */
+/* Whether there is a snapshot that the log goes on from, if it does not begin with the first order; 0, or
+ * the exit code after saying so. */
+int log_reaches(const struct log_state *state) MUST_LOOK;
+
+/* The same; then reads every byte of every snapshot, and says which are whole; the exit code. */
 int log_verify_snapshots(struct log_state *state, bool loud);
 
 /* Begins the fold of all there is, from a snapshot or (0) from the log alone: 0, or the exit code after

@@ -544,10 +544,15 @@ def a_lost_snapshot_is_made_up_for_by_the_older_one(directory):
     tool("log", "verify", "--state", data)
 
 
-def without_any_snapshot_the_server_says_what_to_restore(directory):
+def without_any_snapshot_everybody_refuses_and_the_server_says_what_to_restore(directory):
     data = prepared(directory)
     for name in snapshots(data):
         os.remove(os.path.join(data, name))
+    left = sorted(os.listdir(data))
+    for words in (["verify"], ["verify", "--state"], ["compact"], ["export", "--csv", directory + "/csv"],
+                  ["backup", "--to", directory + "/new"], ["salvage", "--to", directory + "/new"]):
+        said = tool("log", words[0], data, *words[1:], code=65)
+        assert "no snapshot" in said and sorted(os.listdir(data)) == left, (words, said)
     said = refused(data, 65)
     wanted = re.search(r"restore (snapshot-\d+\.img)", said)[1]
     shutil.copy(os.path.join(directory, "backup", wanted), data)
@@ -670,7 +675,7 @@ TESTS = [
     what_is_made_of_a_directory_goes_nowhere_but_into_an_empty_one_outside_it,
     an_export_has_every_order_line_and_movement,
     a_lost_snapshot_is_made_up_for_by_the_older_one,
-    without_any_snapshot_the_server_says_what_to_restore,
+    without_any_snapshot_everybody_refuses_and_the_server_says_what_to_restore,
     a_damaged_log_is_refused_and_a_backup_serves,
     a_server_whose_log_has_rotted_saves_what_it_has_in_memory_when_it_stops,
     salvage_takes_what_can_be_had_and_lists_the_rest,
