@@ -94,6 +94,34 @@ static void an_order_that_no_event_changes_is_passed_on_once_and_not_loaded(void
     free(block);
 }
 
+/* The clock goes on by so much, while the shards live no longer than a millisecond. */
+static void jump(struct fixture *f, uint64_t ns)
+{
+    for (uint32_t i = 0; i < f->shop->shard_count; i++)
+        f->shop->shards[i]->options.expiry_grace_ns = ns;
+    f->shop->clock_ns = 1000000;
+    shop_wake(f->shop);
+    f->shop->clock_ns += 1000000;
+    f->shop->now_ns += ns;
+    shop_wake(f->shop);
+    f->shop->clock_ns = 0;
+    publish(f);
+}
+
+/* They are those of orders that nothing in the log names. */
+static void deadlines_that_are_extended_are_extended_in_the_next_snapshot(void **state)
+{
+    struct fixture *f = *state;
+    trade(f, 60);
+    assert_true(compact(f));
+    jump(f, UINT64_C(600) * 1000000000);
+    assert_int_equal(shop_events(f->shop, EVENT_DEADLINES_EXTENDED), f->shop->shard_count);
+    trade(f, 20);
+    assert_true(compact(f));
+    restart(f);
+    assert_int_equal(f->report.groups, 0);
+}
+
 static void nothing_new_makes_no_snapshot(void **state)
 {
     struct fixture *f = *state;
@@ -278,6 +306,7 @@ int main(void)
         TEST(a_snapshot_and_the_log_behind_it_are_the_state_that_is_served),
         TEST(a_slot_that_everybody_wants_goes_through_the_file_of_lanes),
         TEST(an_order_that_no_event_changes_is_passed_on_once_and_not_loaded),
+        TEST(deadlines_that_are_extended_are_extended_in_the_next_snapshot),
         TEST(nothing_new_makes_no_snapshot),
         TEST(two_snapshots_are_kept_and_the_log_behind_the_older_one),
         TEST(a_full_disk_only_puts_it_off),
