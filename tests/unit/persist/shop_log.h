@@ -93,10 +93,9 @@ static bool begin(struct fixture *f)
     return start_open(&f->start, f->env, &wanted, f->scratch, &f->visitor, &f->report);
 }
 
-static void serve(struct fixture *f)
+/* One that knows of nothing that has gone wrong before. */
+static void get_compact_ready(struct fixture *f)
 {
-    memset(f->log_memory, 0, log_bytes(&log_options));
-    f->log = log_init(f->log_memory, &log_options, &f->start.begin);
     struct compact_options options = compact_options_default();
     options.directory = f->start.directory;
     options.archive = f->archive;
@@ -104,6 +103,13 @@ static void serve(struct fixture *f)
     options.shard_bytes_max = SHARD_BYTES;
     options.seq = f->report.snapshot;
     f->compact = compact_init(f->compact_memory, &options);
+}
+
+static void serve(struct fixture *f)
+{
+    memset(f->log_memory, 0, log_bytes(&log_options));
+    f->log = log_init(f->log_memory, &log_options, &f->start.begin);
+    get_compact_ready(f);
 }
 
 static void work(struct fixture *f)
