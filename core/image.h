@@ -103,7 +103,7 @@ struct image_walk {
 
 /* The next record, valid until the next call or the next change; NULL at the end. Expects that every
  * event has its sequence. A slot's orders come by the hash of their ids, or nearly so: that is the
- * order in which a table takes them fastest. */
+ * order in which a table takes them fastest. (In a snapshot each round's changed ones do, behind the rest.) */
 const struct record *shard_image_next(const struct shard *shard, struct image_walk *walk);
 
 /* Puts a record into a shard that has applied no event yet, if it is of one of its slots (the

@@ -124,8 +124,9 @@ struct recorded_slice {
     const struct slice *slice;
 };
 
-/* The same of single slices, all of them of slots that this shard owns. Of an event that extends deadlines
- * there is but this one. */
+/* The same of single slices, all of them of slots that this shard owns, for who never serves: no catalogue
+ * learns of SKUs, and the time of an event is not when somebody was there for the last time. Of an event
+ * that extends deadlines there is but this one. */
 enum shard_table shard_recover_slices(struct shard *shard, const struct recorded_slice *pieces,
                                       uint32_t count) MUST_LOOK;
 

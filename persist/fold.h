@@ -7,7 +7,8 @@
  *
  * Compaction, `spate log verify --state` and `export` are loops around it. A step is a megabyte of log,
  * or a slot, so that whoever runs it may do something else between two of them. Whoever only wants the
- * records again gives a writer: an order that no event changes goes there as it stands. */
+ * records again gives a writer: an order that no event changes goes there as it stands, before all that is
+ * loaded of its slot. */
 #ifndef SPATE_PERSIST_FOLD_H
 #define SPATE_PERSIST_FOLD_H
 

@@ -2,7 +2,8 @@
  *
  * A lane for each slot: a row of slices, those that do not stand alone (core/event.h) with their event's
  * head before them. It lies in chunks, the last of them in memory, the full ones in one file without a
- * name worth keeping: memory is a chunk a lane and 8 bytes a chunk in the file, however long the log is.
+ * name worth keeping: memory is a chunk and LANE_NAMES bits a lane and 8 bytes a chunk in the file, however
+ * long the log is.
  * The file goes past the page cache, whose pages would cost more than all that is done with the events. */
 #ifndef SPATE_PERSIST_LANES_H
 #define SPATE_PERSIST_LANES_H
