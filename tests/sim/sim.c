@@ -68,7 +68,7 @@ static const struct pinned {
     {"lock_not_kept", "log", 30},
     {"epoch-reused", "log", 30},
     {"stale-read", "server", 30},
-    {"drained-looks-on", "shop", 60},
+    {"drained-looks-on", "shop", 300},
     {"multishot_not_rearmed", "server", 30},
     {"buffer_returned_too_early", "server", 30},
     {"doorbell_lost", "server", 30},
