@@ -18,7 +18,7 @@ import spate
 from spate import until
 
 LIBRARY = os.path.join(os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build"), "tests", "liblast_step.so")
-ORDERS = 1400
+ORDERS = 2200
 
 # What a round of compaction does to files, phase by phase. A run in which one of these does not come about, or
 # that does anything else to them, is a failure.
@@ -174,11 +174,11 @@ def a_server_can_be_killed_before_each_step_of_its_round(directory):
     def wants_a_round(server):
         """Whenever there are orders enough that sorting them wants a file."""
         if len(acknowledged) >= wants_a_round.next:
-            wants_a_round.next = len(acknowledged) + 500
+            wants_a_round.next = len(acknowledged) + 1600
             with contextlib.suppress(OSError):
                 spate.ask(server.admin, "POST", "/snapshots")
 
-    wants_a_round.next = 500
+    wants_a_round.next = 1600
     for life, line in enumerate(steps):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(directory + "/steps")
